@@ -205,17 +205,17 @@ class ExitCode(NamedTuple):
 
 def exit_codes() -> tuple[ExitCode, ...]:
     """The table of exit codes, in ascending order; 0 (success) is not in it."""
-    rows = (ExitCode(kind.exit_code, kind.__name__, (kind.__doc__ or "").partition("\n")[0]) for kind in _family())
-    return tuple(sorted(rows))
+    meanings = ((kind, (kind.__doc__ or "").partition("\n")[0]) for kind in _family())
+    return tuple(sorted(ExitCode(kind.exit_code, kind.__name__, meaning) for kind, meaning in meanings))
 
 
 def storage_error(error: OSError, path: str) -> SapwoodError:
     """Say an ``OSError`` about ``path`` in this family; raise the answer ``from error`` to keep the cause."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _NO_ROOM:
-        return DiskFull("no room left to write", path=path, advice="Free some space, or write to another disk.")
+        return DiskFull("no room left to write", path=path, advice="Free some space, or use another disk.")
     if error.errno in _NOT_ALLOWED:
-        return StorageFailure(f"not allowed: {reason}", path=path, advice="Check the owner and the permissions.")
+        return StorageFailure(f"not allowed: {reason}", path=path, advice="Check its owner and permissions.")
     if error.errno == errno.ENOENT:
         return MissingInput("no such file or folder", path=path)
     return StorageFailure(f"the file system failed: {reason}", path=path)
@@ -240,4 +240,4 @@ def _fact(value: object) -> str:
 
 def _printable(text: str) -> str:
     # Names come from untrusted files: a terminal must not obey an escape code, and one line stays one line.
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,0 +1,82 @@
+# Every target makes what it needs in .venv first: a machine needs Python 3.11 or later, a C and a C++ compiler.
+# Options: PYTHON=python3.12, and ARGS="-k name" for pytest.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+# CMake and Ninja come from PyPI with the other tools.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+# Without isolation the build folder stays valid between runs, so that only what changed is compiled again.
+INSTALL := $(PIP) install --quiet --no-build-isolation \
+	--config-settings=build-dir=build/extension --config-settings=cmake.define.SAPWOOD_WERROR=ON --editable
+NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.cpp core/include/*.h \
+	core/src/*.[ch] core/host/*.[ch])
+TYPED := $(wildcard src tests bench examples)
+
+.PHONY: help demo test test-all ctest bench bench-full fuzz lint format sdist clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/extension ## a short tour: make a patch, apply it, compare
+	$(VENV)/bin/python examples/demo.py
+
+test: ctest $(VENV)/with-test ## C tests under sanitizers, then the quick Python tests
+	$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+test-all: ctest $(VENV)/with-test $(VENV)/with-torch ## everything: slow tests, torch, other processors under QEMU
+	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
+	tests/cross/run.sh
+
+ctest: $(VENV)/tools ## the C tests alone
+	@mkdir -p build
+	@cmake -S . -B build/ctest -G Ninja -DSAPWOOD_SANITIZE=AUTO > build/ctest.log || { cat build/ctest.log; exit 1; }
+	@cmake --build build/ctest
+	@ctest --test-dir build/ctest --output-on-failure
+
+bench: $(VENV)/with-bench ## compare with the peers on small pairs
+	$(VENV)/bin/python -m bench
+
+bench-full: $(VENV)/with-bench ## compare with the peers on every pair
+	$(VENV)/bin/python -m bench --full
+
+fuzz: $(VENV)/with-test ## the property tests with many more examples
+	HYPOTHESIS_PROFILE=deep $(VENV)/bin/python -m pytest -n 2 -m hypothesis $(ARGS)
+
+lint: $(VENV)/with-lint $(VENV)/with-test ## style, types and layers
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy $(TYPED)
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(VENV)/with-lint ## rewrite the Python sources in the common style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+sdist: $(VENV)/tools ## the source archive, in dist/
+	$(PIP) install --quiet build
+	$(VENV)/bin/python -m build --sdist
+
+clean: ## remove all that make made, .venv too
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@scripts/check-machine $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/tools: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet cmake ninja $$($(VENV)/bin/python -c \
+		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	@touch $@
+
+$(VENV)/extension: $(VENV)/tools $(NATIVE)
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/with-%: pyproject.toml | $(VENV)/extension
+	$(INSTALL) '.[$*]'
+	@touch $@
