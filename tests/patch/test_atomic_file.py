@@ -1,0 +1,402 @@
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sapwood.errors import DiskFull, SapwoodError, StorageFailure, WrongCall
+from sapwood.patch.atomic_file import atomic_folder, atomic_output
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def failing(code: int, on_call: int = 1) -> Callable[..., None]:
+    calls = 0
+
+    def fail(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == on_call:
+            raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+# Files
+
+
+def test_a_file_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "v2.bin"
+    with atomic_output(target) as out:
+        out.write(b"weights")
+        out.flush()
+        assert not target.exists()
+    assert tree(tmp_path) == {"v2.bin": b"weights"}
+
+
+def test_output_can_be_read_back_and_changed_before_it_counts(tmp_path: Path) -> None:
+    with atomic_output(tmp_path / "v2.bin") as out:
+        out.write(b"weights")
+        out.seek(0)
+        assert out.read() == b"weights"
+        out.seek(1)
+        out.write(b"E")
+        out.truncate(3)
+    assert tree(tmp_path) == {"v2.bin": b"wEi"}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_any_exception_leaves_only_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "v2.bin"
+    target.write_bytes(b"old")
+    with pytest.raises(error), atomic_output(target) as out:
+        out.write(b"new")
+        raise error
+    assert tree(tmp_path) == {"v2.bin": b"old"}
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "v2.bin"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    with atomic_output(target) as out:
+        out.write(b"new")
+        [partial] = tmp_path.glob(".sapwood-*.partial")
+        assert stat.S_IMODE(partial.stat().st_mode) == 0o600, "never readable by others, even for a moment"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_is_untouched(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(b"cached")
+    (tmp_path / "v2.bin").symlink_to("blob")
+    with atomic_output(tmp_path / "v2.bin") as out:
+        out.write(b"new")
+    assert not (tmp_path / "v2.bin").is_symlink()
+    assert tree(tmp_path) == {"blob": b"cached", "v2.bin": b"new"}
+
+
+def test_the_output_stays_put_when_the_working_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with atomic_output("v2.bin") as out:
+        out.write(b"new")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+    assert tree(tmp_path) == {"v2.bin": b"new"}
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "missing/v2", "a\0b", "folder", "pipe", "to_folder"])
+def test_a_place_that_cannot_be_written_to_is_the_callers_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("to_folder").symlink_to("folder")
+    os.mkfifo("pipe")
+    with pytest.raises(WrongCall), atomic_output(name):
+        pytest.fail("the block must not start")
+
+
+def test_a_name_too_long_is_refused_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailure), atomic_output(tmp_path / ("n" * 300)):
+        pytest.fail("the block must not start")
+
+
+def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    with atomic_output(tmp_path / ("n" * 255)) as out:
+        out.write(b"new")
+    assert tree(tmp_path) == {"n" * 255: b"new"}
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "kind"),
+    [
+        ("fsync", errno.ENOSPC, DiskFull),
+        ("fsync", errno.EDQUOT, DiskFull),
+        ("fsync", errno.EIO, StorageFailure),
+        ("replace", errno.EIO, StorageFailure),
+    ],
+)
+def test_a_failing_disk_replaces_nothing_and_keeps_the_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, kind: type[SapwoodError]
+) -> None:
+    target = tmp_path / "v2.bin"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, call, failing(code))
+    with pytest.raises(kind) as caught, atomic_output(target) as out:
+        out.write(b"new")
+    assert caught.value.path == str(target)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert tree(tmp_path) == {"v2.bin": b"old"}
+
+
+def test_a_failing_flush_of_the_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO, on_call=2))
+    with pytest.raises(StorageFailure), atomic_output(tmp_path / "v2.bin") as out:
+        out.write(b"new")
+    assert tree(tmp_path) == {"v2.bin": b"new"}
+
+
+def test_a_file_system_without_folder_flushes_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", failing(errno.EINVAL, on_call=2))
+    with atomic_output(tmp_path / "v2.bin") as out:
+        out.write(b"new")
+    assert tree(tmp_path) == {"v2.bin": b"new"}
+
+
+def test_everything_is_on_the_disk_before_the_name_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        events.append("folder" if stat.S_ISDIR(status.st_mode) else f"file of {status.st_size}")
+        real_fsync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        events.append("name")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    with atomic_output(tmp_path / "v2.bin") as out:
+        out.write(b"new")
+    assert events == ["file of 3", "name", "folder"]
+
+
+def test_a_write_past_the_size_limit_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "v2.bin"
+    target.write_bytes(b"old")
+    limited = """
+        import resource, sys
+        from sapwood.errors import StorageFailure
+        from sapwood.patch.atomic_file import atomic_output
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        try:
+            with atomic_output(sys.argv[1]) as out:
+                for _ in range(100):
+                    out.write(b"x" * 4096)
+        except StorageFailure as error:
+            print(error)
+    """
+    done = run_python(limited, target)
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{target}: ")
+    assert tree(tmp_path) == {"v2.bin": b"old"}
+
+
+@pytest.mark.parametrize("block", [4096, 1 << 20])
+def test_a_full_disk_leaves_the_old_file(full_disk: Path, block: int) -> None:
+    target = full_disk / "v2.bin"
+    target.write_bytes(b"old")
+    with pytest.raises(DiskFull) as caught, atomic_output(target) as out:
+        for _ in range((4 << 20) // block):
+            out.write(b"x" * block)
+    assert caught.value.path == str(target)
+    assert tree(full_disk) == {"v2.bin": b"old"}
+
+
+def test_data_still_buffered_when_the_disk_fills_is_not_lost_in_silence(full_disk: Path) -> None:
+    target = full_disk / "v2.bin"
+    with (full_disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="space"):
+        while True:
+            filler.write(b"x" * 4096)
+    with pytest.raises(DiskFull), atomic_output(target) as out:
+        out.write(b"small enough to wait in the buffer")
+    assert [p.name for p in full_disk.iterdir()] == ["filler"]
+
+
+def test_the_blocks_own_error_wins_over_a_full_disk(full_disk: Path) -> None:
+    with pytest.raises(ZeroDivisionError), atomic_output(full_disk / "v2.bin") as out:
+        with pytest.raises(DiskFull):
+            for _ in range(1024):
+                out.write(b"x" * 4096)
+        raise ZeroDivisionError
+    assert tree(full_disk) == {}
+
+
+@pytest.mark.parametrize("maker", ["atomic_output(sys.argv[1])", "atomic_folder(sys.argv[1], replace=True)"])
+def test_a_killed_process_leaves_nothing_at_the_final_name(tmp_path: Path, maker: str) -> None:
+    target = tmp_path / "v2"
+    killed = f"""
+        import os, signal, sys
+        from sapwood.patch.atomic_file import atomic_folder, atomic_output
+        with {maker} as out:
+            file = out if hasattr(out, "write") else out.create("part")
+            file.write(b"new" * 10000)
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    assert run_python(killed, target).returncode == -signal.SIGKILL
+    assert not target.exists()
+    assert [p.suffix for p in tmp_path.iterdir()] == [".partial"]
+
+
+# Folders
+
+
+def test_a_folder_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "v2"
+    with atomic_folder(target, replace=False) as out:
+        with out.create("config.json") as file:
+            file.write(b"{}")
+        out.create("deep/er/model.bin").write(b"left open, still whole")
+        assert not target.exists()
+    assert tree(tmp_path) == {"v2/config.json": b"{}", "v2/deep/er/model.bin": b"left open, still whole"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../evil", "/evil", "a/../../evil", "a//b", "a/", "./a", "..\\evil", "a\0b"],
+)
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WrongCall), atomic_folder(tmp_path / "v2", replace=False) as out:
+        out.create(name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("second", ["a", "a/b"])
+def test_two_files_of_one_name_are_refused(tmp_path: Path, second: str) -> None:
+    with pytest.raises(WrongCall, match="clashes"), atomic_folder(tmp_path / "v2", replace=False) as out:
+        out.create("a").write(b"first")
+        out.create(second)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_and_a_file_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongCall, match="clashes"), atomic_folder(tmp_path / "v2", replace=False) as out:
+        out.create("a/b")
+        out.create("a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "v2").mkdir()
+    with atomic_folder(tmp_path / "v2", replace=False) as out:
+        out.create("a").write(b"new")
+    assert tree(tmp_path) == {"v2/a": b"new"}
+
+
+def test_a_folder_with_files_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "v2").mkdir()
+    (tmp_path / "v2" / "precious").write_bytes(b"old")
+    with pytest.raises(WrongCall, match="files in it"), atomic_folder(tmp_path / "v2", replace=False):
+        pytest.fail("the block must not start")
+    assert tree(tmp_path) == {"v2/precious": b"old"}
+
+
+def test_files_that_come_meanwhile_are_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "v2"
+    with pytest.raises(WrongCall, match="files in it"), atomic_folder(target, replace=False) as out:
+        out.create("a").write(b"new")
+        target.mkdir()
+        (target / "precious").write_bytes(b"old")
+    assert tree(tmp_path) == {"v2/precious": b"old"}
+
+
+def test_a_replaced_folder_keeps_nothing_of_the_old_but_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "v2"
+    target.mkdir(mode=0o700)
+    (target / "old").write_bytes(b"old")
+    with atomic_folder(target, replace=True) as out:
+        out.create("new").write(b"new")
+        assert tree(target) == {"old": b"old"}
+    assert tree(tmp_path) == {"v2/new": b"new"}
+    assert stat.S_IMODE(target.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_any_exception_leaves_only_the_old_folder(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "v2"
+    target.mkdir()
+    (target / "old").write_bytes(b"old")
+    with pytest.raises(error), atomic_folder(target, replace=True) as out:
+        out.create("new").write(b"new")
+        raise error
+    assert tree(tmp_path) == {"v2/old": b"old"}
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_failing_rename_puts_the_old_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    target = tmp_path / "v2"
+    target.mkdir()
+    (target / "old").write_bytes(b"old")
+    real, calls = os.rename, 0
+
+    def rename(source: Path, to: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == step:
+            raise OSError(errno.EIO, "injected")
+        real(source, to)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(StorageFailure), atomic_folder(target, replace=True) as out:
+        out.create("new").write(b"new")
+    assert tree(tmp_path) == {"v2/old": b"old"}
+
+
+def test_every_file_and_folder_is_flushed_before_the_name_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    real_fsync, real_rename = os.fsync, os.rename
+
+    def fsync(descriptor: int) -> None:
+        events.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real_fsync(descriptor)
+
+    def rename(source: Path, target: Path) -> None:
+        events.append("NAME")
+        real_rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", rename)
+    with atomic_folder(tmp_path / "v2", replace=False) as out:
+        out.create("a").write(b"1")
+        out.create("sub/b").write(b"2")
+    assert set(events[:3]) >= {"b", "sub"}
+    assert "a" in events[: events.index("NAME")]
+    assert events[-2:] == ["NAME", tmp_path.name]
+
+
+def test_a_disk_that_fills_leaves_the_old_folder(full_disk: Path) -> None:
+    target = full_disk / "v2"
+    target.mkdir()
+    (target / "old").write_bytes(b"old")
+    with pytest.raises(DiskFull), atomic_folder(target, replace=True) as out:
+        for number in range(64):
+            out.create(f"part{number}").write(b"x" * 65536)
+    assert tree(full_disk) == {"v2/old": b"old"}
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_folder_never_replaces_what_is_no_folder(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "v2"
+    if kind == "file":
+        target.write_bytes(b"old")
+    else:
+        (tmp_path / "real").mkdir()
+        target.symlink_to("real")
+    with pytest.raises(WrongCall, match="not a folder"), atomic_folder(target, replace=True):
+        pytest.fail("the block must not start")
