@@ -1,0 +1,57 @@
+"""From bytes to a layout, by content alone: names and suffixes of files are not trusted.
+
+A file that breaks the rules of its own format is still a file to be carried: it becomes one opaque span, with
+a warning that says why. Readers turn all they can meet into MalformedModel, so nothing else is caught here.
+"""
+
+import dataclasses
+from typing import Final, Protocol
+
+from sapwood.errors import MalformedModel, WrongCall
+from sapwood.formats import gguf, numpy_format, onnx, opaque, safetensors, tflite, torch_zip
+from sapwood.formats.layout import FormatWarning, Layout
+
+__all__ = ["READERS", "read_layout"]
+
+_HEAD_BYTES: Final = 64
+
+
+class Reader(Protocol):
+    """What a module of one format offers."""
+
+    @property
+    def FORMAT(self) -> str:  # noqa: N802
+        """The format's name."""
+
+    def matches(self, head: memoryview, size: int, data: memoryview, /) -> bool:
+        """Whether the content looks like this format; cheap, and never raises."""
+
+    def read(self, data: memoryview) -> Layout:
+        """The layout, or MalformedModel."""
+
+
+# Formats with a magic number first; ONNX has none and comes last.
+READERS: Final[tuple[Reader, ...]] = (gguf, tflite, torch_zip, numpy_format, safetensors, onnx)
+
+
+def read_layout(data: memoryview, path: str = "") -> Layout:
+    """The layout of a file's bytes; ``path`` is only for the warnings.
+
+    Raises:
+        WrongCall: ``data`` is not a plain row of bytes.
+    """
+    if data.ndim != 1 or data.itemsize != 1 or not data.contiguous:
+        raise WrongCall("a layout is read from a contiguous memoryview of bytes", path=path)
+    data = data.cast("B")
+    head = data[:_HEAD_BYTES]
+    for reader in READERS:
+        if not reader.matches(head, len(data), data):
+            continue
+        try:
+            layout = reader.read(data)
+        except MalformedModel as error:
+            warning = FormatWarning(reader.FORMAT, path, str(error), error.offset)
+            return dataclasses.replace(opaque.read(data), warnings=(warning,))
+        warnings = tuple(dataclasses.replace(warning, path=path) for warning in layout.warnings)
+        return dataclasses.replace(layout, warnings=warnings) if warnings else layout
+    return opaque.read(data)

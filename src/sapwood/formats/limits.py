@@ -1,0 +1,33 @@
+"""How much a model file may ask of the reader. Each limit is far above what real models need.
+
+A file that exceeds one is malformed to its reader, so it is still carried, as opaque bytes.
+"""
+
+from typing import Final
+
+# safetensors caps its own header at 100 MB (safetensors, tensor.rs, MAX_HEADER_SIZE).
+MAX_HEADER_BYTES: Final = 100_000_000
+# A trained model has at most some hundred thousand tensors (experts stored one by one).
+MAX_TENSORS: Final = 1 << 20
+# Characters of one tensor's name, and of all names of a file together: a shared string must not multiply.
+MAX_NAME_CHARS: Final = 1 << 13
+MAX_NAMES_CHARS: Final = 1 << 26
+# numpy allows 64 dimensions (NPY_MAXDIMS since 2.0); no format here documents more.
+MAX_DIMENSIONS: Final = 64
+# Bits of one length or element count: no file is larger than a signed 64-bit offset can say.
+MAX_LENGTH_BITS: Final = 63
+# Graphs in attributes of nodes, arrays in arrays, containers in a pickled object.
+MAX_NESTING_DEPTH: Final = 64
+# Items of GGUF metadata read one by one: a tokenizer has some 10^5 strings.
+MAX_METADATA_ITEMS: Final = 1 << 22
+# Fields of an ONNX file walked one by one; 2^22 take a few seconds.
+MAX_PROTOBUF_FIELDS: Final = 1 << 22
+# Pickle opcodes of one archive; a TorchScript model with a large vocabulary has 4 * 10^5.
+MAX_PICKLE_OPCODES: Final = 1 << 22
+# Members of a zip archive.
+MAX_ZIP_ENTRIES: Final = 1 << 20
+# Bytes of the text header of one .npy array. numpy itself writes at most 64 KiB without structured types.
+MAX_NPY_HEADER_BYTES: Final = 1 << 20
+# Files of one model folder, and folders inside folders.
+MAX_FOLDER_FILES: Final = 1 << 16
+MAX_FOLDER_DEPTH: Final = 64

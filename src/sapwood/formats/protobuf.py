@@ -1,0 +1,75 @@
+"""Fields of a protobuf message, where they stand in the file.
+
+Source: protobuf.dev, encoding. Groups (wire types 3 and 4) have been deprecated since proto2 and ONNX has
+none, so they are malformed here.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sapwood.errors import MalformedModel
+from sapwood.formats import limits
+
+__all__ = ["FIXED32", "FIXED64", "LEN", "VARINT", "Field", "Walker", "varint"]
+
+VARINT, FIXED64, LEN, FIXED32 = 0, 1, 2, 5
+
+
+class Field(NamedTuple):
+    """One field, whose value lies in [start, end) of the file; ``value`` is the number of a VARINT field."""
+
+    number: int
+    wire: int
+    start: int
+    end: int
+    value: int
+
+
+def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
+    """(the unsigned number of 64 bits at ``at``, where it ends)."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= end:
+            break
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if value >> 64:
+                break
+            return value, at
+    raise MalformedModel("a number has no end or is too large", offset=at)
+
+
+class Walker:
+    """Gives the fields of messages of one file and counts them, so that a file of tiny fields ends."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self._fields = 0
+
+    def fields(self, start: int, end: int) -> Iterator[Field]:
+        """The fields of the message in [start, end), in file order."""
+        data = self.data
+        at = start
+        while at < end:
+            self._fields += 1
+            if self._fields > limits.MAX_PROTOBUF_FIELDS:
+                raise MalformedModel("too many fields", offset=at)
+            tag_at = at
+            tag, at = varint(data, at, end)
+            number, wire = tag >> 3, tag & 7
+            value = 0
+            begin = at
+            if wire == VARINT:
+                value, at = varint(data, at, end)
+            elif wire == LEN:
+                length, begin = varint(data, at, end)
+                at = begin + length
+            elif wire in (FIXED32, FIXED64):
+                at += 4 if wire == FIXED32 else 8
+            else:
+                raise MalformedModel("a field has an unknown wire type", offset=tag_at, found=wire)
+            if at > end or not 0 < number < 1 << 29:
+                raise MalformedModel("a field is longer than its message, or has no number", offset=tag_at)
+            yield Field(number, wire, begin, at, value)
