@@ -5,7 +5,7 @@ foreach(source ${test_sources})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
   target_link_libraries(${name} PRIVATE sapwood_core)
-  target_include_directories(${name} PRIVATE core/src core/host)
+  target_include_directories(${name} PRIVATE core/src)
   target_compile_options(${name} PRIVATE -Wall -Wextra -UNDEBUG)  # -UNDEBUG: assert is how a test speaks
   if(SAPWOOD_WERROR)
     target_compile_options(${name} PRIVATE -Werror)
