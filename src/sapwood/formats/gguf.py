@@ -149,7 +149,11 @@ class _Metadata:
                 raise MalformedModel("an array of metadata is longer than the file", offset=at, found=count)
             for _ in range(count):
                 self._count(cursor.at)
-                self._skip(item, depth - 1)
+                # A vocabulary has so many texts that a call for each would show.
+                if item == _STRING:
+                    cursor.skip(cursor.u64())
+                else:
+                    self._skip(item, depth - 1)
         else:
             raise MalformedModel(
                 "metadata of an unknown type, or too deeply nested", offset=cursor.at, found=kind

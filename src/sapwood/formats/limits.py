@@ -7,8 +7,8 @@ from typing import Final
 
 # safetensors caps its own header at 100 MB (safetensors, tensor.rs, MAX_HEADER_SIZE).
 MAX_HEADER_BYTES: Final = 100_000_000
-# A trained model has at most some hundred thousand tensors (experts stored one by one).
-MAX_TENSORS: Final = 1 << 20
+# DeepSeek-V3, whose experts are stored one by one, has 9 * 10^4 tensors in 163 files.
+MAX_TENSORS: Final = 1 << 19
 # Characters of one tensor's name, and of all names of a file together: a shared string must not multiply.
 MAX_NAME_CHARS: Final = 1 << 13
 MAX_NAMES_CHARS: Final = 1 << 26
@@ -16,8 +16,10 @@ MAX_NAMES_CHARS: Final = 1 << 26
 MAX_DIMENSIONS: Final = 64
 # Bits of one length or element count: no file is larger than a signed 64-bit offset can say.
 MAX_LENGTH_BITS: Final = 63
-# Graphs in attributes of nodes, arrays in arrays, containers in a pickled object.
+# Graphs in attributes of nodes, arrays in arrays.
 MAX_NESTING_DEPTH: Final = 64
+# Containers in containers of a pickled object; a module takes three levels.
+MAX_PICKLE_DEPTH: Final = 256
 # Items of GGUF metadata read one by one: a tokenizer has some 10^5 strings.
 MAX_METADATA_ITEMS: Final = 1 << 22
 # Fields of an ONNX file walked one by one; 2^22 take a few seconds.

@@ -1,8 +1,8 @@
 """A model is a file or a folder of files, opened read-only and laid out.
 
-Folders are walked in the order of their paths. A symbolic link to a file is read as that file, because hub
-snapshots are links to blobs; a link to a folder and anything that is neither file nor folder is refused. Files
-that an .onnx file of the folder names as the place of its tensors are laid out by it.
+Files are in the order of their paths. A symbolic link to a file is read as that file, because hub snapshots
+are links to blobs; a link to a folder, and what is neither file nor folder, is refused. Files that an .onnx file
+names as the place of its tensors are laid out by it.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
-from sapwood.errors import LimitExceeded, WrongCall, storage_error
+from sapwood.errors import LimitExceeded, StorageFailure, WrongCall, storage_error
 from sapwood.formats import limits
 from sapwood.formats.detect import read_layout
 from sapwood.formats.layout import Layout
@@ -81,6 +81,8 @@ def open_model(source: str | os.PathLike[str] | bytes | bytearray | memoryview |
         root = ""
         if isinstance(source, str | os.PathLike):
             root = os.fspath(source)
+            if "\0" in root:
+                raise WrongCall("a path has no zero bytes", path=root)
             is_folder = Path(root).is_dir()
             paths = list(_walk(root)) if is_folder else [""]
             views = {path: _map(Path(root, path) if path else Path(root), resources) for path in paths}
@@ -88,12 +90,13 @@ def open_model(source: str | os.PathLike[str] | bytes | bytearray | memoryview |
             views = {"": memoryview(source).toreadonly()}
         else:
             views = {"": _stream(source, resources)}
+        for view in views.values():
+            resources.callback(_release, view)
         files = tuple(
             ModelFile(path, view, read_layout(view, path or root)) for path, view in sorted(views.items())
         )
-        for file, layout in zip(
-            files, link_external({f.path: (f.data, f.layout) for f in files}), strict=True
-        ):
+        linked = link_external({file.path: (file.data, file.layout) for file in files}, root)
+        for file, layout in zip(files, linked, strict=True):
             file.layout = layout
         return Model(root, is_folder, files, resources.pop_all())
     raise AssertionError  # an ExitStack does not swallow what nobody told it to
@@ -114,9 +117,7 @@ def _walk(root: str) -> Iterator[str]:
             count += 1
             path = f"{folder}/{name}" if folder else name
             if count > limits.MAX_FOLDER_FILES or path.count("/") > limits.MAX_FOLDER_DEPTH:
-                raise LimitExceeded(
-                    "the folder has too many files, or too many folders inside folders", path=root
-                )
+                raise LimitExceeded("the folder has too many files or levels", path=root)
             if _is_folder(place / name):
                 waiting.append(path)
             else:
@@ -165,18 +166,21 @@ def _map_file(
     if status.st_size < _SMALLEST_MAP:
         file.seek(start)
         return memoryview(file.read())
-    whole = resources.enter_context(_closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-    view = memoryview(whole)[start:]
-    resources.callback(view.release)
-    return view
+    try:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError as error:
+        raise StorageFailure("the file was cut short while it was opened", path=path) from error
+    resources.callback(_release, mapped)
+    return memoryview(mapped)[start:]
 
 
-@contextlib.contextmanager
-def _closing(mapped: mmap.mmap) -> Iterator[mmap.mmap]:
-    yield mapped
-    # A caller may still hold an array over the bytes; the map then ends with that array.
+def _release(held: memoryview | mmap.mmap) -> None:
+    # A caller may still hold an array over the bytes; they then end with that array.
     with contextlib.suppress(BufferError):
-        mapped.close()
+        if isinstance(held, memoryview):
+            held.release()
+        else:
+            held.close()
 
 
 def _stream(source: BinaryIO, resources: contextlib.ExitStack) -> memoryview:
@@ -187,7 +191,9 @@ def _stream(source: BinaryIO, resources: contextlib.ExitStack) -> memoryview:
         path = str(source.name)
         try:
             if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                return _map_file(source, source.tell(), path, resources)
+                view = _map_file(source, source.tell(), path, resources)
+                source.seek(0, os.SEEK_END)
+                return view
         except OSError as error:
             raise storage_error(error, path) from error
     try:

@@ -29,7 +29,7 @@ _HEADER = re.compile(
     r"(?=[^\n]*'shape': *\(([0-9L, ]{0,2048})\)[,} ])[^\n]*\} *\n"
 )
 # 'V' is what numpy writes for bfloat16 and other types from outside; dates count units in 64 bits.
-_DESCRIPTION = re.compile(r"([<>|=])([biufcmMSUV])([0-9]{1,18})(?:\[[^\]]*\])?")
+_DESCRIPTION = re.compile(r"([<>|])([biufcmMSUV])([0-9]{1,18})(?:\[[^\]]*\])?")
 _KINDS: Final = {"f": "f", "i": "i", "u": "u", "c": "c", "m": "i", "M": "i"}
 
 

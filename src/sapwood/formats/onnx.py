@@ -132,8 +132,8 @@ def _walk(data: memoryview) -> Iterator[tuple[int, int, Tensor, str | None]]:
 def _path(walker: Walker, outer: Field, message: str, path: str) -> str:
     """What to call the tensors below: nodes and attributes are in the path, the main graph is not.
 
-    A node goes by its first output, and a Constant's ``value`` adds nothing: so a weight keeps its name when an
-    exporter moves it from an initializer to a Constant node.
+    A node goes by its first output, and a Constant's ``value`` adds nothing: so a weight keeps its name when
+    an exporter moves it from an initializer to a Constant node.
     """
     wanted = {"node": (2, 3), "attribute": (1,), "function": (1,), "sparse": ()}.get(message, ())
     if not wanted:
@@ -189,7 +189,7 @@ class _TensorReader:
                     self._location = field.value
 
     def read(self, name: str) -> Iterator[tuple[int, int, Tensor, str | None]]:
-        """The tensor under this name, as ``_walk`` gives it; nothing if its numbers are no array in a file."""
+        """The tensor under this name, as ``_walk`` gives it; none if its numbers are no array."""
         shape = tuple(self._dims)
         dtype = _TYPES.get(self._type, BYTES)
         total = elements(shape, self._at)

@@ -25,11 +25,10 @@ class Sequence:
 
 @dataclass(eq=False, slots=True)
 class Record:
-    """A dictionary or any object: pairs in order, and for an object what it was made from and its state."""
+    """A dictionary or any object: its pairs in order, and what it was made from and given as its state."""
 
     pairs: list[tuple["Node", "Node"]] = field(default_factory=list)
     parts: list["Node"] = field(default_factory=list)
-    is_object: bool = False
 
 
 @dataclass(eq=False, slots=True)

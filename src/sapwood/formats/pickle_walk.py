@@ -157,7 +157,7 @@ class _Machine:
     def new_object(self, arguments: int) -> None:
         parts = [self.pop() for _ in range(arguments)]
         self.pop()
-        self.push(Record(parts=parts[::-1], is_object=True))
+        self.push(Record(parts=parts[::-1]))
 
     def reduce(self) -> None:
         arguments, called = self.pop(), self.pop()

@@ -38,10 +38,11 @@ _KEY = re.compile(f"{_SPACE}({_STRING}){_SPACE}:{_SPACE}")
 _TEXT = re.compile(f"{_SPACE}{_STRING}{_SPACE}")
 _FIELD = re.compile(
     rf'{_SPACE}"(?:(dtype)"{_SPACE}:{_SPACE}"([A-Z0-9_]{{1,16}})"'
-    rf'|(shape)"{_SPACE}:{_SPACE}\[((?:{_SPACE}[0-9]{{1,19}}{_SPACE},?)*+)\]'
+    rf'|(shape)"{_SPACE}:{_SPACE}\[((?:{_SPACE}[0-9]{{1,19}}(?![0-9]){_SPACE},?)*+)\]'
     rf'|(data_offsets)"{_SPACE}:{_SPACE}\[{_SPACE}([0-9]{{1,19}}){_SPACE},{_SPACE}([0-9]{{1,19}}){_SPACE}\]'
     rf"){_SPACE}([,}}]){_SPACE}"
 )
+_BLANK = re.compile(_SPACE)
 _NUMBERS = re.compile(rf"{_SPACE}(?:[0-9]+{_SPACE}(?:,{_SPACE}[0-9]+{_SPACE})*+)?")
 
 
@@ -124,6 +125,8 @@ class _Header:
             or not _NUMBERS.fullmatch(fields["shape"][1])
         ):
             raise self._malformed()
+        if fields["shape"][1].count(",") >= limits.MAX_DIMENSIONS:
+            raise self._malformed()
         shape = tuple(int(size) for size in re.findall("[0-9]+", fields["shape"][1]))
         begin, end = int(fields["data_offsets"][2]), int(fields["data_offsets"][3])
         if begin > end:
@@ -158,8 +161,8 @@ class _Header:
         return str(name)
 
     def _take(self, character: str) -> bool:
-        while self._header[self._at : self._at + 1] in (" ", "\t", "\n", "\r"):
-            self._at += 1
+        blank = _BLANK.match(self._header, self._at)
+        self._at = blank.end() if blank else self._at
         if self._header[self._at : self._at + 1] != character:
             return False
         self._at += 1

@@ -58,15 +58,21 @@ def read(data: memoryview) -> Layout:
 
 
 def _tensors(model: Table, size: int) -> Iterator[tuple[int, int, Tensor]]:
-    seen: set[tuple[int, int]] = set()
-    # Many entries of a vector may lead to one table, so the walk is counted and not only bounded by the file.
+    seen: set[int | tuple[int, int]] = set()
+    # Many entries of a vector may lead to one table, so tables are visited once, and the entries are counted.
     visited = 0
     for subgraph in model.tables(_MODEL_SUBGRAPHS):
         visited += 1
+        if subgraph.at in seen:
+            continue
+        seen.add(subgraph.at)
         for tensor in subgraph.tables(_SUBGRAPH_TENSORS):
             visited += 1
             if visited > limits.MAX_TENSORS:
                 raise MalformedModel("too many tensors", offset=tensor.at)
+            if tensor.at in seen:
+                continue
+            seen.add(tensor.at)
             span = _span(model.table(_MODEL_BUFFERS, tensor.number(_TENSOR_BUFFER, 4)), size)
             if span[1] == 0 or span in seen:
                 continue

@@ -12,7 +12,8 @@ from sapwood.formats.pickle_nodes import Global, Node, Record, Sequence, Storage
 __all__ = ["rebuild"]
 
 # The first four arguments of each are storage, start, shape and strides.
-_VIEWS: Final = frozenset({"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor"})
+_VIEWS: Final = frozenset({"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"})
+_QUANTISED: Final = "_rebuild_qtensor"
 # The first argument of each is the value, and the rest describes it.
 _WRAPPERS: Final = frozenset(
     {"_rebuild_parameter", "_rebuild_parameter_with_state", "restore_type_tag", "build_tensor_from_id"}
@@ -34,11 +35,12 @@ def rebuild(called: Node, arguments: Sequence, offset: int) -> Node:
         name = called.name if isinstance(called, Global) else ""
         if name in _VIEWS:
             return _view(name, items, offset)
+        if name == _QUANTISED:
+            # What follows may hold tensors of scales and zero points.
+            return Record(parts=[_view(name, items, offset), *items[4:]])
         if name in _WRAPPERS and items:
             return items[0]
-    # A dictionary may be made with its pairs as an argument; they are found among the parts.
-    is_dictionary = called == Global("collections", "OrderedDict")
-    return Record(parts=list(items), is_object=not is_dictionary)
+    return Record(parts=list(items))
 
 
 def _view(name: str, items: list[Node], offset: int) -> View:
@@ -52,7 +54,7 @@ def _view(name: str, items: list[Node], offset: int) -> View:
 
 
 def _sizes(numbers: Sequence, offset: int) -> tuple[int, ...]:
-    sizes = tuple(size for size in numbers.items if isinstance(size, int) and size >= 0)
+    sizes = tuple(size for size in numbers.items if type(size) is int and size >= 0)
     if len(sizes) != len(numbers.items) or len(sizes) > limits.MAX_DIMENSIONS:
         raise MalformedModel("a tensor's shape is not made of sizes", offset=offset)
     return sizes

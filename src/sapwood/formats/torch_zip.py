@@ -149,7 +149,7 @@ def _views(top: Node, prefix: str, offset: int) -> Iterator[tuple[str, View]]:
         if not isinstance(node, Record | Sequence) or id(node) in seen:
             continue
         seen.add(id(node))
-        if depth > limits.MAX_NESTING_DEPTH:
+        if depth > limits.MAX_PICKLE_DEPTH:
             raise MalformedModel("a pickle is nested too deeply", offset=offset)
         children = [
             (child, path if key is None else (path, key), depth + 1)
