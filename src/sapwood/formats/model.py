@@ -1,8 +1,8 @@
 """A model is a file or a folder of files, opened read-only and laid out.
 
 Files are in the order of their paths. A symbolic link to a file is read as that file, because hub snapshots
-are links to blobs; a link to a folder, and what is neither file nor folder, is refused. Files that an .onnx file
-names as the place of its tensors are laid out by it.
+are links to blobs; a link to a folder, and what is neither file nor folder, is refused. Files that an .onnx
+file names as the place of its tensors are laid out by it.
 """
 
 import contextlib
