@@ -35,7 +35,8 @@ def test_spans_are_the_arrays() -> None:
         ("F64", [2], 16, "f64"), ("BF16", [2], 4, "bf16"), ("C64", [1], 8, "c64"),
         ("U16", [1], 2, "u16"), ("I8", [], 1, "i8"),
         ("F8_E4M3", [3], 3, "f8_e4m3"), ("F8_E5M2FNUZ", [1], 1, "f8_e5m2fnuz"),
-        ("F8_E8M0", [1], 1, "f8_e8m0"), ("F4", [6], 3, "f4_e2m1"), ("F6_E3M2", [4], 3, "f6_e3m2"), ("BOOL", [2, 1], 2, "bool"),
+        ("F8_E8M0", [1], 1, "f8_e8m0"), ("F4", [6], 3, "f4_e2m1"), ("F6_E3M2", [4], 3, "f6_e3m2"),
+        ("BOOL", [2, 1], 2, "bool"),
     ],
 )  # fmt: skip
 def test_every_kind_of_element_is_named(dtype: str, shape: list[int], size: int, name: str) -> None:

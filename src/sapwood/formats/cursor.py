@@ -68,7 +68,11 @@ class Cursor:
 
     def u8(self) -> int:
         """One byte."""
-        return self.data[self.skip(1)]
+        start = self.at
+        if start >= self.end:
+            raise MalformedModel("the file ends too early", offset=start, expected=1)
+        self.at = start + 1
+        return self.data[start]
 
     def u32(self) -> int:
         """Four bytes as an unsigned integer."""

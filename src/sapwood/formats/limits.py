@@ -22,8 +22,8 @@ MAX_NESTING_DEPTH: Final = 64
 MAX_PICKLE_DEPTH: Final = 256
 # Items of GGUF metadata read one by one: a tokenizer has some 10^5 strings.
 MAX_METADATA_ITEMS: Final = 1 << 22
-# Fields of an ONNX file walked one by one; 2^22 take a few seconds.
-MAX_PROTOBUF_FIELDS: Final = 1 << 22
+# Fields of an ONNX file walked one by one; a node has some 30, and 2^21 fields take a few seconds.
+MAX_PROTOBUF_FIELDS: Final = 1 << 21
 # Pickle opcodes of one archive; a TorchScript model with a large vocabulary has 4 * 10^5.
 MAX_PICKLE_OPCODES: Final = 1 << 22
 # Members of a zip archive.

@@ -46,6 +46,7 @@ class _Machine:
 
     def run(self) -> Node:
         cursor = self.cursor
+        actions = _ACTIONS
         while True:
             if self.budget.left == 0:
                 raise MalformedModel(
@@ -55,7 +56,7 @@ class _Machine:
             code = cursor.u8()
             if code == _STOP:
                 return self.pop()
-            action = _ACTIONS.get(code)
+            action = actions.get(code)
             if action is None:
                 raise self.misused(f"pickle opcode {code:#04x} is not one of a torch file")
             action(self)
@@ -202,9 +203,9 @@ def _signed(width: int) -> Callable[[_Machine], None]:
     return lambda machine: machine.integer(width)
 
 
-def _unsigned(machine: _Machine, width: int) -> int:
-    start = machine.cursor.skip(width)
-    return int.from_bytes(machine.cursor.data[start : start + width], "little")
+def _short(machine: _Machine) -> None:
+    start = machine.cursor.skip(2)
+    machine.push(int.from_bytes(machine.cursor.data[start : start + 2], "little"))
 
 
 _STOP: Final = ord(".")
@@ -219,20 +220,20 @@ _ACTIONS: Final[dict[int, Callable[[_Machine], None]]] = {
     0x88: lambda m: m.push(True),  # NEWTRUE
     0x89: lambda m: m.push(False),  # NEWFALSE
     ord("J"): _signed(4),  # BININT
-    ord("K"): lambda m: m.push(_unsigned(m, 1)),  # BININT1
-    ord("M"): lambda m: m.push(_unsigned(m, 2)),  # BININT2
-    0x8A: lambda m: m.integer(_unsigned(m, 1)),  # LONG1
-    0x8B: lambda m: m.integer(_unsigned(m, 4)),  # LONG4
+    ord("K"): lambda m: m.push(m.cursor.u8()),  # BININT1
+    ord("M"): _short,  # BININT2
+    0x8A: lambda m: m.integer(m.cursor.u8()),  # LONG1
+    0x8B: lambda m: m.integer(m.cursor.u32()),  # LONG4
     ord("G"): lambda m: m.blob(8),  # BINFLOAT
-    ord("X"): lambda m: m.text(_unsigned(m, 4)),  # BINUNICODE
-    0x8C: lambda m: m.text(_unsigned(m, 1)),  # SHORT_BINUNICODE
-    0x8D: lambda m: m.text(_unsigned(m, 8)),  # BINUNICODE8
-    ord("T"): lambda m: m.blob(_unsigned(m, 4)),  # BINSTRING
-    ord("U"): lambda m: m.blob(_unsigned(m, 1)),  # SHORT_BINSTRING
-    ord("B"): lambda m: m.blob(_unsigned(m, 4)),  # BINBYTES
-    ord("C"): lambda m: m.blob(_unsigned(m, 1)),  # SHORT_BINBYTES
-    0x8E: lambda m: m.blob(_unsigned(m, 8)),  # BINBYTES8
-    0x96: lambda m: m.blob(_unsigned(m, 8)),  # BYTEARRAY8
+    ord("X"): lambda m: m.text(m.cursor.u32()),  # BINUNICODE
+    0x8C: lambda m: m.text(m.cursor.u8()),  # SHORT_BINUNICODE
+    0x8D: lambda m: m.text(m.cursor.u64()),  # BINUNICODE8
+    ord("T"): lambda m: m.blob(m.cursor.u32()),  # BINSTRING
+    ord("U"): lambda m: m.blob(m.cursor.u8()),  # SHORT_BINSTRING
+    ord("B"): lambda m: m.blob(m.cursor.u32()),  # BINBYTES
+    ord("C"): lambda m: m.blob(m.cursor.u8()),  # SHORT_BINBYTES
+    0x8E: lambda m: m.blob(m.cursor.u64()),  # BINBYTES8
+    0x96: lambda m: m.blob(m.cursor.u64()),  # BYTEARRAY8
     ord("]"): lambda m: m.push(Sequence([])),  # EMPTY_LIST
     ord(")"): lambda m: m.push(Sequence([])),  # EMPTY_TUPLE
     ord("}"): lambda m: m.push(Record()),  # EMPTY_DICT
@@ -256,9 +257,9 @@ _ACTIONS: Final[dict[int, Callable[[_Machine], None]]] = {
     0x81: lambda m: m.new_object(1),  # NEWOBJ
     0x92: lambda m: m.new_object(2),  # NEWOBJ_EX
     ord("Q"): _Machine.persistent,  # BINPERSID
-    ord("q"): lambda m: m.remember(_unsigned(m, 1)),  # BINPUT
-    ord("r"): lambda m: m.remember(_unsigned(m, 4)),  # LONG_BINPUT
+    ord("q"): lambda m: m.remember(m.cursor.u8()),  # BINPUT
+    ord("r"): lambda m: m.remember(m.cursor.u32()),  # LONG_BINPUT
     0x94: lambda m: m.remember(len(m.memo)),  # MEMOIZE
-    ord("h"): lambda m: m.recall(_unsigned(m, 1)),  # BINGET
-    ord("j"): lambda m: m.recall(_unsigned(m, 4)),  # LONG_BINGET
+    ord("h"): lambda m: m.recall(m.cursor.u8()),  # BINGET
+    ord("j"): lambda m: m.recall(m.cursor.u32()),  # LONG_BINGET
 }

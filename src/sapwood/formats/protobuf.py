@@ -27,6 +27,9 @@ class Field(NamedTuple):
 
 def varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
     """(the unsigned number of 64 bits at ``at``, where it ends)."""
+    # Nearly all tags, and most lengths, are one byte.
+    if at < end and data[at] < 0x80:
+        return data[at], at + 1
     value = 0
     for shift in range(0, 70, 7):
         if at >= end:

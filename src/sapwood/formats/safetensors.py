@@ -139,7 +139,7 @@ class _Header:
         while not (not seen and self._take("}")):
             key = self._key()
             match = _TEXT.match(self._header, self._at)
-            if match is None or key in seen:
+            if match is None or key in seen or len(seen) > limits.MAX_TENSORS:
                 raise self._malformed()
             seen.add(key)
             self._at = match.end()

@@ -79,12 +79,12 @@ class _Archive:
                 continue
             stem = entry.name.removesuffix(".pkl")
             top = walk(self._data, entry.offset, entry.offset + entry.length, budget)
-            for name, view in _views(top, self._prefix(stem), entry.offset):
+            for path, view in _views(top, self._prefix(stem), entry.offset):
                 storage = self._storage(stem, view.storage.key)
                 if storage is None or storage.name in named:
                     continue
                 named.add(storage.name)
-                yield storage.offset, storage.length, self._tensor(name, view, storage)
+                yield storage.offset, storage.length, self._tensor(_joined(path), view, storage)
         for entry in self._entries.values():
             if entry.stored and entry.name not in named and self._holds_storages(entry.name):
                 yield entry.offset, entry.length, Tensor(entry.name, BYTES, (entry.length,))
@@ -137,45 +137,51 @@ def _in_order(view: View) -> bool:
     return len(view.shape) == len(view.strides)
 
 
-def _views(top: Node, prefix: str, offset: int) -> Iterator[tuple[str, View]]:
-    """Every tensor with its keys joined by dots, in pickle order; each object is visited once."""
-    # A path is (path of the parent, key), joined only where a tensor is found.
-    stack: list[tuple[Node, _Path | None, int]] = [(top, (None, prefix) if prefix else None, 0)]
+# (path of the parent, key); joined only where a tensor is found.
+_Path = tuple["_Path | None", str]
+_Branch = Record | Sequence | View
+
+
+def _views(top: Node, prefix: str, offset: int) -> Iterator[tuple[_Path | None, View]]:
+    """Every tensor and its path of keys, in pickle order; each container is visited once."""
+    # Iterators hold no more than the depth, however long a hostile list is.
+    root: _Path | None = (None, prefix) if prefix else None
+    stack = [(_branches(Record(parts=[top])), root)]
     seen: set[int] = set()
     while stack:
-        node, path, depth = stack.pop()
-        if isinstance(node, View):
-            yield _joined(path), node
-        if not isinstance(node, Record | Sequence) or id(node) in seen:
+        branches, path = stack[-1]
+        branch = next(branches, None)
+        if branch is None:
+            stack.pop()
             continue
-        seen.add(id(node))
-        if depth > limits.MAX_PICKLE_DEPTH:
-            raise MalformedModel("a pickle is nested too deeply", offset=offset)
-        children = [
-            (child, path if key is None else (path, key), depth + 1)
-            for key, child in _children(node)
-            if isinstance(child, Record | Sequence | View)
-        ]
-        stack += reversed(children)
+        key, node = branch
+        inner = path if key is None else (path, key)
+        if isinstance(node, View):
+            yield inner, node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            if len(stack) > limits.MAX_PICKLE_DEPTH:
+                raise MalformedModel("a pickle is nested too deeply", offset=offset)
+            stack.append((_branches(node), inner))
 
 
-_Path = tuple["_Path | None", str]
-
-
-def _children(node: Record | Sequence) -> Iterator[tuple[str | None, Node]]:
-    """The parts of a node, each under a key, or under None if it adds nothing to the path."""
+def _branches(node: Record | Sequence) -> Iterator[tuple[str | None, _Branch]]:
+    """The parts of a node that may lead to tensors, each under its key, or None if the path has none of it."""
     if isinstance(node, Sequence):
         for index, item in enumerate(node.items):
-            yield str(index), item
+            if isinstance(item, _Branch):
+                yield str(index), item
         return
     for key, value in node.pairs:
-        named = isinstance(key, str | int) and key not in _SILENT
-        yield str(key) if named else None, value
+        if isinstance(value, _Branch):
+            named = isinstance(key, str | int) and key not in _SILENT
+            yield str(key) if named else None, value
     for part in node.parts:
-        yield None, part
+        if isinstance(part, _Branch):
+            yield None, part
 
 
-def _joined(path: "_Path | None") -> str:
+def _joined(path: _Path | None) -> str:
     keys: list[str] = []
     while path is not None:
         path, key = path
