@@ -1,0 +1,70 @@
+"""The pairs the benchmark runs over, and where they lie.
+
+quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained pairs
+(bench.corpus.make_pairs) and the published ones (bench.corpus.fetch_pairs), in the corpus folder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.corpus import synthetic
+
+HERE = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """kind decides which goals hold ("rl-1", "rl-8", "sft-bf16", "sft-f16", "sft-f32", "other")."""
+
+    name: str
+    kind: str
+    base: Path
+    target: Path
+
+    def missing(self) -> str | None:
+        absent = [str(path) for path in (self.base, self.target) if not path.exists()]
+        return f"no file {absent[0]}" if absent else None
+
+
+def quick(corpus: Path) -> list[Pair]:
+    synthetic.make(corpus / "synthetic")
+    found = [
+        Pair(f"tflite {old.name.removesuffix('.old.tflite')}", "other", old, Path(f"{old}"[:-10] + "new.tflite"))
+        for old in sorted((HERE / "tflite").glob("*.old.tflite"))
+    ]
+    for folder in sorted((corpus / "synthetic").iterdir()):
+        files = folder / "base.safetensors", folder / "target.safetensors"
+        found.append(Pair(f"synthetic {folder.name}", "other", *files))
+    return found
+
+
+def full(corpus: Path) -> list[Pair]:
+    return quick(corpus) + trained(corpus / "pairs") + published(corpus / "fetched")
+
+
+def trained(folder: Path) -> list[Pair]:
+    def pair(name: str, kind: str, base: str, target: str) -> Pair:
+        return Pair(name, kind, folder / f"{base}.safetensors", folder / f"{target}.safetensors")
+
+    found = [
+        pair("rl 1 step", "rl-1", "rl/step40", "rl/step41"),
+        pair("rl 8 steps", "rl-8", "rl/step40", "rl/step48"),
+        pair("lora merged", "other", "lora/base", "lora/merged"),
+    ]
+    for kind in ("bf16", "f16", "f32"):
+        for old, new in (("base", "step200"), ("base", "step250"), ("step200", "step250")):
+            name = f"sft {kind} {old}-{new}"
+            found.append(pair(name, f"sft-{kind}", f"sft/{kind}/{old}", f"sft/{kind}/{new}"))
+    return found
+
+
+def published(folder: Path) -> list[Pair]:
+    catalog = json.loads((HERE / "pairs.json").read_text())
+    found = []
+    for row in catalog:
+        files = [folder / row["name"] / (s + Path(row[s]["member"]).suffix) for s in ("base", "target")]
+        found.append(Pair(row["name"], "other", files[0], files[1]))
+    return found

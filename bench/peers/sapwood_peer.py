@@ -1,0 +1,44 @@
+"""Sapwood itself, at each of its levels, through its public calls from file to file.
+
+Its times include what it always does: digests of base and target, its own check of a new patch, and fsync.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.peers.peer import ProgramPeer
+
+# What every report says next to the times.
+NOTE = "sapwood's times include digests, the check of its own patch and fsync; no peer does any of these"
+
+
+class Sapwood(ProgramPeer):
+    package = "sapwood"
+    uses_threads = True
+
+    def __init__(self, level: str) -> None:
+        self.level = level
+        self.name = f"sapwood {level}"
+
+    def available(self) -> str | None:
+        return super(ProgramPeer, self).available()
+
+    def encode_file(self, base: Path, target: Path, patch: Path, threads: int) -> None:
+        import sapwood
+
+        sapwood.diff(base, target, level=self.level, threads=threads).write(patch)
+
+    def decode_file(self, base: Path, patch: Path, output: Path, threads: int) -> None:
+        import sapwood
+
+        sapwood.apply(base, patch, output, threads=threads)
+
+
+def levels() -> tuple[str, ...]:
+    """The levels sapwood offers, fastest first."""
+    try:
+        import sapwood
+    except ImportError:
+        return ("default",)
+    return tuple(sapwood.LEVELS)
