@@ -1,0 +1,65 @@
+/* The encoder's element loops, compiled once for every instruction set. Define SW_KERNEL(name) first. */
+#include "numeric_encode.h"
+#include "numeric_kernels.h"
+
+#define SW_DIFFERENCES(TYPE, STYPE, LOAD, VALUE)                                                       \
+    SW_UNUSED static void SW_KERNEL(differences_##TYPE)(const uint8_t *base, const uint8_t *target, size_t count, \
+                                              bool is_float, VALUE *values) {                          \
+        const unsigned top = sizeof(TYPE) * 8 - 1;                                                     \
+        if (base == NULL) {                                                                            \
+            for (size_t i = 0; i < count; i++) {                                                       \
+                values[i] = (VALUE)(STYPE)LOAD(target + i * sizeof(TYPE));                             \
+            }                                                                                          \
+        } else if (is_float) {                                                                         \
+            for (size_t i = 0; i < count; i++) {                                                       \
+                const TYPE b = LOAD(base + i * sizeof(TYPE));                                          \
+                const TYPE t = LOAD(target + i * sizeof(TYPE));                                        \
+                const TYPE sign = (TYPE)((STYPE)b >> top);                                             \
+                const TYPE flip_b = (TYPE)(sign & ((TYPE)-1 >> 1));                                    \
+                const TYPE flip_t = (TYPE)((TYPE)((STYPE)t >> top) & ((TYPE)-1 >> 1));                 \
+                const TYPE moved = (TYPE)((TYPE)(t ^ flip_t) - (TYPE)(b ^ flip_b));                    \
+                values[i] = (VALUE)(STYPE)(TYPE)((moved ^ sign) - sign);                               \
+            }                                                                                          \
+        } else {                                                                                       \
+            for (size_t i = 0; i < count; i++) {                                                       \
+                values[i] = (VALUE)(STYPE)(TYPE)(LOAD(target + i * sizeof(TYPE)) -                     \
+                                                 LOAD(base + i * sizeof(TYPE)));                       \
+            }                                                                                          \
+        }                                                                                              \
+    }
+
+SW_DIFFERENCES(uint8_t, int8_t, SW_LOAD8, int32_t)
+SW_DIFFERENCES(uint16_t, int16_t, sw_load16, int32_t)
+SW_DIFFERENCES(uint32_t, int32_t, sw_load32, int32_t)
+SW_DIFFERENCES(uint64_t, int64_t, sw_load64, int64_t)
+
+SW_UNUSED static void SW_KERNEL(differences)(const uint8_t *base, const uint8_t *target, size_t count,
+                                   const sw_element_shape *shape, void *values) {
+    switch (shape->width) {
+    case 1:
+        SW_KERNEL(differences_uint8_t)(base, target, count, shape->is_float, values);
+        break;
+    case 2:
+        SW_KERNEL(differences_uint16_t)(base, target, count, shape->is_float, values);
+        break;
+    case 4:
+        SW_KERNEL(differences_uint32_t)(base, target, count, shape->is_float, values);
+        break;
+    default:
+        SW_KERNEL(differences_uint64_t)(base, target, count, shape->is_float, values);
+        break;
+    }
+}
+
+SW_UNUSED static void SW_KERNEL(group_sums)(const int32_t *values, const uint8_t *classes, size_t count, uint64_t *sums) {
+    for (size_t start = 0; start < count; start += 64) {
+        const size_t n = count - start < 64 ? count - start : 64;
+        uint64_t sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            const int32_t v = values[start + i];
+            const uint32_t magnitude = v < 0 ? 0u - (uint32_t)v : (uint32_t)v;
+            sum += (uint64_t)magnitude << (15 - classes[start + i]);
+        }
+        sums[start / 64] = sum;
+    }
+}

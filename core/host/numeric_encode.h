@@ -1,0 +1,73 @@
+/* Encoder of NUMERIC blocks. Host only: it allocates nothing itself but wants a large work area. */
+#ifndef SW_NUMERIC_ENCODE_H
+#define SW_NUMERIC_ENCODE_H
+
+#include "numeric.h"
+
+enum {
+    SW_LEVEL_FAST = 0,
+    SW_LEVEL_DEFAULT = 1,
+    SW_LEVEL_MAX = 2
+};
+
+enum {
+    SW_CONTEXTS = SW_MAX_SCALES * SW_CLASSES,
+    SW_EXACT_REACH = 4096, /* magnitudes below this can get a symbol of their own */
+    SW_FIRST_EXACT = 192,  /* provisional symbols: buckets below, exact values from here */
+    SW_MAX_FIELDS = 1 << 13,
+    SW_MAX_ELEMENTS = 1 << 20
+};
+
+/* The typed loops of the encoder; a host swaps in versions compiled for its instruction set. */
+typedef struct {
+    const char *name;
+    /* values[i] = how target differs from base, away from zero positive (int32_t, int64_t for 64-bit elements);
+     * the bare element if base is NULL. */
+    void (*differences)(const uint8_t *base, const uint8_t *target, size_t count, const sw_element_shape *shape,
+                        void *values);
+    void (*classes)(const uint8_t *base, size_t count, const sw_element_shape *shape, unsigned top, uint8_t *classes);
+    /* sums[g] += |value| << (15 - class), by groups of 64; 64-bit values are cut to their upper part. */
+    void (*group_sums)(const int32_t *values, const uint8_t *classes, size_t count, uint64_t *sums);
+} sw_encode_kernels;
+
+extern const sw_encode_kernels sw_portable_encode_kernels;
+
+typedef struct {
+    uint64_t reciprocal; /* ceil(2^(32 + table_bits) / frequency) */
+    uint32_t frequency;
+    uint16_t first;      /* sum of the frequencies before */
+    uint16_t rest;       /* (1 << table_bits) - frequency */
+} sw_encode_symbol;
+
+typedef struct {
+    sw_numeric_work decode; /* the block is decoded again before it is handed out */
+    int64_t values[SW_MAX_ELEMENTS / 2];
+    uint8_t classes[SW_MAX_ELEMENTS];
+    uint8_t symbols[SW_MAX_ELEMENTS];
+    uint64_t sums[SW_MAX_ELEMENTS / 64];
+    uint8_t scales[SW_MAX_ELEMENTS / 64];
+    uint32_t counts[SW_CONTEXTS][SW_MAX_SYMBOLS];
+    uint32_t exact_counts[2 * SW_EXACT_REACH];
+    uint8_t symbol_of[2 * SW_EXACT_REACH];
+    uint32_t field_counts[SW_MAX_FIELDS];
+    uint8_t field_symbol[SW_MAX_FIELDS];
+    uint16_t frequencies[SW_MAX_TABLES][SW_MAX_SYMBOLS];
+    sw_encode_symbol encode[SW_MAX_TABLES][SW_MAX_SYMBOLS];
+    uint16_t models[SW_MODELS_COUNT];
+    uint8_t nibbles[2 * SW_MAX_ELEMENTS];
+    uint8_t side[1 << 17];
+    uint8_t words[2 * SW_MAX_ELEMENTS + 256];
+    uint8_t raw[2 * SW_MAX_BLOCK + 64];
+    uint8_t check[SW_MAX_BLOCK];
+} sw_encode_work;
+
+/* Encode `size` bytes of target, against as many of base (NULL: on its own), as a NUMERIC block.
+ *
+ * The result is decoded and compared before it is returned. Returns its size; 0 if it would be larger than
+ * capacity or the block is not one this codec can say (the caller has other codecs).
+ */
+size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numeric_kernels *decode_kernels,
+                         const uint8_t *base, const uint8_t *target, size_t size, sw_element element, int level,
+                         uint8_t *out, size_t capacity, sw_encode_work *work);
+
+#endif

@@ -1,0 +1,111 @@
+#include "range_encoder.h"
+
+#include "bytes.h"
+
+void sw_range_open(sw_range_encoder *e, uint8_t *out, size_t capacity) {
+    e->start = out;
+    e->at = out;
+    e->end = out + capacity;
+    e->low = 0;
+    e->range = 0xFFFFFFFFu;
+    e->pending = 0;
+    e->cache = 0;
+    e->first = true;
+    e->full = false;
+}
+
+static void put_byte(sw_range_encoder *e, uint8_t byte) {
+    if (e->at == e->end) {
+        e->full = true;
+        return;
+    }
+    *e->at++ = byte;
+}
+
+static void shift_low(sw_range_encoder *e) {
+    const uint8_t carry = (uint8_t)(e->low >> 32);
+    if (carry != 0 || (uint32_t)e->low < 0xFF000000u) {
+        /* The first cached byte is always zero and is left out. */
+        if (!e->first) {
+            put_byte(e, (uint8_t)(e->cache + carry));
+        }
+        e->first = false;
+        for (; e->pending > 0; e->pending--) {
+            put_byte(e, (uint8_t)(0xFF + carry));
+        }
+        e->cache = (uint8_t)(e->low >> 24);
+    } else {
+        e->pending++;
+    }
+    e->low = (e->low & 0x00FFFFFFu) << 8;
+}
+
+size_t sw_range_close(sw_range_encoder *e) {
+    for (int i = 0; i < 5; i++) {
+        shift_low(e);
+    }
+    while (e->at > e->start && e->at[-1] == 0) {
+        e->at--;
+    }
+    /* One byte at least, so that a size of 0 always means failure. */
+    if (e->at == e->start) {
+        put_byte(e, 0);
+    }
+    return e->full ? 0 : (size_t)(e->at - e->start);
+}
+
+void sw_put_bit(sw_range_encoder *e, uint16_t *model, unsigned bit) {
+    const uint32_t bound = (e->range >> 16) * *model;
+    if (bit == 0) {
+        e->range = bound;
+        *model = (uint16_t)(*model + ((65535u - *model) >> SW_MODEL_RATE));
+    } else {
+        e->low += bound;
+        e->range -= bound;
+        *model = (uint16_t)(*model - (*model >> SW_MODEL_RATE));
+    }
+    while (e->range < 1u << 24) {
+        e->range <<= 8;
+        shift_low(e);
+    }
+}
+
+void sw_put_direct(sw_range_encoder *e, uint32_t value, unsigned count) {
+    while (count-- > 0) {
+        e->range >>= 1;
+        if (value >> count & 1) {
+            e->low += e->range;
+        }
+        while (e->range < 1u << 24) {
+            e->range <<= 8;
+            shift_low(e);
+        }
+    }
+}
+
+void sw_put_tree(sw_range_encoder *e, uint16_t *models, unsigned bits, unsigned value) {
+    unsigned node = 1;
+    while (bits-- > 0) {
+        const unsigned bit = value >> bits & 1;
+        sw_put_bit(e, &models[node], bit);
+        node = node << 1 | bit;
+    }
+}
+
+void sw_put_integer(sw_range_encoder *e, uint16_t *models, uint64_t value) {
+    const unsigned length = sw_bit_length(value + 1) - 1;
+    for (unsigned i = 0; i < length; i++) {
+        sw_put_bit(e, &models[i], 1);
+    }
+    if (length < 62) {
+        sw_put_bit(e, &models[length], 0);
+    }
+    for (unsigned i = length; i-- > 0;) {
+        const unsigned bit = (unsigned)((value + 1) >> i & 1);
+        if (i + 1 == length) {
+            sw_put_bit(e, &models[64 + length], bit);
+        } else {
+            sw_put_direct(e, bit, 1);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+/* Adaptive binary range encoder: the twin of src/range_decoder.h. */
+#ifndef SW_RANGE_ENCODER_H
+#define SW_RANGE_ENCODER_H
+
+#include "range_decoder.h"
+
+typedef struct {
+    uint8_t *start;
+    uint8_t *at;
+    uint8_t *end;
+    uint64_t low;
+    uint32_t range;
+    uint64_t pending; /* 0xFF bytes a carry may still reach, and the byte before them */
+    uint8_t cache;
+    bool first;
+    bool full;        /* the buffer was too small: what follows is lost */
+} sw_range_encoder;
+
+void sw_range_open(sw_range_encoder *e, uint8_t *out, size_t capacity);
+/* Flush; returns the size without trailing zeros, or 0 if the buffer was too small. */
+size_t sw_range_close(sw_range_encoder *e);
+void sw_put_bit(sw_range_encoder *e, uint16_t *model, unsigned bit);
+void sw_put_direct(sw_range_encoder *e, uint32_t value, unsigned count);
+void sw_put_tree(sw_range_encoder *e, uint16_t *models, unsigned bits, unsigned value);
+void sw_put_integer(sw_range_encoder *e, uint16_t *models, uint64_t value);
+
+#endif

@@ -1,0 +1,84 @@
+/* Sapwood core: the block decoders, in freestanding C99.
+ *
+ * No allocation, no libc beyond the four standard headers, no recursion, no global state.
+ * Every input is hostile: lengths are checked before use and a bad block ends in a negative
+ * sw_status, never in a read or write outside the buffers given. The bytes a decoder accepts
+ * are defined in docs/SPEC.md; a codec number means one byte format for ever.
+ */
+#ifndef SAPWOOD_H
+#define SAPWOOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Negative results of decoders; values are pinned. */
+typedef enum {
+    SW_OK = 0,
+    SW_ERROR_TRUNCATED = -1, /* the payload ends too early, or has bytes left over */
+    SW_ERROR_HEADER = -2,    /* a header field is out of its range */
+    SW_ERROR_ENTROPY = -3,   /* coded symbols do not end in the state they must end in */
+    SW_ERROR_BASE = -4       /* a difference is given and the base is too short */
+} sw_status;
+
+/* What one element of a block is; the number is part of the format. */
+typedef enum {
+    SW_ELEMENT_INT8 = 1,
+    SW_ELEMENT_INT16 = 2,
+    SW_ELEMENT_INT32 = 3,
+    SW_ELEMENT_INT64 = 4,
+    SW_ELEMENT_F16 = 5,
+    SW_ELEMENT_BF16 = 6,
+    SW_ELEMENT_F32 = 7,
+    SW_ELEMENT_F64 = 8,
+    SW_ELEMENT_F8_E4M3 = 9,
+    SW_ELEMENT_F8_E5M2 = 10,
+    SW_ELEMENT_INT4 = 11 /* two in a byte, low nibble first */
+} sw_element;
+
+enum {
+    SW_MAX_BLOCK = 1 << 20,   /* bytes a block decodes to, at most */
+    SW_MAX_TABLES = 64,       /* frequency tables in one block */
+    SW_MAX_TABLE_BITS = 12,   /* log2 of the sum of a table's frequencies */
+    SW_MAX_SYMBOLS = 256,     /* alphabet of one block */
+    SW_MAX_LANES = 32,        /* interleaved rANS states */
+    SW_MAX_SCALES = 8,        /* scale levels of a block's groups */
+    SW_MAX_GROUPS = 1 << 16,  /* groups in one block */
+    SW_CLASSES = 16,          /* classes a base value can fall in */
+    SW_CHUNK = 4096           /* elements worked on at once: they stay in the first-level cache */
+};
+
+/* Work area of the numeric decoder, in the caller's memory; no need to clear it. About 5.2 MiB. */
+typedef struct {
+    uint32_t tables[SW_MAX_TABLES << SW_MAX_TABLE_BITS];
+    uint64_t symbol_offset[SW_MAX_SYMBOLS];
+    uint8_t symbol_bits[SW_MAX_SYMBOLS];
+    uint8_t table_of[SW_MAX_SCALES][SW_CLASSES];
+    uint8_t scales[SW_MAX_GROUPS];
+    uint16_t models[4096];
+    uint8_t contexts[SW_CHUNK + 64];
+    uint8_t symbols[SW_CHUNK + 64];
+    uint64_t values[SW_CHUNK];
+    uint8_t nibbles[4 * SW_MAX_BLOCK]; /* target and base, one nibble a byte */
+} sw_numeric_work;
+
+/* Decode one NUMERIC block (SPEC, "Codec 4").
+ *
+ * payload, payload_size   the block's bytes.
+ * base, base_size         the bytes the difference is against; may be NULL and 0 for a raw block.
+ * out, out_size           where the block's out_size bytes go, out_size <= SW_MAX_BLOCK. May not overlap base.
+ *
+ * Returns SW_OK, or the reason; then out holds nothing of value.
+ */
+sw_status sw_numeric_decode(const uint8_t *payload, size_t payload_size,
+                            const uint8_t *base, size_t base_size,
+                            uint8_t *out, size_t out_size, sw_numeric_work *work);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

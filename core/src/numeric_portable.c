@@ -1,0 +1,51 @@
+/* The hot loops in plain C. */
+#define SW_KERNEL(name) portable_##name
+#include "numeric_kernels.h"
+
+static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
+                     const uint8_t table_of[SW_CLASSES], uint8_t *out) {
+    portable_classes(base, count, &h->shape, h->class_top, out);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = table_of[out[i]];
+    }
+}
+
+static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, const uint8_t *end,
+                             const uint32_t *tables, unsigned table_bits, const uint8_t *contexts_,
+                             size_t count, uint8_t *symbols) {
+    const uint32_t mask = (1u << table_bits) - 1;
+    for (size_t i = 0; i < count; i += 32) {
+        if (end - at < 64) {
+            for (unsigned lane = 0; lane < 32; lane++) {
+                uint32_t x = states[lane];
+                const uint32_t entry = tables[((size_t)contexts_[i + lane] << table_bits) + (x & mask)];
+                x = ((entry >> 20) + 1) * (x >> table_bits) + (entry >> 8 & 0xFFF);
+                if (x < SW_RANS_LOW) {
+                    if (end - at < 2) {
+                        return NULL;
+                    }
+                    x = x << 16 | sw_load16(at);
+                    at += 2;
+                }
+                states[lane] = x;
+                symbols[i + lane] = (uint8_t)entry;
+            }
+            continue;
+        }
+        for (unsigned lane = 0; lane < 32; lane++) {
+            uint32_t x = states[lane];
+            const uint32_t entry = tables[((size_t)contexts_[i + lane] << table_bits) + (x & mask)];
+            x = ((entry >> 20) + 1) * (x >> table_bits) + (entry >> 8 & 0xFFF);
+            /* Branch-free: which lanes refill is random, so a branch would miss often. */
+            const uint32_t refill = x < SW_RANS_LOW;
+            const uint32_t full = x << 16 | sw_load16(at);
+            x = refill ? full : x;
+            at += 2 * refill;
+            states[lane] = x;
+            symbols[i + lane] = (uint8_t)entry;
+        }
+    }
+    return at;
+}
+
+const sw_numeric_kernels sw_portable_kernels = {"portable", contexts, rans32, portable_apply};
