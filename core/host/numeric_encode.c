@@ -140,14 +140,6 @@ static unsigned scale_of(const encoder *e, uint64_t sum, size_t count) {
     return length == 0 ? 0 : length * 2 + (length > 1 ? (unsigned)(sum >> (length - 2) & 1) : 0);
 }
 
-static size_t count_changed(const encoder *e) {
-    size_t changed = 0;
-    for (size_t i = 0; i < e->h.elements; i++) {
-        changed += value_at(e, i) != 0;
-    }
-    return changed;
-}
-
 enum { SCALE_STEPS = 4096 };
 
 /* Group size, the zero level and the scale levels of every group. */
@@ -186,8 +178,7 @@ static void choose_scales(encoder *e) {
     for (size_t above = found[high]; high > low && above <= active / 64; above += found[high]) {
         high--;
     }
-    /* Among sparse changes a group's sum says little that its classes do not, and levels cost more. */
-    if (e->h.groups < 16 || (e->h.zero_level && count_changed(e) < active << (e->h.group_bits - 2))) {
+    if (e->h.groups < 16) {
         levels = 1;
     }
     const unsigned span = high - low + 1;
@@ -406,6 +397,70 @@ static bool symbolise(encoder *e) {
     }
     e->raw_size = (size_t)(raw.at - w->raw);
     return true;
+}
+
+/* Bits (in 1/65536) the levels of the groups take, each given the level before. */
+static uint64_t scale_bits(const encoder *e) {
+    uint32_t counts[SW_MAX_SCALES][SW_MAX_SCALES] = {{0}};
+    unsigned last = 0;
+    for (size_t g = 0; g < e->h.groups; g++) {
+        counts[last][e->w->scales[g]]++;
+        last = e->w->scales[g];
+    }
+    uint64_t bits = 0;
+    for (unsigned s = 0; s < e->h.scale_count; s++) {
+        bits += sw_entropy(counts[s], SW_MAX_SCALES);
+    }
+    return bits;
+}
+
+/* Among sparse changes a group's sum says little that its classes do not: then one level is cheaper. */
+static void drop_idle_scales(encoder *e) {
+    const unsigned first = e->h.zero_level;
+    if (e->h.scale_count <= first + 1) {
+        return;
+    }
+    uint64_t apart = scale_bits(e);
+    uint64_t together = 0;
+    const uint64_t table_bits = (uint64_t)100 << 16;
+    for (unsigned c = 0; c < SW_CLASSES; c++) {
+        uint32_t sum[SW_MAX_SYMBOLS] = {0};
+        for (unsigned s = first; s < e->h.scale_count; s++) {
+            const uint32_t *counts = e->w->counts[s * SW_CLASSES + c];
+            const uint64_t bits = sw_entropy(counts, SW_MAX_SYMBOLS);
+            apart += bits > 0 ? bits + table_bits : 0;
+            for (unsigned i = 0; i < SW_MAX_SYMBOLS; i++) {
+                sum[i] += counts[i];
+            }
+        }
+        const uint64_t bits = sw_entropy(sum, SW_MAX_SYMBOLS);
+        together += bits > 0 ? bits + table_bits : 0;
+    }
+    uint8_t *scales = e->w->scales;
+    if (e->h.zero_level) {
+        uint32_t counts[2][2] = {{0}};
+        unsigned last = 0;
+        for (size_t g = 0; g < e->h.groups; g++) {
+            counts[last][scales[g] > 0]++;
+            last = scales[g] > 0;
+        }
+        together += sw_entropy(counts[0], 2) + sw_entropy(counts[1], 2);
+    }
+    if (apart < together) {
+        return;
+    }
+    for (size_t g = 0; g < e->h.groups; g++) {
+        scales[g] = scales[g] > first ? (uint8_t)first : scales[g];
+    }
+    for (unsigned s = first + 1; s < e->h.scale_count; s++) {
+        for (unsigned c = 0; c < SW_CLASSES; c++) {
+            for (unsigned i = 0; i < SW_MAX_SYMBOLS; i++) {
+                e->w->counts[first * SW_CLASSES + c][i] += e->w->counts[s * SW_CLASSES + c][i];
+            }
+            memset(e->w->counts[s * SW_CLASSES + c], 0, sizeof e->w->counts[0]);
+        }
+    }
+    e->h.scale_count = first + 1;
 }
 
 static bool find_alphabet(encoder *e) {
@@ -627,7 +682,11 @@ static bool prepare(encoder *e, const sw_encode_kernels *kernels) {
     } else if (!fill_fields(e)) {
         return false;
     }
-    return symbolise(e) && find_alphabet(e);
+    if (!symbolise(e)) {
+        return false;
+    }
+    drop_idle_scales(e);
+    return find_alphabet(e);
 }
 
 size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numeric_kernels *decode_kernels,
