@@ -4,7 +4,7 @@ import pytest
 from gguf.constants import GGML_QUANT_SIZES
 
 from sapwood.errors import MalformedModel
-from sapwood.formats import gguf
+from sapwood.formats import gguf, limits
 from sapwood.formats.detect import read_layout
 from tests.formats.samples import arrays, gguf_file, named_bytes
 
@@ -95,6 +95,13 @@ def test_big_endian_tensors_are_plain_bytes() -> None:
         + struct.pack(">IQIQ", 1, 2, 0, 0)
     )
     assert tensors(head + bytes(-len(head) % 32) + bytes(8)) == [("t", "bytes", (8,), 8)]
+
+
+def test_items_of_metadata_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_METADATA_ITEMS", 4)
+    words = struct.pack("<IQ", TEXT, 5) + text("x") * 5
+    with pytest.raises(MalformedModel, match="too many items"):
+        gguf.read(memoryview(file([], b"", [pair("k", ARRAY, words)])))
 
 
 def test_padding_behind_the_last_tensor_is_glue() -> None:

@@ -208,6 +208,14 @@ def test_external_data_that_does_not_fit_stays_opaque_with_a_warning(tmp_path: P
         assert (external.format, [warning.path for warning in external.warnings]) == ("opaque", ["w.bin"])
 
 
+def test_too_many_external_tensors_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_TENSORS", 1)
+    (tmp_path / "m.onnx").write_bytes(external_model("w.bin", a=0, b=32))
+    (tmp_path / "w.bin").write_bytes(bytes(64))
+    with open_model(tmp_path) as model:
+        assert [len(file.layout.warnings) for file in model.files] == [1, 0]
+
+
 def test_external_data_that_is_a_model_keeps_its_own_layout(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(external_model("w.safetensors", a=0))
     (tmp_path / "w.safetensors").write_bytes(safetensors_file())

@@ -163,6 +163,22 @@ def test_nothing_in_a_pickle_is_called() -> None:
     assert found(saved(ta.dictionary({"bad": top, "w": PLAIN}))) == {"w": ("f32", (4,))}
 
 
+@pytest.mark.parametrize(
+    "top",
+    [
+        b"}N(N0" + b"0" + b"0" + ta.text("w") + PLAIN + b"s",
+        b"}(NN1" + ta.text("w") + PLAIN + b"s",
+        b"(" + ta.text("w") + PLAIN + b"d",
+        b"}" + ta.text("w") + b"2s" + ta.text("w") + PLAIN + b"s",
+        b"}\x94" + b"M\xff\xff" + b"0" + ta.text("w") + PLAIN + b"s",
+        b"}" + ta.text("w") + b"\x8f(" + PLAIN + b"\x90s",
+    ],
+    ids=["pop", "pop to the mark", "dictionary from the mark", "duplicate", "memoize", "set"],
+)
+def test_rare_opcodes_work(top: bytes) -> None:
+    assert {name[0]: kind for name, kind in found(saved(top)).items()} == {"w": ("f32", (4,))}
+
+
 def test_a_pickle_that_contains_itself_ends() -> None:
     # A dictionary stored in the memo, then put into itself.
     assert found(saved(b"}q\0" + ta.text("self") + b"h\0s" + ta.text("w") + PLAIN + b"s")) == {

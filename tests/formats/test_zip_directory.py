@@ -69,16 +69,24 @@ def test_members_written_to_a_pipe_are_found() -> None:
     assert contents(pipe.data) == {"a": b"first"}
 
 
-def wide(*, record_at: int | None = None, count: int = 1, extra: int = 16) -> bytes:
+def wide(
+    *,
+    record_at: int | None = None,
+    count: int = 1,
+    extra: int = 16,
+    kind: int = 1,
+    before: bytes = b"",
+    part: int = 0,
+) -> bytes:
     """An archive of one member whose directory says everything in zip64 fields."""
     head = struct.pack("<IHHHIIIIHH", 0x04034B50, 45, 0, 0, 0, CRC, 5, 5, 1, 0) + b"afirst"
-    sizes = struct.pack("<HHQQQ", 1, 24, 5, 5, 0)[: 4 + 8 + extra]
+    sizes = before + struct.pack("<HHQQQ", kind, 24, 5, 5, 0)[: 4 + 8 + extra]
     entry = struct.pack("<IHHHHIIIIHH", 0x02014B50, 45, 45, 0, 0, 0, CRC, ONES, ONES, 1, len(sizes))
     entry += struct.pack("<HHHII", 0, 0, 0, 0, ONES)
     directory = entry + b"a" + sizes
     at = len(head) + len(directory)
     record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, len(directory), len(head))
-    locator = struct.pack("<IIQI", 0x07064B50, 0, at if record_at is None else record_at, 1)
+    locator = struct.pack("<IIQI", 0x07064B50, part, at if record_at is None else record_at, 1)
     end = struct.pack("<IHHHHIIH", 0x06054B50, *[0xFFFF] * 4, ONES, ONES, 0)
     return head + directory + record + locator + end
 
@@ -87,6 +95,7 @@ def test_zip64_lengths_are_read() -> None:
     with zipfile.ZipFile(io.BytesIO(wide())) as file:
         assert file.read("a") == b"first"
     assert contents(wide()) == {"a": b"first"}
+    assert contents(wide(before=b"\x55\x54\x05\0other")) == {"a": b"first"}
 
 
 MALFORMED = {
@@ -124,6 +133,8 @@ MALFORMED = {
     "zip64_count_too_large": wide(count=1 << 60),
     "zip64_count_too_small": wide(count=0),
     "zip64_lengths_cut_short": wide(extra=8),
+    "zip64_lengths_that_are_not_there": wide(kind=2),
+    "zip64_in_several_parts": wide(part=1),
 }  # fmt: skip
 
 

@@ -166,7 +166,7 @@ def _views(top: Node, prefix: str, offset: int) -> Iterator[tuple[_Path | None, 
 
 
 def _branches(node: Record | Sequence) -> Iterator[tuple[str | None, _Branch]]:
-    """The parts of a node that may lead to tensors, each under its key, or None if the path has none of it."""
+    """The parts of a node that may lead to tensors, each under a key, or None if it adds nothing."""
     if isinstance(node, Sequence):
         for index, item in enumerate(node.items):
             if isinstance(item, _Branch):
