@@ -1,0 +1,12 @@
+/* The fastest loops this processor can run, chosen at run time. Every set gives the same bytes. */
+#ifndef SW_CPU_H
+#define SW_CPU_H
+
+#include "numeric_encode.h"
+
+/* name: NULL for the best set, or "portable", "avx2", "avx512", "neon".
+ * NULL if the build or this processor has no such set. */
+const sw_numeric_kernels *sw_decode_kernels(const char *name);
+const sw_encode_kernels *sw_encode_kernels_for(const char *name);
+
+#endif
