@@ -44,7 +44,8 @@ size_t sw_range_close(sw_range_encoder *e) {
     for (int i = 0; i < 5; i++) {
         shift_low(e);
     }
-    while (e->at > e->start && e->at[-1] == 0) {
+    /* Four at most: the decoder takes more missing bytes than that for a truncated stream. */
+    for (int i = 0; i < 4 && e->at > e->start && e->at[-1] == 0; i++) {
         e->at--;
     }
     /* One byte at least, so that a size of 0 always means failure. */

@@ -17,7 +17,7 @@ typedef struct {
 } sw_range_encoder;
 
 void sw_range_open(sw_range_encoder *e, uint8_t *out, size_t capacity);
-/* Flush; returns the size without trailing zeros, or 0 if the buffer was too small. */
+/* Flush; returns the size less up to four trailing zeros, or 0 if the buffer was too small. */
 size_t sw_range_close(sw_range_encoder *e);
 void sw_put_bit(sw_range_encoder *e, uint16_t *model, unsigned bit);
 void sw_put_direct(sw_range_encoder *e, uint32_t value, unsigned count);
