@@ -1,0 +1,189 @@
+// sapwood._core: the C core for Python. Buffers in, bytes out; the interpreter lock is released while C works.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/tuple.h>
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
+
+extern "C" {
+#include "adaptive_encode.h"
+#include "cpu.h"
+#include "match.h"
+#include "numeric_encode.h"
+#include "sapwood.h"
+}
+
+namespace nb = nanobind;
+
+namespace {
+
+// A contiguous view of any object with the buffer protocol, held for as long as C reads it.
+class Buffer {
+  public:
+    Buffer(nb::handle object, bool writable = false) {
+        if (PyObject_GetBuffer(object.ptr(), &view_, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) != 0) {
+            throw nb::python_error();
+        }
+    }
+    Buffer(const Buffer &) = delete;
+    Buffer &operator=(const Buffer &) = delete;
+    ~Buffer() { PyBuffer_Release(&view_); }
+    uint8_t *data() const { return static_cast<uint8_t *>(view_.buf); }
+    size_t size() const { return static_cast<size_t>(view_.len); }
+
+  private:
+    Py_buffer view_;
+};
+
+std::unique_ptr<Buffer> optional_buffer(nb::handle object) {
+    return object.is_none() ? nullptr : std::make_unique<Buffer>(object);
+}
+
+// Work areas are several MiB: one of each a thread, made when first needed.
+template <typename T> T &work_area() {
+    thread_local std::unique_ptr<T> area(new T);
+    return *area;
+}
+
+const sw_numeric_kernels *decode_kernels(const std::optional<std::string> &path) {
+    const sw_numeric_kernels *found = sw_decode_kernels(path ? path->c_str() : nullptr);
+    if (found == nullptr) {
+        throw std::invalid_argument("no such instruction set path on this machine: " + *path);
+    }
+    return found;
+}
+
+const sw_encode_kernels *encode_kernels(const std::optional<std::string> &path) {
+    const sw_encode_kernels *found = sw_encode_kernels_for(path ? path->c_str() : nullptr);
+    if (found == nullptr) {
+        throw std::invalid_argument("no such instruction set path on this machine: " + *path);
+    }
+    return found;
+}
+
+void require_same_size(const Buffer *base, const Buffer &target) {
+    if (base != nullptr && base->size() < target.size()) {
+        throw std::invalid_argument("the base is shorter than the target");
+    }
+}
+
+nb::object bytes_or_none(const std::vector<uint8_t> &data, size_t size) {
+    return size == 0 ? nb::none() : nb::object(nb::bytes(data.data(), size));
+}
+
+nb::object encode_numeric(nb::object base, nb::object target, int element, int level, std::optional<std::string> path) {
+    const auto b = optional_buffer(base);
+    const Buffer t(target);
+    require_same_size(b.get(), t);
+    const sw_encode_kernels *ek = encode_kernels(path);
+    const sw_numeric_kernels *dk = decode_kernels(path);
+    std::vector<uint8_t> out(t.size() + 16);
+    size_t size;
+    {
+        nb::gil_scoped_release release;
+        size = sw_numeric_encode(ek, dk, b ? b->data() : nullptr, t.data(), t.size(),
+                                 static_cast<sw_element>(element), level, out.data(), t.size(),
+                                 &work_area<sw_encode_work>());
+    }
+    return bytes_or_none(out, size);
+}
+
+int decode_numeric(nb::object payload, nb::object base, nb::object out, std::optional<std::string> path) {
+    const Buffer p(payload);
+    const auto b = optional_buffer(base);
+    const Buffer o(out, true);
+    const sw_numeric_kernels *dk = decode_kernels(path);
+    nb::gil_scoped_release release;
+    return sw_numeric_decode_with(dk, p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0, o.data(),
+                                  o.size(), &work_area<sw_numeric_work>());
+}
+
+nb::object encode_adaptive(nb::object base, nb::object target, int element) {
+    const auto b = optional_buffer(base);
+    const Buffer t(target);
+    require_same_size(b.get(), t);
+    std::vector<uint8_t> out(t.size() + 16);
+    size_t size;
+    {
+        nb::gil_scoped_release release;
+        size = sw_adaptive_encode(b ? b->data() : nullptr, t.data(), t.size(), static_cast<sw_element>(element),
+                                  out.data(), t.size(), &work_area<sw_adaptive_work>());
+    }
+    return bytes_or_none(out, size);
+}
+
+int decode_adaptive(nb::object payload, nb::object base, nb::object out) {
+    const Buffer p(payload);
+    const auto b = optional_buffer(base);
+    const Buffer o(out, true);
+    nb::gil_scoped_release release;
+    return sw_adaptive_decode(p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0, o.data(), o.size(),
+                              &work_area<sw_adaptive_work>());
+}
+
+bool equal(nb::object a, nb::object b) {
+    const Buffer x(a);
+    const Buffer y(b);
+    nb::gil_scoped_release release;
+    return x.size() == y.size() && (x.size() == 0 || std::memcmp(x.data(), y.data(), x.size()) == 0);
+}
+
+using Run = std::tuple<uint64_t, uint64_t, uint64_t, uint64_t>;
+
+// Where the target's content lies in the base: (target offset, base offset, length, equal bytes), in target order.
+std::vector<Run> find_matches(nb::object base, nb::object target, size_t memory_limit) {
+    const Buffer b(base);
+    const Buffer t(target);
+    std::vector<Run> runs;
+    bool full_memory = false;
+    {
+        nb::gil_scoped_release release;
+        std::unique_ptr<sw_matcher, decltype(&sw_matcher_free)> matcher(
+            sw_matcher_new(b.data(), b.size(), memory_limit), &sw_matcher_free);
+        full_memory = matcher == nullptr;
+        if (matcher) {
+            std::vector<sw_match> found(4096);
+            size_t done = 0;
+            while (done < t.size()) {
+                size_t reached = done;
+                const size_t count = sw_matcher_find(matcher.get(), t.data(), t.size(), done, found.data(),
+                                                     found.size(), &reached);
+                for (size_t i = 0; i < count; i++) {
+                    runs.emplace_back(found[i].target_offset, found[i].base_offset, found[i].length, found[i].equal);
+                }
+                if (reached <= done) {
+                    break;
+                }
+                done = reached;
+            }
+        }
+    }
+    if (full_memory) {
+        throw std::bad_alloc();
+    }
+    return runs;
+}
+
+} // namespace
+
+NB_MODULE(_core, m) {
+    m.doc() = "Sapwood's C core: block codecs and the content matcher.";
+    m.attr("MAX_BLOCK") = static_cast<int>(SW_MAX_BLOCK);
+    m.def("instruction_set", [] { return std::string(sw_decode_kernels(nullptr)->name); });
+    m.def("equal", &equal, nb::arg("a"), nb::arg("b"));
+    m.def("encode_numeric", &encode_numeric, nb::arg("base").none(), nb::arg("target"), nb::arg("element"),
+          nb::arg("level"), nb::arg("path") = nb::none());
+    m.def("decode_numeric", &decode_numeric, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"),
+          nb::arg("path") = nb::none());
+    m.def("encode_adaptive", &encode_adaptive, nb::arg("base").none(), nb::arg("target"), nb::arg("element"));
+    m.def("decode_adaptive", &decode_adaptive, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"));
+    m.def("find_matches", &find_matches, nb::arg("base"), nb::arg("target"), nb::arg("memory_limit"));
+}

@@ -1,0 +1,94 @@
+"""One block's record: codec, lengths, spans of the base, payload (SPEC, "Blocks"). Pure bytes, no I/O."""
+
+import dataclasses
+import enum
+from typing import Final
+
+from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
+
+__all__ = ["MAX_BLOCK", "Block", "Codec", "put_block", "read_block"]
+
+# Bytes a block decodes to, at most; only COPY runs inside a SPLICE go beyond it, for they are moved piecewise.
+MAX_BLOCK: Final = 1 << 20
+_HAS_BASE: Final = 0x80
+_CODEC_BITS: Final = 0x0F
+
+
+class Codec(enum.IntEnum):
+    """How a payload becomes target bytes. A number means one byte format for ever."""
+
+    STORED = 0
+    """The bytes themselves."""
+    SPLICE = 1
+    """Runs copied from the base, and literals between them."""
+    ZSTD = 2
+    """One zstd frame."""
+    ZSTD_BASE = 3
+    """One zstd frame, with a span of the base as its dictionary."""
+    NUMERIC = 4
+    """Elements by class and scale, interleaved rANS; a difference if a span of the base is named."""
+    ADAPTIVE = 5
+    """Elements through an adaptive binary coder, for small blocks; a difference if a span of the base is named."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Block:
+    """A coded block.
+
+    Attributes:
+        codec: What the payload is.
+        length: Bytes of the target it makes.
+        payload: Coded bytes.
+        base: Offset and length of the span of the base it is coded against, None without one.
+    """
+
+    codec: Codec
+    length: int
+    payload: bytes | memoryview
+    base: tuple[int, int] | None = None
+
+
+def put_block(out: bytearray, block: Block, base_position: int) -> int:
+    """Append a record. ``base_position`` is the end of the last base span; returns the new one."""
+    out.append(block.codec | (_HAS_BASE if block.base is not None else 0))
+    put_unsigned(out, block.length)
+    put_unsigned(out, len(block.payload))
+    if block.base is not None:
+        offset, length = block.base
+        put_signed(out, offset - base_position)
+        if block.codec is Codec.ZSTD_BASE:
+            put_unsigned(out, length)
+        base_position = offset + length
+    out += block.payload
+    return base_position
+
+
+def read_block(reader: ByteReader, base_position: int, base_size: int) -> tuple[Block, int]:
+    """Parse the next record and check it against the base's size; returns it and the new base position.
+
+    Raises:
+        CorruptPatch: A field is out of range, or the record is cut short.
+    """
+    head = reader.byte("block codec")
+    number = head & _CODEC_BITS
+    if head & ~(_HAS_BASE | _CODEC_BITS) or number > max(Codec):
+        raise reader.error("unknown block codec", expected=f"0 to {max(Codec)}", found=head & 0x7F)
+    codec = Codec(number)
+    length = reader.unsigned("block length")
+    if length == 0 or (length > MAX_BLOCK and codec is not Codec.SPLICE):
+        raise reader.error("block length is out of range", expected=f"1 to {MAX_BLOCK}", found=length)
+    payload_size = reader.unsigned("payload length")
+    base = None
+    if head & _HAS_BASE:
+        offset = base_position + reader.signed("base offset")
+        base_length = reader.unsigned("base length") if codec is Codec.ZSTD_BASE else length
+        if offset < 0 or base_length > MAX_BLOCK or offset + base_length > base_size:
+            raise reader.error(
+                "block reaches outside the base", expected=f"within {base_size}", found=(offset, base_length)
+            )
+        base = (offset, base_length)
+        base_position = offset + base_length
+    may_have_base = codec in (Codec.ZSTD_BASE, Codec.NUMERIC, Codec.ADAPTIVE)
+    if (base is not None and not may_have_base) or (base is None and codec is Codec.ZSTD_BASE):
+        raise reader.error("block names a base where its codec has none, or lacks one", found=codec.name)
+    return Block(codec, length, reader.take(payload_size, "block payload"), base), base_position

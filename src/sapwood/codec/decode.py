@@ -1,0 +1,72 @@
+"""A block and the base -> target bytes."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from sapwood import _core
+from sapwood.codec.block import MAX_BLOCK, Block, Codec
+from sapwood.codec.splice import decode_splice
+from sapwood.codec.zstandard_frames import decompress, decompress_against
+from sapwood.errors import CorruptPatch
+
+__all__ = ["BaseReader", "decode_block"]
+
+BaseReader = Callable[[int, int], memoryview]
+"""Bytes of the base by offset and length."""
+
+_REASONS: Final = {
+    -1: "ends too early or holds bytes left over",
+    -2: "has a header field out of range",
+    -3: "does not end in the state it must end in",
+    -4: "needs more of the base than its span gives",
+}
+
+
+def _numeric(block: Block, base: memoryview | None) -> bytearray:
+    out = bytearray(block.length)
+    decode = _core.decode_numeric if block.codec is Codec.NUMERIC else _core.decode_adaptive
+    status = decode(block.payload, base, out)
+    if status != 0:
+        raise CorruptPatch(
+            f"{block.codec.name} block {_REASONS.get(status, 'is damaged')}",
+            advice="Fetch the patch again, or make it anew.",
+        )
+    return out
+
+
+def _whole(block: Block, base: memoryview | None) -> bytes | bytearray | memoryview:
+    match block.codec:
+        case Codec.STORED:
+            return block.payload
+        case Codec.ZSTD:
+            return decompress(block.payload, MAX_BLOCK)
+        case Codec.ZSTD_BASE:
+            return decompress_against(base if base is not None else b"", block.payload)
+        case _:
+            return _numeric(block, base)
+
+
+def decode_block(block: Block, base_size: int, read_base: BaseReader) -> Iterator[bytes | bytearray | memoryview]:
+    """The block's bytes in pieces of at most MAX_BLOCK.
+
+    Raises:
+        CorruptPatch: The payload is damaged or makes another length than the block says.
+    """
+    if block.codec is Codec.SPLICE:
+        for piece in decode_splice(block, base_size):
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            offset, length = piece
+            for start in range(offset, offset + length, MAX_BLOCK):
+                yield read_base(start, min(MAX_BLOCK, offset + length - start))
+        return
+    out = _whole(block, read_base(*block.base) if block.base is not None else None)
+    if len(out) != block.length:
+        raise CorruptPatch(
+            f"{block.codec.name} block makes another length than it says",
+            expected=block.length,
+            found=len(out),
+            advice="Fetch the patch again, or make it anew.",
+        )
+    yield out

@@ -1,0 +1,126 @@
+"""The patch file: magic, manifest, signature, blocks in chunks (SPEC, "Container"). Forward reading only.
+
+    offset  size  field
+    0       4     magic 89 53 57 50
+    4       1     version, 1
+    5       1     flags: 1 = signed
+    6       1-10  size of the manifest, an unsigned varint
+            ...   manifest
+            4     CRC-32 of everything before
+            64    Ed25519 signature of everything before (signed patches)
+            ...   chunks, as the manifest lists them
+
+Every chunk's digest stands in the manifest and is checked before the chunk is parsed.
+"""
+
+import dataclasses
+import zlib
+from typing import BinaryIO, Final
+
+from blake3 import blake3
+
+from sapwood.codec.varint import put_unsigned
+from sapwood.errors import CorruptPatch, LimitExceeded, UnsupportedPatch
+from sapwood.patch import limits
+from sapwood.patch.manifest import Chunk, Manifest, read_manifest, write_manifest
+
+__all__ = ["MAGIC", "Opening", "chunk_digest", "opening_bytes", "read_chunk", "read_opening"]
+
+MAGIC: Final = b"\x89SWP"
+VERSION: Final = 1
+_SIGNED: Final = 1
+_SIGNATURE_SIZE: Final = 64
+_ADVICE: Final = "Fetch the patch again, or make it anew."
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opening:
+    """What stands before the blocks: the manifest, what a signature signs, the signature, and its size in bytes."""
+
+    manifest: Manifest
+    signed_bytes: bytes
+    signature: bytes
+    size: int
+
+
+def chunk_digest(coded: bytes | memoryview, size: int) -> bytes:
+    """BLAKE3 of a chunk's blocks, cut to ``size``: 32 bytes if signed; else 8, enough against accidents."""
+    return blake3(coded).digest(length=size)
+
+
+def opening_bytes(manifest: Manifest, signed: bool) -> bytes:
+    """Everything up to the signature."""
+    out = bytearray(MAGIC)
+    out.append(VERSION)
+    out.append(_SIGNED if signed else 0)
+    body = write_manifest(manifest)
+    put_unsigned(out, len(body))
+    out += body
+    out += zlib.crc32(out).to_bytes(4, "little")
+    return bytes(out)
+
+
+def _read(stream: BinaryIO, size: int, at: int, what: str) -> bytes:
+    data = stream.read(size)
+    if len(data) != size:
+        raise CorruptPatch(
+            f"the patch ends within its {what}",
+            offset=at + len(data),
+            expected=f"{size} bytes",
+            found=f"{len(data)} bytes",
+            advice=_ADVICE,
+        )
+    return data
+
+
+def read_opening(stream: BinaryIO) -> Opening:
+    """Read up to the first block.
+
+    Raises:
+        CorruptPatch: Not a patch, damaged, or cut short.
+        UnsupportedPatch: Of a later version.
+        LimitExceeded: The manifest claims to be too large.
+    """
+    head = bytearray(_read(stream, 6, 0, "header"))
+    if head[:4] != MAGIC:
+        raise CorruptPatch(
+            "not a sapwood patch", offset=0, expected=MAGIC.hex(), found=head[:4].hex(), advice="Check the path."
+        )
+    if head[4] != VERSION or head[5] & ~_SIGNED:
+        raise UnsupportedPatch(
+            "the patch is of a later version", offset=4, expected=VERSION, found=head[4], advice="Update sapwood."
+        )
+    size = 0
+    for i in range(5):
+        byte = _read(stream, 1, len(head), "header")[0]
+        head.append(byte)
+        size |= (byte & 127) << (7 * i)
+        if byte < 128:
+            break
+    else:
+        raise CorruptPatch("the manifest's size is no integer", offset=6, advice=_ADVICE)
+    if size > limits.MAX_MANIFEST:
+        raise LimitExceeded("the manifest is too large", offset=6, expected=limits.MAX_MANIFEST, found=size)
+    start = len(head)
+    body = _read(stream, size, start, "manifest")
+    crc = _read(stream, 4, start + size, "manifest")
+    if zlib.crc32(bytes(head) + body) != int.from_bytes(crc, "little"):
+        raise CorruptPatch("the manifest is damaged: its CRC-32 differs", offset=start, advice=_ADVICE)
+    signed = bytes(head) + body + crc
+    signature = _read(stream, _SIGNATURE_SIZE, len(signed), "signature") if head[5] & _SIGNED else b""
+    return Opening(read_manifest(body, start), signed, signature, len(signed) + len(signature))
+
+
+def read_chunk(stream: BinaryIO, chunk: Chunk, at: int) -> bytes:
+    """Read the next chunk, which begins at ``at``, and check its digest.
+
+    Raises:
+        CorruptPatch: Cut short, or its digest differs.
+    """
+    data = _read(stream, chunk.coded, at, "blocks")
+    found = chunk_digest(data, len(chunk.digest))
+    if found != chunk.digest:
+        raise CorruptPatch(
+            "a chunk of blocks is damaged", offset=at, expected=chunk.digest.hex(), found=found.hex(), advice=_ADVICE
+        )
+    return data

@@ -1,0 +1,24 @@
+"""Limits on what a patch may claim, in bytes unless said otherwise. What is larger is refused, not read."""
+
+from typing import Final
+
+MAX_MANIFEST: Final = 64 << 20
+"""A manifest takes some 40 bytes a chunk: enough for a target of several TB."""
+
+MAX_FILES: Final = 100_000
+"""Files in a folder."""
+
+CHUNK_CODED: Final = 64 << 10
+"""A chunk is closed once its blocks take this much, ..."""
+
+CHUNK_BLOCKS: Final = 64
+"""... or number this many."""
+
+MAX_CHUNK: Final = 4 << 20
+"""Coded bytes of one chunk: what a receiver must hold to check it before it parses it."""
+
+MATCH_MEMORY: Final = 256 << 20
+"""Index of the base when an opaque target is searched for known content."""
+
+SAMPLE: Final = 32 << 10
+"""Bytes of base and target looked at when kinds of coding are compared on a sample."""

@@ -1,0 +1,259 @@
+"""The manifest: what an update is, from what, to what, and the digest of every block (SPEC, "Manifest").
+
+A list of records: tag, length, bytes. A reader that does not know an odd tag refuses the patch; an even one
+it may pass over. No I/O here.
+"""
+
+import dataclasses
+import enum
+from typing import Final
+
+from sapwood.codec.varint import ByteReader, put_bytes, put_unsigned
+from sapwood.errors import LimitExceeded, UnsupportedPatch
+from sapwood.patch import limits
+
+__all__ = ["Chunk", "FileEntry", "Manifest", "ModelIdentity", "Shape", "read_manifest", "write_manifest"]
+
+
+class Tag(enum.IntEnum):
+    """Records of a manifest. Odd: must be understood."""
+
+    BASE = 1
+    FORMAT = 2
+    TARGET = 3
+    METADATA = 4
+    BASE_FILES = 5
+    KEY_ID = 6
+    TARGET_FILES = 7
+    CHUNKS = 9
+    VERSION_COUNTER = 11
+
+
+class Shape(enum.IntEnum):
+    """What a model is on disk."""
+
+    NONE = 0
+    FILE = 1
+    FOLDER = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file of a folder: its path with ``/``, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A model by its shape, size in bytes and BLAKE3 digest (32 bytes), and its files if it is a folder."""
+
+    shape: Shape
+    size: int
+    digest: bytes
+    files: tuple[FileEntry, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some consecutive blocks: bytes of the target they make, bytes they take, and the digest of those."""
+
+    decoded: int
+    coded: int
+    digest: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything a receiver must know before it reads the first block."""
+
+    base: ModelIdentity
+    target: ModelIdentity
+    chunks: tuple[Chunk, ...]
+    format: str = ""
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    version_counter: int = 0
+    key_id: bytes = b""
+
+
+NO_MODEL: Final = ModelIdentity(Shape.NONE, 0, b"")
+_ADVICE: Final = "Fetch the patch again, or make it anew."
+
+
+def _put_record(out: bytearray, tag: Tag, data: bytes | bytearray) -> None:
+    put_unsigned(out, tag)
+    put_bytes(out, bytes(data))
+
+
+def _identity(model: ModelIdentity) -> bytearray:
+    out = bytearray([model.shape])
+    put_unsigned(out, model.size)
+    out += model.digest
+    return out
+
+
+def _files(files: tuple[FileEntry, ...]) -> bytearray:
+    out = bytearray()
+    put_unsigned(out, len(files))
+    for file in files:
+        put_bytes(out, file.path.encode())
+        put_unsigned(out, file.size)
+    return out
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """The manifest as bytes; records in the order of their tags."""
+    records: dict[Tag, bytes | bytearray] = {}
+    if manifest.base.shape is not Shape.NONE:
+        records[Tag.BASE] = _identity(manifest.base)
+    if manifest.format:
+        records[Tag.FORMAT] = manifest.format.encode()
+    records[Tag.TARGET] = _identity(manifest.target)
+    if manifest.metadata:
+        pairs = bytearray()
+        for key, value in sorted(manifest.metadata.items()):
+            put_bytes(pairs, key.encode())
+            put_bytes(pairs, value.encode())
+        records[Tag.METADATA] = pairs
+    if manifest.base.shape is Shape.FOLDER:
+        records[Tag.BASE_FILES] = _files(manifest.base.files)
+    if manifest.key_id:
+        records[Tag.KEY_ID] = manifest.key_id
+    if manifest.target.shape is Shape.FOLDER:
+        records[Tag.TARGET_FILES] = _files(manifest.target.files)
+    chunks = bytearray([len(manifest.chunks[0].digest) if manifest.chunks else 0])
+    for chunk in manifest.chunks:
+        put_unsigned(chunks, chunk.decoded)
+        put_unsigned(chunks, chunk.coded)
+        chunks += chunk.digest
+    records[Tag.CHUNKS] = chunks
+    if manifest.version_counter:
+        counter = bytearray()
+        put_unsigned(counter, manifest.version_counter)
+        records[Tag.VERSION_COUNTER] = counter
+    out = bytearray()
+    for tag in sorted(records):
+        _put_record(out, tag, records[tag])
+    return bytes(out)
+
+
+def _text(data: memoryview, reader: ByteReader, what: str) -> str:
+    try:
+        return bytes(data).decode()
+    except UnicodeDecodeError:
+        raise reader.error(f"{what} is not UTF-8") from None
+
+
+def _read_identity(reader: ByteReader) -> ModelIdentity:
+    shape = reader.byte("shape of a model")
+    if shape not in (Shape.FILE, Shape.FOLDER):
+        raise reader.error("unknown shape of a model", expected="1 or 2", found=shape)
+    size = reader.unsigned("size of a model")
+    return ModelIdentity(Shape(shape), size, bytes(reader.take(32, "digest")))
+
+
+def _safe_path(path: str, reader: ByteReader) -> str:
+    parts = path.split("/")
+    if not path or "\\" in path or "\0" in path or any(p in ("", ".", "..") for p in parts) or ":" in parts[0]:
+        raise reader.error("a file's path leads out of its folder", found=path)
+    return path
+
+
+def _read_files(reader: ByteReader) -> tuple[FileEntry, ...]:
+    count = reader.unsigned("count of files")
+    if count > limits.MAX_FILES:
+        raise LimitExceeded("too many files in a patch", expected=limits.MAX_FILES, found=count)
+    files = []
+    for _ in range(count):
+        path = _safe_path(_text(reader.prefixed("path of a file"), reader, "path of a file"), reader)
+        if files and path <= files[-1].path:
+            raise reader.error("files are not in the order of their paths", found=path)
+        files.append(FileEntry(path, reader.unsigned("size of a file")))
+    return tuple(files)
+
+
+def _read_chunks(reader: ByteReader) -> tuple[Chunk, ...]:
+    digest_size = reader.byte("size of chunk digests")
+    if digest_size not in (8, 32) and reader.left:
+        raise reader.error("chunk digests of unknown size", expected="8 or 32", found=digest_size)
+    chunks = []
+    while reader.left:
+        decoded = reader.unsigned("decoded size of a chunk")
+        coded = reader.unsigned("coded size of a chunk")
+        if coded > limits.MAX_CHUNK:
+            raise LimitExceeded("a chunk is too large", expected=limits.MAX_CHUNK, found=coded)
+        chunks.append(Chunk(decoded, coded, bytes(reader.take(digest_size, "digest of a chunk"))))
+    return tuple(chunks)
+
+
+def _read_metadata(reader: ByteReader) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    while reader.left:
+        key = _text(reader.prefixed("metadata key"), reader, "metadata key")
+        pairs[key] = _text(reader.prefixed("metadata value"), reader, "metadata value")
+    return pairs
+
+
+def _with_files(model: ModelIdentity, files: tuple[FileEntry, ...] | None, reader: ByteReader) -> ModelIdentity:
+    if (model.shape is Shape.FOLDER) != (files is not None):
+        raise reader.error("a folder and its list of files do not go together")
+    if files is None:
+        return model
+    if sum(f.size for f in files) != model.size:
+        raise reader.error("the files do not add up", expected=model.size, found=sum(f.size for f in files))
+    return dataclasses.replace(model, files=files)
+
+
+def _read_records(data: bytes | memoryview, offset: int) -> tuple[dict[Tag, ByteReader], ByteReader]:
+    reader = ByteReader(data, offset)
+    records: dict[Tag, ByteReader] = {}
+    last = 0
+    while reader.left:
+        tag = reader.unsigned("tag of a record")
+        if tag <= last:
+            raise reader.error("records are not in the order of their tags", found=tag)
+        last = tag
+        body = reader.prefixed("record")
+        if tag in set(Tag):
+            records[Tag(tag)] = ByteReader(body, offset + reader.at - len(body))
+        elif tag & 1:
+            raise UnsupportedPatch(
+                f"the patch needs a feature (record {tag}) that this version lacks", advice="Update sapwood."
+            )
+    return records, reader
+
+
+def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
+    """Parse a manifest that begins at ``offset`` of its patch.
+
+    Raises:
+        CorruptPatch: It does not add up.
+        UnsupportedPatch: It holds an odd tag this version does not know.
+        LimitExceeded: It is larger than limits.py allows.
+    """
+    records, reader = _read_records(data, offset)
+    if Tag.TARGET not in records or Tag.CHUNKS not in records:
+        raise reader.error("the manifest lacks its target or its chunks")
+    base = _read_identity(records[Tag.BASE]) if Tag.BASE in records else NO_MODEL
+    target = _read_identity(records[Tag.TARGET])
+    base_files = _read_files(records[Tag.BASE_FILES]) if Tag.BASE_FILES in records else None
+    target_files = _read_files(records[Tag.TARGET_FILES]) if Tag.TARGET_FILES in records else None
+    chunks = _read_chunks(records[Tag.CHUNKS])
+    counter = records[Tag.VERSION_COUNTER].unsigned("version counter") if Tag.VERSION_COUNTER in records else 0
+    text = records[Tag.FORMAT].data if Tag.FORMAT in records else memoryview(b"")
+    manifest = Manifest(
+        base=_with_files(base, base_files, reader),
+        target=_with_files(target, target_files, reader),
+        chunks=chunks,
+        format=_text(text, reader, "format name"),
+        metadata=_read_metadata(records[Tag.METADATA]) if Tag.METADATA in records else {},
+        version_counter=counter,
+        key_id=bytes(records[Tag.KEY_ID].data) if Tag.KEY_ID in records else b"",
+    )
+    if sum(c.decoded for c in chunks) != target.size:
+        raise reader.error("the chunks do not make the target", expected=target.size)
+    for tag, record in records.items():
+        if record.left and tag not in (Tag.FORMAT, Tag.KEY_ID):
+            raise record.error(f"record {tag.name} holds bytes left over", found=record.left)
+    return manifest
