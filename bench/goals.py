@@ -29,7 +29,7 @@ class Goal:
 
 
 def goals(pair: Pair, sizes: Mapping[str, int], not_run: list[str]) -> list[Goal]:
-    """The goals of one pair. sizes: bytes by peer, sapwood's levels included; not_run: peers without a size."""
+    """The goals of one pair. sizes: bytes by peer and level of sapwood; not_run: peers without a size."""
     ours = {name: size for name, size in sizes.items() if name.startswith("sapwood ")}
     peers = {name: size for name, size in sizes.items() if name not in ours}
     level = min(ours, key=lambda name: ours[name], default="")
@@ -40,9 +40,12 @@ def goals(pair: Pair, sizes: Mapping[str, int], not_run: list[str]) -> list[Goal
     def against(text: str, limit: float, names: list[str], note: str = "") -> Goal:
         known = {name: peers[name] for name in names if name in peers}
         if size is None or not known:
-            return Goal(pair.name, text, limit, None, "no size of sapwood" if size is None else "no size to beat")
+            lacking = "no size of sapwood" if size is None else "no size to beat"
+            return Goal(pair.name, text, limit, None, lacking)
         best = min(known, key=lambda name: known[name])
-        told = "; ".join(part for part in (level, f"best peer {best}" if len(names) > 1 else "", note) if part)
+        told = "; ".join(
+            part for part in (level, f"best peer {best}" if len(names) > 1 else "", note) if part
+        )
         return Goal(pair.name, text, limit, size / known[best], told)
 
     if pair.kind in OF_BITX:

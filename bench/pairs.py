@@ -1,7 +1,7 @@
 """The pairs the benchmark runs over, and where they lie.
 
-quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained pairs
-(bench.corpus.make_pairs) and the published ones (bench.corpus.fetch_pairs), in the corpus folder.
+quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained
+pairs (bench.corpus.make_pairs) and the published ones (bench.corpus.fetch_pairs), in the corpus folder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ class Pair:
 def quick(corpus: Path) -> list[Pair]:
     synthetic.make(corpus / "synthetic")
     found = [
-        Pair(f"tflite {old.name.removesuffix('.old.tflite')}", "other", old, Path(f"{old}"[:-10] + "new.tflite"))
+        Pair(
+            f"tflite {old.name.removesuffix('.old.tflite')}",
+            "other",
+            old,
+            Path(f"{old}"[:-10] + "new.tflite"),
+        )
         for old in sorted((HERE / "tflite").glob("*.old.tflite"))
     ]
     for folder in sorted((corpus / "synthetic").iterdir()):

@@ -17,6 +17,8 @@ from bench.peers.peer import Bytes, Peer
 from bench.peers.width import sample, smallest
 
 LEVEL = 3
+# Bytes split and compressed by one thread at a time: zstd's window at this level, or more, for each plane.
+PIECE = 8 << 20
 
 
 class BitX(Peer):
@@ -26,30 +28,48 @@ class BitX(Peer):
     def encode(self, base: Bytes, target: Bytes, threads: int) -> bytes:
         plan = align(base, target)
         parts = [plan.head]
-        planes: list[Bytes] = []
+        jobs: list[tuple[Bytes, int]] = []
         for dtype, runs in plan.groups().items():
             residual = difference(base, target, runs)
             width = WIDTHS.get(dtype, 1) if dtype else _guess(residual)
             parts.append(bytes([width]))
-            planes += _split(residual, width)
+            jobs += [(residual[at : at + PIECE], width) for at in range(0, len(residual), PIECE)]
         with ThreadPoolExecutor(threads) as pool:
-            parts += pool.map(_compress, planes)
+            for planes in pool.map(_code, jobs):
+                parts += planes
         return pack(parts)
 
     def decode(self, base: Bytes, patch: bytes, threads: int) -> Bytes:
-        parts = unpack(patch)
-        plan = align_again(base, bytes(parts[0]))
+        parts = iter(unpack(patch))
+        plan = align_again(base, bytes(next(parts)))
         target = np.empty(plan.target_size, dtype=np.uint8)
         target[: len(plan.lead)] = np.frombuffer(plan.lead, dtype=np.uint8)
-        groups = plan.groups()
-        widths = [part[0] for part in parts[1 : 1 + len(groups)]]
+        groups = plan.groups().values()
+        widths = [next(parts)[0] for _ in groups]
         with ThreadPoolExecutor(threads) as pool:
-            planes = list(pool.map(_decompress, parts[1 + len(groups) :]))
-        for runs, width in zip(groups.values(), widths, strict=True):
-            residual = _join(planes[: width + 1], width)
-            del planes[: width + 1]
-            restore(base, residual, runs, target)
+            for runs, width in zip(groups, widths, strict=True):
+                residual = np.empty(sum(run.length for run in runs), dtype=np.uint8)
+                pieces = [residual[at : at + PIECE] for at in range(0, len(residual), PIECE)]
+                jobs = [([next(parts) for _ in range(width + 1)], piece, width) for piece in pieces]
+                for _ in pool.map(_decode, jobs):
+                    pass
+                restore(base, residual, runs, target)
         return target
+
+
+def _code(job: tuple[Bytes, int]) -> list[bytes]:
+    piece, width = job
+    return [_compress(plane) for plane in _split(piece, width)]
+
+
+def _decode(job: tuple[list[memoryview], Bytes, int]) -> None:
+    coded, piece, width = job
+    *planes, rest = [_decompress(part) for part in coded]
+    whole = len(piece) // width * width
+    elements = piece[:whole].reshape(-1, width)
+    for i, plane in enumerate(planes):
+        elements[:, i] = plane
+    piece[whole:] = rest
 
 
 def _split(residual: Bytes, width: int) -> list[Bytes]:
@@ -59,18 +79,6 @@ def _split(residual: Bytes, width: int) -> list[Bytes]:
         return [residual, residual[whole:]]
     elements = residual[:whole].reshape(-1, width)
     return [np.ascontiguousarray(elements[:, i]) for i in range(width)] + [residual[whole:]]
-
-
-def _join(planes: list[Bytes], width: int) -> Bytes:
-    if width == 1:
-        return planes[0]
-    count = len(planes[0])
-    out = np.empty(count * width + len(planes[width]), dtype=np.uint8)
-    elements = out[: count * width].reshape(-1, width)
-    for i in range(width):
-        elements[:, i] = planes[i]
-    out[count * width :] = planes[width]
-    return out
 
 
 def _compress(plane: Bytes) -> bytes:

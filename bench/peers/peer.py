@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,7 +40,9 @@ class Peer:
         timing includes the import.
         """
         try:
-            importlib.import_module(self.package)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                importlib.import_module(self.package)
         except Exception as error:  # noqa: BLE001  whatever a foreign package raises is its reason
             return f"{self.package}: {error!r:.150}"
         return None
