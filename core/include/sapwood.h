@@ -57,6 +57,7 @@ typedef struct {
     uint32_t tables[SW_MAX_TABLES << SW_MAX_TABLE_BITS];
     uint64_t symbol_offset[SW_MAX_SYMBOLS];
     uint8_t symbol_bits[SW_MAX_SYMBOLS];
+    uint8_t offset_bytes[4][SW_MAX_SYMBOLS]; /* the shifted offsets byte by byte, for look-up in registers */
     uint8_t table_of[SW_MAX_SCALES][SW_CLASSES];
     uint8_t scales[SW_MAX_GROUPS];
     uint16_t models[4096];

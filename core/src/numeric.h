@@ -56,6 +56,7 @@ typedef struct {
     unsigned raw_bits;    /* raw block: low bits of a value outside its bucket's number */
     unsigned class_top;   /* class 0 is this field value and above */
     unsigned symbol_count;
+    unsigned most_bits;   /* largest count of raw bits of any symbol */
     unsigned table_count;
     size_t elements;
     size_t groups;
@@ -88,12 +89,22 @@ typedef struct {
     const uint8_t *(*rans32)(uint32_t states[SW_MAX_LANES], const uint8_t *at, const uint8_t *end,
                              const uint32_t *tables, unsigned table_bits, const uint8_t *contexts,
                              size_t count, uint8_t *symbols);
+    /* values[i] = (offset of symbol i + its raw bits) << shift, cut to 32 bits. Starts at a bit position of the
+     * raw bits and returns the next; bits from raw_size on read as zero. */
+    uint64_t (*expand32)(const sw_numeric_header *header, const sw_numeric_work *work, const uint8_t *symbols,
+                         size_t count, uint64_t position, uint32_t *values);
     /* out = base moved by the values (uint32_t each up to 32-bit elements, uint64_t for 64-bit ones). */
     void (*apply)(const uint8_t *base, const void *values, size_t count, const sw_numeric_header *header,
                   uint8_t *out);
 } sw_numeric_kernels;
 
 extern const sw_numeric_kernels sw_portable_kernels;
+
+/* expand32 in plain C, which the SIMD versions end with, and its twin for 64-bit elements. */
+uint64_t sw_expand32(const sw_numeric_header *header, const sw_numeric_work *work, const uint8_t *symbols,
+                     size_t count, uint64_t position, uint32_t *values);
+uint64_t sw_expand64(const sw_numeric_header *header, const sw_numeric_work *work, const uint8_t *symbols,
+                     size_t count, uint64_t position, uint64_t *values);
 
 sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
                                  const uint8_t *base, size_t base_size, uint8_t *out, size_t out_size,

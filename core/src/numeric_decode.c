@@ -13,7 +13,6 @@ typedef struct {
     uint64_t raw_position;   /* in bits */
     uint32_t states[SW_MAX_LANES];
     unsigned lane;
-    unsigned most_bits;      /* largest count of raw bits of any symbol */
 } decoder;
 
 static bool decode_symbol(decoder *d, uint8_t context, uint8_t *symbol) {
@@ -54,57 +53,6 @@ static bool decode_symbols(decoder *d, size_t count) {
     return true;
 }
 
-/* 57 or more bits from a bit position; only bytes below raw_size are read. */
-static uint64_t load_bits(const sw_numeric_header *h, uint64_t position) {
-    const size_t at = (size_t)(position >> 3);
-    if (h->raw_size >= 8 && at <= h->raw_size - 8) {
-        return sw_load64(h->raw + at) >> (position & 7);
-    }
-    uint64_t value = 0;
-    for (size_t i = at; i < h->raw_size && i < at + 8; i++) {
-        value |= (uint64_t)h->raw[i] << (8 * (i - at));
-    }
-    return value >> (position & 7);
-}
-
-#define SW_EXPAND(NAME, TYPE)                                                                             \
-    static void NAME(decoder *d, size_t count) {                                                          \
-        const sw_numeric_work *w = d->work;                                                               \
-        TYPE *values = (TYPE *)(void *)d->work->values;                                                   \
-        const unsigned shift = d->header->shift;                                                          \
-        if (d->most_bits == 0) {                                                                          \
-            for (size_t i = 0; i < count; i++) {                                                          \
-                values[i] = (TYPE)(w->symbol_offset[w->symbols[i]] << shift);                             \
-            }                                                                                             \
-            return;                                                                                       \
-        }                                                                                                 \
-        uint64_t position = d->raw_position;                                                              \
-        const uint64_t limit = (uint64_t)d->header->raw_size * 8;                                         \
-        size_t i = 0;                                                                                     \
-        /* Loads stay eight bytes inside for as long as the worst case of what is left allows. */        \
-        const uint64_t safe = limit > 64 ? limit - 64 : 0;                                                \
-        if (position < safe && (safe - position) / d->most_bits >= count) {                               \
-            for (; i < count; i++) {                                                                      \
-                const uint8_t s = w->symbols[i];                                                          \
-                const uint64_t window = sw_load64(d->header->raw + (position >> 3)) >> (position & 7);    \
-                const unsigned bits = w->symbol_bits[s];                                                  \
-                values[i] = (TYPE)((w->symbol_offset[s] + (window & ((UINT64_C(1) << bits) - 1))) << shift); \
-                position += bits;                                                                         \
-            }                                                                                             \
-        }                                                                                                 \
-        for (; i < count; i++) {                                                                          \
-            const uint8_t s = w->symbols[i];                                                              \
-            const unsigned bits = w->symbol_bits[s];                                                      \
-            const uint64_t window = position < limit ? load_bits(d->header, position) : 0;                \
-            values[i] = (TYPE)((w->symbol_offset[s] + (window & ((UINT64_C(1) << bits) - 1))) << shift);  \
-            position += bits;                                                                             \
-        }                                                                                                 \
-        d->raw_position = position;                                                                       \
-    }
-
-SW_EXPAND(expand32, uint32_t)
-SW_EXPAND(expand64, uint64_t)
-
 /* Elements first .. first + count - 1, all of them in coded groups; count <= SW_CHUNK. */
 static sw_status decode_run(decoder *d, size_t first, size_t count) {
     const sw_numeric_header *h = d->header;
@@ -123,10 +71,12 @@ static sw_status decode_run(decoder *d, size_t first, size_t count) {
     if (!decode_symbols(d, count)) {
         return SW_ERROR_ENTROPY;
     }
+    const uint8_t *symbols = d->work->symbols;
     if (width == 8) {
-        expand64(d, count);
+        d->raw_position = sw_expand64(h, d->work, symbols, count, d->raw_position, d->work->values);
     } else {
-        expand32(d, count);
+        uint32_t *values = (uint32_t *)(void *)d->work->values;
+        d->raw_position = d->kernels->expand32(h, d->work, symbols, count, d->raw_position, values);
     }
     d->kernels->apply(base, d->work->values, count, h, d->out + first * width);
     return d->raw_position <= (uint64_t)h->raw_size * 8 ? SW_OK : SW_ERROR_TRUNCATED;
@@ -205,10 +155,6 @@ static void pack_nibbles(const uint8_t *nibbles, size_t bytes, uint8_t *packed) 
 
 static sw_status decode_body(decoder *d) {
     sw_status status = start_lanes(d);
-    for (unsigned i = 0; i < d->header->symbol_count; i++) {
-        const unsigned bits = d->work->symbol_bits[i];
-        d->most_bits = bits > d->most_bits ? bits : d->most_bits;
-    }
     if (status == SW_OK) {
         status = decode_elements(d);
     }
@@ -226,7 +172,7 @@ sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_
     if (header.has_base && base_size < out_size) {
         return SW_ERROR_BASE;
     }
-    decoder d = {kernels, &header, work, base, out, NULL, NULL, 0, {0}, 0, 0};
+    decoder d = {kernels, &header, work, base, out, NULL, NULL, 0, {0}, 0};
     if (header.shape.bits != 4) {
         return decode_body(&d);
     }

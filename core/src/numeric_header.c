@@ -103,6 +103,14 @@ static sw_status read_alphabet(sw_range_decoder *d, sw_numeric_header *h, sw_num
         w->symbol_bits[buckets + i] = 0;
     }
     h->symbol_count = (unsigned)(buckets + exacts);
+    h->most_bits = 0;
+    for (unsigned i = 0; i < h->symbol_count; i++) {
+        const uint32_t offset = (uint32_t)(w->symbol_offset[i] << h->shift);
+        for (unsigned byte = 0; byte < 4; byte++) {
+            w->offset_bytes[byte][i] = (uint8_t)(offset >> (8 * byte));
+        }
+        h->most_bits = w->symbol_bits[i] > h->most_bits ? w->symbol_bits[i] : h->most_bits;
+    }
     return SW_OK;
 }
 
@@ -171,6 +179,28 @@ static sw_status read_table(sw_range_decoder *d, const sw_numeric_header *h, sw_
     return SW_OK;
 }
 
+static sw_status read_scales(sw_range_decoder *from, const sw_numeric_header *h, sw_numeric_work *w) {
+    if (h->scale_count == 1) {
+        memset(w->scales, 0, h->groups);
+        return SW_OK;
+    }
+    sw_range_decoder d = *from;
+    unsigned previous = 0;
+    unsigned before = 0;
+    for (size_t g = 0; g < h->groups; g++) {
+        uint16_t *models = w->models + SW_MODELS_SCALE + (before * SW_MAX_SCALES + previous) * SW_MAX_SCALES;
+        const unsigned scale = sw_range_tree(&d, models, 3);
+        if (scale >= h->scale_count || d.overrun > 4) {
+            return SW_ERROR_HEADER;
+        }
+        w->scales[g] = (uint8_t)scale;
+        before = previous;
+        previous = scale;
+    }
+    *from = d;
+    return SW_OK;
+}
+
 static sw_status read_side(sw_range_decoder *d, sw_numeric_header *h, sw_numeric_work *w) {
     sw_models_reset(w->models, SW_MODELS_COUNT);
     uint16_t *scalar = w->models + SW_MODELS_SCALAR;
@@ -192,19 +222,8 @@ static sw_status read_side(sw_range_decoder *d, sw_numeric_header *h, sw_numeric
     for (unsigned t = 0; status == SW_OK && t < h->table_count; t++) {
         status = read_table(d, h, w, lengths, t == 0, w->tables + ((size_t)t << h->table_bits));
     }
-    unsigned previous = 0;
-    unsigned before = 0;
-    for (size_t g = 0; status == SW_OK && g < h->groups; g++) {
-        unsigned scale = 0;
-        if (h->scale_count > 1) {
-            scale = sw_range_tree(d, w->models + SW_MODELS_SCALE + (before * SW_MAX_SCALES + previous) * SW_MAX_SCALES, 3);
-        }
-        if (scale >= h->scale_count || d->overrun > 4) {
-            return SW_ERROR_HEADER;
-        }
-        w->scales[g] = (uint8_t)scale;
-        before = previous;
-        previous = scale;
+    if (status == SW_OK) {
+        status = read_scales(d, h, w);
     }
     if (status == SW_OK && !sw_range_ended(d)) {
         status = SW_ERROR_TRUNCATED;

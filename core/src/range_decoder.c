@@ -1,13 +1,5 @@
 #include "range_decoder.h"
 
-static uint8_t next_byte(sw_range_decoder *d) {
-    if (d->at < d->end) {
-        return *d->at++;
-    }
-    d->overrun++;
-    return 0;
-}
-
 void sw_models_reset(uint16_t *models, size_t count) {
     for (size_t i = 0; i < count; i++) {
         models[i] = SW_MODEL_START;
@@ -21,37 +13,13 @@ void sw_range_start(sw_range_decoder *d, const uint8_t *data, size_t size) {
     d->code = 0;
     d->overrun = 0;
     for (int i = 0; i < 4; i++) {
-        d->code = d->code << 8 | next_byte(d);
+        d->code = d->code << 8 | sw_range_byte(d);
     }
 }
 
 bool sw_range_ended(const sw_range_decoder *d) {
     /* The encoder drops trailing zero bytes, so a decoder may want up to four more than there are. */
     return d->at == d->end && d->overrun <= 4;
-}
-
-static void renormalise(sw_range_decoder *d) {
-    while (d->range < 1u << 24) {
-        d->range <<= 8;
-        d->code = d->code << 8 | next_byte(d);
-    }
-}
-
-unsigned sw_range_bit(sw_range_decoder *d, uint16_t *model) {
-    const uint32_t bound = (d->range >> 16) * *model;
-    unsigned bit;
-    if (d->code < bound) {
-        d->range = bound;
-        *model = (uint16_t)(*model + ((65535u - *model) >> SW_MODEL_RATE));
-        bit = 0;
-    } else {
-        d->range -= bound;
-        d->code -= bound;
-        *model = (uint16_t)(*model - (*model >> SW_MODEL_RATE));
-        bit = 1;
-    }
-    renormalise(d);
-    return bit;
 }
 
 uint32_t sw_range_direct(sw_range_decoder *d, unsigned count) {
@@ -63,17 +31,9 @@ uint32_t sw_range_direct(sw_range_decoder *d, unsigned count) {
             d->code -= d->range;
         }
         value = value << 1 | bit;
-        renormalise(d);
+        sw_range_renormalise(d);
     }
     return value;
-}
-
-unsigned sw_range_tree(sw_range_decoder *d, uint16_t *models, unsigned bits) {
-    unsigned node = 1;
-    for (unsigned i = 0; i < bits; i++) {
-        node = node << 1 | sw_range_bit(d, &models[node]);
-    }
-    return node - (1u << bits);
 }
 
 uint64_t sw_range_integer(sw_range_decoder *d, uint16_t *models) {

@@ -1,0 +1,195 @@
+/* The decoder's hot loops in AVX-512 (F, BW, VL, DQ, VBMI, VBMI2). */
+#ifdef __AVX512VBMI2__
+#include <immintrin.h>
+
+#define SW_KERNEL(name) avx512_##name
+#include "numeric_kernels.h"
+
+/* Classes of 64 elements at a time: the field, counted down from the top, at most 15. */
+static inline __m256i classes16(const uint8_t *base, const sw_numeric_header *h) {
+    const __m512i v = _mm512_loadu_si512(base);
+    const __m512i field = _mm512_and_si512(_mm512_srl_epi16(v, _mm_cvtsi32_si128(h->shape.class_shift)),
+                                           _mm512_set1_epi16((short)h->shape.class_mask));
+    const __m512i below = _mm512_subs_epu16(_mm512_set1_epi16((short)h->class_top), field);
+    return _mm512_cvtepi16_epi8(_mm512_min_epu16(below, _mm512_set1_epi16(15)));
+}
+
+static inline __m128i classes32(const uint8_t *base, const sw_numeric_header *h) {
+    const __m512i v = _mm512_loadu_si512(base);
+    const __m512i field = _mm512_and_si512(_mm512_srl_epi32(v, _mm_cvtsi32_si128(h->shape.class_shift)),
+                                           _mm512_set1_epi32(h->shape.class_mask));
+    const __m512i below = _mm512_sub_epi32(_mm512_set1_epi32((int)h->class_top), field);
+    return _mm512_cvtepi32_epi8(
+        _mm512_min_epi32(_mm512_max_epi32(below, _mm512_setzero_si512()), _mm512_set1_epi32(15)));
+}
+
+static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
+                     const uint8_t table_of[SW_CLASSES], uint8_t *out) {
+    const __m128i tables = _mm_loadu_si128((const void *)table_of);
+    size_t i = 0;
+    if (h->shape.width == 2) {
+        for (; i + 32 <= count; i += 32) {
+            const __m256i c = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(tables), classes16(base + 2 * i, h));
+            _mm256_storeu_si256((void *)(out + i), c);
+        }
+    } else if (h->shape.width == 4) {
+        for (; i + 16 <= count; i += 16) {
+            _mm_storeu_si128((void *)(out + i), _mm_shuffle_epi8(tables, classes32(base + 4 * i, h)));
+        }
+    }
+    avx512_classes(base + i * h->shape.width, count - i, &h->shape, h->class_top, out + i);
+    for (; i + 16 <= count; i += 16) {
+        const __m128i c = _mm_loadu_si128((const void *)(out + i));
+        _mm_storeu_si128((void *)(out + i), _mm_shuffle_epi8(tables, c));
+    }
+    for (; i < count; i++) {
+        out[i] = table_of[out[i]];
+    }
+}
+
+/* One step of 16 lanes, before the refill. */
+static inline __m512i step16(__m512i x, const uint8_t *contexts_, const uint32_t *tables, unsigned table_bits,
+                             __m128i shift, uint8_t *symbols) {
+    const __m512i context = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)contexts_));
+    const __m512i slot = _mm512_and_si512(x, _mm512_set1_epi32((int)(1u << table_bits) - 1));
+    const __m512i at = _mm512_or_si512(_mm512_sll_epi32(context, shift), slot);
+    const __m512i entry = _mm512_i32gather_epi32(at, tables, 4);
+    _mm_storeu_si128((void *)symbols, _mm512_cvtepi32_epi8(entry));
+    const __m512i frequency = _mm512_add_epi32(_mm512_srli_epi32(entry, 20), _mm512_set1_epi32(1));
+    const __m512i distance = _mm512_and_si512(_mm512_srli_epi32(entry, 8), _mm512_set1_epi32(0xFFF));
+    return _mm512_add_epi32(_mm512_mullo_epi32(frequency, _mm512_srl_epi32(x, shift)), distance);
+}
+
+static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, const uint8_t *end,
+                             const uint32_t *tables, unsigned table_bits, const uint8_t *contexts_,
+                             size_t count, uint8_t *symbols) {
+    const __m512i low = _mm512_set1_epi32(SW_RANS_LOW);
+    const __m128i shift = _mm_cvtsi32_si128((int)table_bits);
+    __m512i x0 = _mm512_loadu_si512(states);
+    __m512i x1 = _mm512_loadu_si512(states + 16);
+    size_t i = 0;
+    /* 32 lanes take 64 bytes at most, and one load takes them all. */
+    for (; i < count && end - at >= 64; i += 32) {
+        const __m512i words = _mm512_loadu_si512(at);
+        x0 = step16(x0, contexts_ + i, tables, table_bits, shift, symbols + i);
+        x1 = step16(x1, contexts_ + i + 16, tables, table_bits, shift, symbols + i + 16);
+        const __mmask16 refill0 = _mm512_cmplt_epu32_mask(x0, low);
+        const __mmask16 refill1 = _mm512_cmplt_epu32_mask(x1, low);
+        const __mmask32 refill = _mm512_kunpackw(refill1, refill0);
+        const __m512i spread = _mm512_maskz_expand_epi16(refill, words);
+        const __m512i full0 = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(spread));
+        const __m512i full1 = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(spread, 1));
+        x0 = _mm512_or_si512(_mm512_mask_slli_epi32(x0, refill0, x0, 16), full0);
+        x1 = _mm512_or_si512(_mm512_mask_slli_epi32(x1, refill1, x1, 16), full1);
+        at += 2 * (unsigned)__builtin_popcount(refill);
+    }
+    _mm512_storeu_si512(states, x0);
+    _mm512_storeu_si512(states + 16, x1);
+    return sw_portable_kernels.rans32(states, at, end, tables, table_bits, contexts_ + i, count - i, symbols + i);
+}
+
+/* 256 bytes of table in four registers. */
+typedef struct {
+    __m512i part[4];
+} table256;
+
+static inline table256 load256(const uint8_t *table) {
+    const table256 t = {{_mm512_loadu_si512(table), _mm512_loadu_si512(table + 64), _mm512_loadu_si512(table + 128),
+                         _mm512_loadu_si512(table + 192)}};
+    return t;
+}
+
+static inline __m512i look_up(const table256 *t, __m512i symbols, __mmask64 high) {
+    const __m512i low = _mm512_permutex2var_epi8(t->part[0], symbols, t->part[1]);
+    if (high == 0) {
+        return low;
+    }
+    return _mm512_mask_mov_epi8(low, high, _mm512_permutex2var_epi8(t->part[2], symbols, t->part[3]));
+}
+
+/* 64 offsets: element 16 j + k goes to values[j][k]. */
+static inline void offsets64(const table256 planes[4], const uint8_t *symbols, __m512i values[4]) {
+    /* Interleaving works within 128-bit lanes: elements 4 j .. 4 j + 3 of every 16 must be lane by lane. */
+    const __m512i order = _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), _mm512_loadu_si512(symbols));
+    const __mmask64 high = _mm512_movepi8_mask(order);
+    const __m512i b0 = look_up(&planes[0], order, high);
+    const __m512i b1 = look_up(&planes[1], order, high);
+    const __m512i b2 = look_up(&planes[2], order, high);
+    const __m512i b3 = look_up(&planes[3], order, high);
+    const __m512i low01 = _mm512_unpacklo_epi8(b0, b1);
+    const __m512i low23 = _mm512_unpacklo_epi8(b2, b3);
+    const __m512i high01 = _mm512_unpackhi_epi8(b0, b1);
+    const __m512i high23 = _mm512_unpackhi_epi8(b2, b3);
+    values[0] = _mm512_unpacklo_epi16(low01, low23);
+    values[1] = _mm512_unpackhi_epi16(low01, low23);
+    values[2] = _mm512_unpacklo_epi16(high01, high23);
+    values[3] = _mm512_unpackhi_epi16(high01, high23);
+}
+
+/* Sums of each lane and all lanes before it. */
+static inline __m512i running_sum(__m512i v) {
+    const __m512i zero = _mm512_setzero_si512();
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 15));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 14));
+    v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 12));
+    return _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
+}
+
+/* The raw bits of 16 elements, 25 each at most: one load holds them all, a permute deals them out. */
+static inline __m512i raw16(const uint8_t *raw, uint64_t position, __m512i bits) {
+    const __m512i window = _mm512_loadu_si512(raw + (position >> 3));
+    const __m512i first = _mm512_add_epi32(_mm512_sub_epi32(running_sum(bits), bits),
+                                           _mm512_set1_epi32((int)(position & 7)));
+    const __m512i byte = _mm512_mullo_epi32(_mm512_srli_epi32(first, 3), _mm512_set1_epi32(0x01010101));
+    const __m512i four = _mm512_permutexvar_epi8(_mm512_add_epi32(byte, _mm512_set1_epi32(0x03020100)), window);
+    const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(_mm512_set1_epi32(1), bits), _mm512_set1_epi32(1));
+    return _mm512_and_si512(_mm512_srlv_epi32(four, _mm512_and_si512(first, _mm512_set1_epi32(7))), mask);
+}
+
+static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, const uint8_t *symbols,
+                         size_t count, uint64_t position, uint32_t *values) {
+    size_t i = 0;
+    if (h->most_bits <= 25) {
+        const table256 planes[4] = {load256(w->offset_bytes[0]), load256(w->offset_bytes[1]),
+                                    load256(w->offset_bytes[2]), load256(w->offset_bytes[3])};
+        const table256 lengths = load256(w->symbol_bits);
+        const __m128i shift = _mm_cvtsi32_si128((int)h->shift);
+        for (; i + 64 <= count; i += 64) {
+            __m512i v[4];
+            offsets64(planes, symbols + i, v);
+            if (h->most_bits > 0) {
+                /* Four loads of 64 bytes, each at most 50 bytes after the one before. */
+                if ((position >> 3) + 3 * 50 + 64 > h->raw_size) {
+                    break;
+                }
+                const __m512i s = _mm512_loadu_si512(symbols + i);
+                const __m512i bits = look_up(&lengths, s, _mm512_movepi8_mask(s));
+                uint64_t sums[8];
+                _mm512_storeu_si512(sums, _mm512_sad_epu8(bits, _mm512_setzero_si512()));
+                const __m512i bits0 = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(bits));
+                const __m512i bits1 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 1));
+                const __m512i bits2 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 2));
+                const __m512i bits3 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 3));
+                v[0] = _mm512_add_epi32(v[0], _mm512_sll_epi32(raw16(h->raw, position, bits0), shift));
+                position += sums[0] + sums[1];
+                v[1] = _mm512_add_epi32(v[1], _mm512_sll_epi32(raw16(h->raw, position, bits1), shift));
+                position += sums[2] + sums[3];
+                v[2] = _mm512_add_epi32(v[2], _mm512_sll_epi32(raw16(h->raw, position, bits2), shift));
+                position += sums[4] + sums[5];
+                v[3] = _mm512_add_epi32(v[3], _mm512_sll_epi32(raw16(h->raw, position, bits3), shift));
+                position += sums[6] + sums[7];
+            }
+            _mm512_storeu_si512(values + i, v[0]);
+            _mm512_storeu_si512(values + i + 16, v[1]);
+            _mm512_storeu_si512(values + i + 32, v[2]);
+            _mm512_storeu_si512(values + i + 48, v[3]);
+        }
+    }
+    return sw_expand32(h, w, symbols + i, count - i, position, values + i);
+}
+
+const sw_numeric_kernels sw_avx512_kernels = {"avx512", contexts, rans32, expand32, avx512_apply};
+#else
+typedef int sw_no_avx512; /* C99 wants something in every file */
+#endif
