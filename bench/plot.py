@@ -23,6 +23,7 @@ def draw(path: Path, session: Session, lines: Sequence[Line]) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib import ticker
 
     good = [line for line in lines if not line.error]
     keys = list(dict.fromkeys((line.peer, line.threads) for line in good))
@@ -37,10 +38,14 @@ def draw(path: Path, session: Session, lines: Sequence[Line]) -> None:
             _row(axis, at, [value for value in values if value is not None], color)
         axis.axvline(1, color="gray", linewidth=0.8)
         axis.set_xscale("log")
+        # On a short axis the labels between the powers of ten would run into each other.
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+        axis.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
         axis.set_title(title, fontsize=10)
         axis.grid(axis="y", alpha=0.3)
     for at, skip in enumerate(missing, len(keys)):
-        axes[0].annotate(skip.reason[:90], (1, at), fontsize=7, color="tab:red", va="center")
+        place = axes[0].get_yaxis_transform()
+        axes[0].text(0.02, at, skip.reason[:90], fontsize=7, color="tab:red", va="center", transform=place)
     axes[0].set_yticks(range(len(names)), names, fontsize=8)
     axes[0].set_ylim(len(names) - 0.5, -0.8)
     figure.suptitle(f"{len(session.pairs)} pairs: each a dot, the median a diamond")

@@ -8,7 +8,7 @@ from bench.peers.hdiff import HDiff
 from bench.peers.openzl_peer import OpenZLPlain, OpenZLXor
 from bench.peers.pco import Pcodec, Pcodec8
 from bench.peers.peer import Peer
-from bench.peers.sapwood_peer import Sapwood, levels
+from bench.peers.sapwood_peer import LEVELS, Sapwood
 from bench.peers.xdelta3_peer import Xdelta3
 from bench.peers.xor_zstd import XorZstd
 from bench.peers.zipnn_peer import ZipNNPlain, ZipNNXor
@@ -30,7 +30,7 @@ PEERS: tuple[Peer, ...] = (
     ZipNNPlain(),
 )
 
-OURS: tuple[Peer, ...] = tuple(Sapwood(level) for level in levels())
+OURS: tuple[Peer, ...] = tuple(Sapwood(level) for level in LEVELS)
 
 # Ratios are told against this one.
 REFERENCE = "bitx"

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.peers.peer import ProgramPeer
+from bench.peers.peer import Peer
 
 # What every report says next to the times.
 NOTE = "sapwood's times include digests, the check of its own patch and fsync; no peer does any of these"
 
+LEVELS = ("fast", "default", "max")
 
-class Sapwood(ProgramPeer):
+
+class Sapwood(Peer):
     package = "sapwood"
     uses_threads = True
 
@@ -21,24 +23,12 @@ class Sapwood(ProgramPeer):
         self.level = level
         self.name = f"sapwood {level}"
 
-    def available(self) -> str | None:
-        return super(ProgramPeer, self).available()
-
     def encode_file(self, base: Path, target: Path, patch: Path, threads: int) -> None:
         import sapwood
 
-        sapwood.diff(base, target, level=self.level, threads=threads).write(patch)
+        sapwood.diff(base, target, level=sapwood.Level[self.level.upper()], threads=threads).write(patch)
 
     def decode_file(self, base: Path, patch: Path, output: Path, threads: int) -> None:
         import sapwood
 
         sapwood.apply(base, patch, output, threads=threads)
-
-
-def levels() -> tuple[str, ...]:
-    """The levels sapwood offers, fastest first."""
-    try:
-        import sapwood
-    except ImportError:
-        return ("default",)
-    return tuple(sapwood.LEVELS)
