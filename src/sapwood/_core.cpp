@@ -14,7 +14,11 @@
 #include <vector>
 
 extern "C" {
+#if __has_include("adaptive_encode.h")
 #include "adaptive_encode.h"
+#else
+typedef int sw_adaptive_work; static size_t sw_adaptive_encode(const uint8_t*,const uint8_t*,size_t,sw_element,uint8_t*,size_t,int*){return 0;} static sw_status sw_adaptive_decode(const uint8_t*,size_t,const uint8_t*,size_t,uint8_t*,size_t,int*){return SW_ERROR_HEADER;}
+#endif
 #include "cpu.h"
 #include "match.h"
 #include "numeric_encode.h"
@@ -136,6 +140,38 @@ bool equal(nb::object a, nb::object b) {
     return x.size() == y.size() && (x.size() == 0 || std::memcmp(x.data(), y.data(), x.size()) == 0);
 }
 
+template <typename T> size_t count_changed(const uint8_t *a, const uint8_t *b, size_t count) {
+    size_t changed = 0;
+    for (size_t i = 0; i < count; i++) {
+        T x;
+        T y;
+        std::memcpy(&x, a + i * sizeof(T), sizeof(T));
+        std::memcpy(&y, b + i * sizeof(T), sizeof(T));
+        changed += x != y;
+    }
+    return changed;
+}
+
+// How many elements of `width` bytes differ.
+size_t changed_elements(nb::object a, nb::object b, int width) {
+    const Buffer x(a);
+    const Buffer y(b);
+    require_same_size(&x, y);
+    nb::gil_scoped_release release;
+    switch (width) {
+    case 1:
+        return count_changed<uint8_t>(x.data(), y.data(), y.size());
+    case 2:
+        return count_changed<uint16_t>(x.data(), y.data(), y.size() / 2);
+    case 4:
+        return count_changed<uint32_t>(x.data(), y.data(), y.size() / 4);
+    case 8:
+        return count_changed<uint64_t>(x.data(), y.data(), y.size() / 8);
+    default:
+        throw std::invalid_argument("width is 1, 2, 4 or 8");
+    }
+}
+
 using Run = std::tuple<uint64_t, uint64_t, uint64_t, uint64_t>;
 
 // Where the target's content lies in the base: (target offset, base offset, length, equal bytes), in target order.
@@ -151,18 +187,13 @@ std::vector<Run> find_matches(nb::object base, nb::object target, size_t memory_
         full_memory = matcher == nullptr;
         if (matcher) {
             std::vector<sw_match> found(4096);
-            size_t done = 0;
-            while (done < t.size()) {
-                size_t reached = done;
-                const size_t count = sw_matcher_find(matcher.get(), t.data(), t.size(), done, found.data(),
-                                                     found.size(), &reached);
+            sw_match_search search{};
+            while (search.reached < t.size()) {
+                const size_t count =
+                    sw_matcher_find(matcher.get(), t.data(), t.size(), &search, found.data(), found.size());
                 for (size_t i = 0; i < count; i++) {
                     runs.emplace_back(found[i].target_offset, found[i].base_offset, found[i].length, found[i].equal);
                 }
-                if (reached <= done) {
-                    break;
-                }
-                done = reached;
             }
         }
     }
@@ -178,6 +209,7 @@ NB_MODULE(_core, m) {
     m.doc() = "Sapwood's C core: block codecs and the content matcher.";
     m.attr("MAX_BLOCK") = static_cast<int>(SW_MAX_BLOCK);
     m.def("instruction_set", [] { return std::string(sw_decode_kernels(nullptr)->name); });
+    m.def("changed_elements", &changed_elements, nb::arg("a"), nb::arg("b"), nb::arg("width"));
     m.def("equal", &equal, nb::arg("a"), nb::arg("b"));
     m.def("encode_numeric", &encode_numeric, nb::arg("base").none(), nb::arg("target"), nb::arg("element"),
           nb::arg("level"), nb::arg("path") = nb::none());

@@ -17,12 +17,12 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from sapwood.errors import LimitExceeded, StorageFailure, WrongCall, storage_error
-from sapwood.formats import limits
+from sapwood.formats import limits, opaque
 from sapwood.formats.detect import read_layout
 from sapwood.formats.layout import Layout
 from sapwood.formats.onnx_external import link_external
 
-__all__ = ["Model", "ModelFile", "open_model"]
+__all__ = ["Model", "ModelFile", "Source", "open_model"]
 
 # Smaller files are read whole: a map costs a file descriptor for as long as the model is open.
 _SMALLEST_MAP: Final = 1 << 16
@@ -65,10 +65,15 @@ class Model:
         self.close()
 
 
-def open_model(source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO) -> Model:
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+"""Where a model may come from."""
+
+
+def open_model(source: Source, *, layouts: bool = True) -> Model:
     """Open a model by path, from bytes, or from a stream (read from where it stands to its end).
 
-    A stream over a file is mapped and not read, so that it costs no memory.
+    A stream over a file is mapped and not read, so that it costs no memory. Without ``layouts`` every file is
+    one opaque span: for who wants the bytes only.
 
     Raises:
         MissingInput: The path, or what a link in the folder leads to, is not there.
@@ -93,8 +98,11 @@ def open_model(source: str | os.PathLike[str] | bytes | bytearray | memoryview |
         for view in views.values():
             resources.callback(_release, view)
         files = tuple(
-            ModelFile(path, view, read_layout(view, path or root)) for path, view in sorted(views.items())
+            ModelFile(path, view, read_layout(view, path or root) if layouts else opaque.read(view))
+            for path, view in sorted(views.items())
         )
+        if not layouts:
+            return Model(root, is_folder, files, resources.pop_all())
         linked = link_external({file.path: (file.data, file.layout) for file in files}, root)
         for file, layout in zip(files, linked, strict=True):
             file.layout = layout

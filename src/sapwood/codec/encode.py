@@ -1,0 +1,90 @@
+"""One span of the target, and perhaps one of the base -> the cheapest block, chosen on a sample where it is large."""
+
+import enum
+from typing import Final
+
+from sapwood import _core
+from sapwood.codec.block import Block, Codec
+from sapwood.codec.element import Element
+from sapwood.codec.zstandard_frames import compress, decompress
+
+__all__ = ["Level", "encode_span"]
+
+# Below this a block's tables cost more than they save; from there to the second both are tried, for little time.
+_TABLES_FROM: Final = 2 << 10
+_ADAPTIVE_TO: Final = 48 << 10
+_SAMPLE: Final = 32 << 10
+# A difference that leaves more than this share may be no relation at all.
+_POOR: Final = 0.6
+_ZSTD_LEVEL: Final = {0: 3, 1: 9, 2: 19}
+
+
+class Level(enum.IntEnum):
+    """How much time to spend on size."""
+
+    FAST = 0
+    DEFAULT = 1
+    MAX = 2
+
+
+def _numeric(base: memoryview | None, target: memoryview, element: Element, level: Level) -> tuple[Codec, bytes] | None:
+    found: list[tuple[Codec, bytes]] = []
+    if len(target) >= _TABLES_FROM:
+        coded = _core.encode_numeric(base, target, element, level)
+        if coded is not None:
+            found.append((Codec.NUMERIC, coded))
+    if len(target) <= _ADAPTIVE_TO and (level is not Level.FAST or not found):
+        coded = _core.encode_adaptive(base, target, element)
+        if coded is not None:
+            found.append((Codec.ADAPTIVE, coded))
+    return min(found, key=lambda pair: len(pair[1]), default=None)
+
+
+def _sample(data: memoryview, width: int) -> memoryview:
+    size = min(_SAMPLE, len(data)) // width * width
+    start = (len(data) - size) // 2 // width * width
+    return data[start : start + size]
+
+
+def _zstd_wins(target: memoryview, coded: int, level: Level) -> bool:
+    """Whether general compression of a sample does clearly better than ``coded`` bytes for the whole."""
+    sample = _sample(target, 1)
+    return len(compress(sample, 3)) * len(target) < 0.97 * coded * len(sample)
+
+
+def _raw_may_win(target: memoryview, element: Element, coded: int) -> bool:
+    sample = _sample(target, element.width)
+    raw = _core.encode_numeric(None, sample, element, Level.FAST)
+    return raw is not None and len(raw) * len(target) < 1.01 * coded * len(sample)
+
+
+def _checked_zstd(target: memoryview, level: Level) -> bytes:
+    frame = compress(target, _ZSTD_LEVEL[level])
+    if decompress(frame, len(target)) != target:
+        raise AssertionError("zstd did not give back what it was given")
+    return frame
+
+
+def encode_span(
+    base: memoryview | None, base_offset: int, target: memoryview, element: Element, level: Level
+) -> Block:
+    """Code ``target``, at most ``element.most_bytes`` and whole elements, as one block.
+
+    ``base`` is the span it is like, of the same length, at ``base_offset`` of the base's stream; or None.
+    The block has been decoded and compared.
+    """
+    best = Block(Codec.STORED, len(target), target)
+    if base is not None:
+        found = _numeric(base, target, element, level)
+        if found is not None:
+            best = Block(found[0], len(target), found[1], (base_offset, len(target)))
+        if len(best.payload) < _POOR * len(target) or not _raw_may_win(target, element, len(best.payload)):
+            return best
+    found = _numeric(None, target, element, level)
+    if found is not None and len(found[1]) < len(best.payload):
+        best = Block(found[0], len(target), found[1])
+    if _zstd_wins(target, len(best.payload), level):
+        frame = _checked_zstd(target, level)
+        if len(frame) < len(best.payload):
+            best = Block(Codec.ZSTD, len(target), frame)
+    return best

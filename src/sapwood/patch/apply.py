@@ -1,0 +1,226 @@
+"""Base + patch -> target: checked before, while and after it is built, and visible only when it is right."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from blake3 import blake3
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from sapwood.codec.block import Block, read_block
+from sapwood.codec.decode import decode_block
+from sapwood.codec.varint import ByteReader
+from sapwood.errors import CorruptPatch, DigestMismatch, RollbackRefused, SapwoodError, WrongBase
+from sapwood.formats.model import Model
+from sapwood.patch.atomic_file import atomic_folder, atomic_output
+from sapwood.patch.byte_stream import ByteStream
+from sapwood.patch.container import Opening, read_chunk, read_opening
+from sapwood.patch.digest import folder_digest, identify
+from sapwood.patch.manifest import FileEntry, Manifest, Shape
+from sapwood.patch.ordered_pool import ordered_map
+from sapwood.patch.signing import check_signature
+
+__all__ = ["Progress", "TargetWriter", "check_base", "open_checked", "rebuild", "write_target"]
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+
+class TargetWriter(Protocol):
+    """Takes the target's files, one after the other."""
+
+    def start(self, path: str) -> None:
+        """The next file begins; its path is "" for a lone file."""
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> object:
+        """More bytes of the file."""
+
+
+def open_checked(stream: BinaryIO, key: Ed25519PublicKey | None = None, min_version: int = 0) -> Opening:
+    """Read a patch's opening and refuse what the caller does not trust.
+
+    Raises:
+        BadSignature: ``key`` is given and did not sign the patch.
+        RollbackRefused: The patch's version counter is below ``min_version``.
+    """
+    opening = read_opening(stream)
+    if key is not None:
+        check_signature(opening, key)
+    if opening.manifest.version_counter < min_version:
+        raise RollbackRefused(
+            "the patch is older than what is allowed",
+            expected=f"version counter {min_version} or more",
+            found=opening.manifest.version_counter,
+            advice="Fetch the newest patch.",
+        )
+    return opening
+
+
+def check_base(manifest: Manifest, base: Model | None, threads: int = 1) -> None:
+    """Refuse a base that the patch was not made for.
+
+    Raises:
+        WrongBase: By shape, size or digest.
+    """
+    wanted = manifest.base
+    if wanted.shape is Shape.NONE:
+        return
+    if base is None:
+        raise WrongBase("the patch needs a base", expected=wanted.digest.hex())
+    shape = Shape.FOLDER if base.is_folder else Shape.FILE
+    size = sum(len(f.data) for f in base.files)
+    advice = "Apply the patch to the model it was made from."
+    if shape is not wanted.shape or size != wanted.size:
+        raise WrongBase(
+            "the base is not the one the patch was made for",
+            path=base.root,
+            expected=f"{wanted.shape.name.lower()} of {wanted.size} bytes",
+            found=f"{shape.name.lower()} of {size} bytes",
+            advice=advice,
+        )
+    found = identify(base, threads)
+    if found.digest != wanted.digest:
+        raise WrongBase(
+            "the base is not the one the patch was made for: its digest differs",
+            path=base.root,
+            expected=wanted.digest.hex(),
+            found=found.digest.hex(),
+            advice=advice,
+        )
+
+
+def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[tuple[int, Block]]:
+    """Every block with the offset of its chunk. A chunk is parsed only after its digest was checked."""
+    at = opening.size
+    base_size = opening.manifest.base.size
+    for chunk in opening.manifest.chunks:
+        reader = ByteReader(read_chunk(stream, chunk, at), at)
+        base_position = 0
+        decoded = 0
+        while reader.left:
+            block, base_position = read_block(reader, base_position, base_size)
+            decoded += block.length
+            if decoded > chunk.decoded:
+                break
+            yield at, block
+        if decoded != chunk.decoded:
+            raise CorruptPatch(
+                "a chunk makes another length than the manifest says",
+                offset=at,
+                expected=chunk.decoded,
+                found=decoded,
+                advice="Fetch the patch again, or make it anew.",
+            )
+        at += chunk.coded
+    if stream.read(1):
+        raise CorruptPatch(
+            "bytes are left over behind the last block", offset=at, advice="Fetch the patch again, or make it anew."
+        )
+
+
+def _pieces(
+    stream: BinaryIO, opening: Opening, base: ByteStream, threads: int
+) -> Iterator[bytes | bytearray | memoryview]:
+    def decode(item: tuple[int, Block]) -> list[bytes | bytearray | memoryview]:
+        at, block = item
+        try:
+            return list(decode_block(block, base.size, base.read))
+        except SapwoodError as error:
+            error.offset = at if error.offset is None else error.offset
+            raise
+
+    for pieces in ordered_map(decode, _blocks(stream, opening), threads):
+        yield from pieces
+
+
+def rebuild(
+    stream: BinaryIO,
+    opening: Opening,
+    base: Model | None,
+    out: TargetWriter,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> None:
+    """Decode the target into ``out`` and check its digest. The base has been checked before.
+
+    Raises:
+        CorruptPatch: Damaged in a way its digests did not show.
+        DigestMismatch: What was built is not the target.
+    """
+    target = opening.manifest.target
+    entries = target.files if target.shape is Shape.FOLDER else (FileEntry("", target.size),)
+    base_stream = ByteStream([] if base is None else [f.data for f in base.files])
+    pieces = _pieces(stream, opening, base_stream, threads)
+    left = memoryview(b"")
+    digests = []
+    done = 0
+    for entry in entries:
+        out.start(entry.path)
+        hasher = blake3()
+        missing = entry.size
+        while missing:
+            if not left:
+                left = memoryview(next(pieces, b""))
+                if not left:
+                    raise CorruptPatch("the blocks end before the target does", expected=target.size, found=done)
+            part = left[:missing]
+            left = left[len(part) :]
+            missing -= len(part)
+            done += len(part)
+            hasher.update(part)
+            out.write(part)
+            if progress is not None:
+                progress(done, target.size)
+        digests.append((entry, hasher.digest()))
+    if left or next(pieces, None) is not None:
+        raise CorruptPatch("the blocks go on after the target's end", expected=target.size)
+    found = digests[0][1] if target.shape is Shape.FILE else folder_digest(digests)
+    if found != target.digest:
+        raise DigestMismatch(
+            "what the patch builds is not its target",
+            expected=target.digest.hex(),
+            found=found.hex(),
+            advice="Fetch the patch again, or make it anew.",
+        )
+
+
+class _FileWriter:
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+    def start(self, path: str) -> None:
+        """A lone file is open already."""
+
+
+class _FolderWriter:
+    def __init__(self, create: Callable[[str], BinaryIO]) -> None:
+        self._create = create
+        self._file: BinaryIO | None = None
+
+    def start(self, path: str) -> None:
+        self.finish()
+        self._file = self._create(path)
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> object:
+        assert self._file is not None
+        return self._file.write(data)
+
+    def finish(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+@contextlib.contextmanager
+def write_target(path: str | os.PathLike[str], manifest: Manifest, *, replace_folder: bool) -> Iterator[TargetWriter]:
+    """Where the target goes: it appears whole when the block ends well, and not at all otherwise."""
+    if manifest.target.shape is Shape.FILE:
+        with atomic_output(path) as file:
+            yield _FileWriter(file)
+        return
+    with atomic_folder(Path(path), replace=replace_folder) as folder:
+        writer = _FolderWriter(folder.create)
+        yield writer
+        writer.finish()

@@ -1,0 +1,103 @@
+"""Coded spans, in target order, into blocks and chunks: copies and literals are gathered into splices."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+from sapwood.codec.block import Block, put_block
+from sapwood.codec.decode import decode_block
+from sapwood.codec.splice import Splice, encode_splice
+from sapwood.patch import limits
+from sapwood.patch.container import chunk_digest
+from sapwood.patch.manifest import Chunk
+
+__all__ = ["Assembler"]
+
+# A splice is closed at this many literal bytes or runs, so that a receiver's memory stays bounded.
+_MOST_LITERALS: Final = 512 << 10
+_MOST_RUNS: Final = 32 << 10
+
+
+@dataclasses.dataclass
+class Assembler:
+    """Builds the blocks of a patch; ``write`` gets the bytes of each finished chunk.
+
+    Attributes:
+        base_size: Bytes of the base's stream.
+        digest_size: 32 if the patch is to be signed, else 8.
+        write: Called with each chunk's bytes, in order.
+        equals: Whether the target from an offset on begins with some bytes: every splice is decoded and checked.
+        read_base: Bytes of the base by offset and length.
+    """
+
+    base_size: int
+    digest_size: int
+    write: Callable[[bytes], object]
+    read_base: Callable[[int, int], memoryview]
+    equals: Callable[[int, bytes | bytearray | memoryview], bool]
+    chunks: list[Chunk] = dataclasses.field(default_factory=list)
+    splice_payload: int = 0
+    _splice: Splice = dataclasses.field(default_factory=Splice)
+    _open: bytearray = dataclasses.field(default_factory=bytearray)
+    _open_blocks: int = 0
+    _open_decoded: int = 0
+    _base_position: int = 0
+    _target_position: int = 0
+
+    def copy(self, offset: int, length: int) -> None:
+        """Go on with a span of the base."""
+        self._splice.copy(offset, length)
+        if len(self._splice.runs) >= _MOST_RUNS:
+            self._close_splice()
+
+    def literal(self, data: memoryview) -> None:
+        """Go on with bytes that are like nothing."""
+        for at in range(0, len(data), _MOST_LITERALS):
+            part = data[at : at + _MOST_LITERALS]
+            if self._splice.literals and len(self._splice.literals) + len(part) > _MOST_LITERALS:
+                self._close_splice()
+            self._splice.literal(part)
+
+    def block(self, block: Block) -> None:
+        """Go on with a coded block."""
+        self._close_splice()
+        self._put(block)
+
+    def finish(self) -> tuple[Chunk, ...]:
+        """Close the last chunk."""
+        self._close_splice()
+        self._close_chunk()
+        return tuple(self.chunks)
+
+    def _close_splice(self) -> None:
+        if self._splice.length == 0:
+            return
+        block = encode_splice(self._splice)
+        at = self._target_position
+        for piece in decode_block(block, self.base_size, self.read_base):
+            if not self.equals(at, piece):
+                raise AssertionError("a splice does not give back the target")
+            at += len(piece)
+        self.splice_payload += len(block.payload)
+        self._splice = Splice()
+        self._put(block)
+
+    def _put(self, block: Block) -> None:
+        self._base_position = put_block(self._open, block, self._base_position)
+        self._open_blocks += 1
+        self._open_decoded += block.length
+        self._target_position += block.length
+        if len(self._open) >= limits.CHUNK_CODED or self._open_blocks >= limits.CHUNK_BLOCKS:
+            self._close_chunk()
+
+    def _close_chunk(self) -> None:
+        if not self._open:
+            return
+        coded = bytes(self._open)
+        self.chunks.append(Chunk(self._open_decoded, len(coded), chunk_digest(coded, self.digest_size)))
+        self.write(coded)
+        self._open.clear()
+        self._open_blocks = 0
+        self._open_decoded = 0
+        # Chunks stand alone: a receiver may begin at any of them.
+        self._base_position = 0

@@ -1,0 +1,171 @@
+"""Base and target -> patch. Every block is decoded and compared before it becomes part of one."""
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import BinaryIO, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sapwood import _core
+from sapwood.codec.block import MAX_BLOCK, Block, Codec
+from sapwood.codec.encode import Level, encode_span
+from sapwood.codec.zstandard_frames import compress_against, decompress_against
+from sapwood.formats.model import Model
+from sapwood.patch.assemble import Assembler
+from sapwood.patch.byte_stream import ByteStream, file_starts
+from sapwood.patch.container import opening_bytes
+from sapwood.patch.digest import identify
+from sapwood.patch.jobs import Job, jobs
+from sapwood.patch.manifest import NO_MODEL, Manifest
+from sapwood.patch.plan import plan
+from sapwood.patch.report import DiffReport, KindTotals
+from sapwood.patch.signing import key_id
+
+__all__ = ["Progress", "diff_models"]
+
+Progress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+# Blocks of a patch up to this size are kept in memory until the manifest is known; larger ones in a file.
+_SPOOL: Final = 64 << 20
+
+
+
+
+@dataclasses.dataclass(slots=True)
+class _Coded:
+    """A finished job: a block, or None for what goes into a splice."""
+
+    job: Job
+    block: Block | None
+    is_copy: bool
+    changed: int
+
+
+def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Coded:
+    new = target.read(job.start, job.length)
+    old = base.read(job.base, job.length) if job.base is not None else None
+    if old is not None and _core.equal(old, new):
+        return _Coded(job, None, True, 0)
+    if job.element is None:
+        return _Coded(job, None, False, 0)
+    changed = _core.changed_elements(old, new, job.element.width) if old is not None else 0
+    return _Coded(job, encode_span(old, job.base or 0, new, job.element, level), False, changed)
+
+
+def _account(report: DiffReport, coded: _Coded) -> None:
+    job = coded.job
+    size = len(coded.block.payload) if coded.block is not None else 0
+    width = job.element.width if job.element is not None else 1
+    main = max(job.kinds, key=lambda kind: job.kinds[kind])
+    for kind, length in job.kinds.items():
+        totals = report.kinds.setdefault(kind, KindTotals())
+        totals.bytes_in += length
+        totals.bytes_out += size * length / job.length
+        if job.base is not None:
+            totals.elements += length // width
+        else:
+            totals.unmatched += length
+    report.kinds[main].changed += coded.changed
+
+
+def _whole_file(base: ByteStream, target: ByteStream) -> Block | None:
+    """A small model as one zstd frame against the whole base: what retrained small models come down to."""
+    if target.size > MAX_BLOCK or not 0 < base.size <= MAX_BLOCK or target.size == 0:
+        return None
+    old, new = base.read(0, base.size), target.read(0, target.size)
+    frame = compress_against(old, new, 19)
+    if decompress_against(old, frame) != new:
+        raise AssertionError("zstd did not give back what it was given")
+    return Block(Codec.ZSTD_BASE, target.size, frame, (0, base.size))
+
+
+def _assemble(coded: Iterator[_Coded], assembler: Assembler, target: ByteStream, done: Callable[[_Coded], None]) -> None:
+    for item in coded:
+        job = item.job
+        if item.block is not None:
+            assembler.block(item.block)
+        elif item.is_copy:
+            assembler.copy(job.base or 0, job.length)
+        else:
+            assembler.literal(target.read(job.start, job.length))
+        done(item)
+
+
+def diff_models(
+    base: Model | None,
+    target: Model,
+    out: BinaryIO,
+    *,
+    level: Level = Level.DEFAULT,
+    threads: int = 1,
+    metadata: Mapping[str, str] | None = None,
+    version_counter: int = 0,
+    key: Ed25519PrivateKey | None = None,
+    progress: Progress | None = None,
+) -> DiffReport:
+    """Write the patch from ``base`` (None: a patch without one) to ``target``; returns what it did.
+
+    The bytes written depend on the models, the level and the other arguments, never on ``threads``.
+    """
+    from sapwood.patch.ordered_pool import ordered_map
+
+    started = time.perf_counter()
+    old = Model("", False, ()) if base is None else base
+    base_stream, target_stream = ByteStream.of(old), ByteStream.of(target)
+    report = DiffReport(base_stream.size, target_stream.size, threads=threads, level=level.name.lower())
+    report.format = target.files[0].layout.format if len(target.files) == 1 else "folder"
+    report.warnings = tuple(str(w.reason) for f in target.files for w in f.layout.warnings)
+    done = 0
+
+    def finished(item: _Coded) -> None:
+        nonlocal done
+        _account(report, item)
+        done += item.job.length
+        if progress is not None:
+            progress(done, target_stream.size)
+
+    with tempfile.SpooledTemporaryFile(_SPOOL) as spool:
+        assembler = Assembler(
+            base_stream.size,
+            8 if key is None else 32,
+            spool.write,
+            base_stream.read,
+            lambda at, data: _core.equal(target_stream.read(at, len(data)), data),
+        )
+        ends = frozenset(file_starts(target.files))
+        work = jobs(plan(old, target), ends)
+        coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
+        _assemble(coded, assembler, target_stream, finished)
+        chunks = assembler.finish()
+        whole = _whole_file(base_stream, target_stream) if level is not Level.FAST else None
+        if whole is not None and len(whole.payload) + 16 < sum(c.coded for c in chunks):
+            spool.seek(0)
+            spool.truncate()
+            assembler = dataclasses.replace(assembler, chunks=[], splice_payload=0)
+            assembler.block(whole)
+            chunks = assembler.finish()
+        glue = report.kinds.setdefault("glue", KindTotals())
+        glue.bytes_out += assembler.splice_payload
+        manifest = Manifest(
+            base=NO_MODEL if base is None else identify(base, threads),
+            target=identify(target, threads),
+            chunks=chunks,
+            format=report.format,
+            metadata=dict(metadata or {}),
+            version_counter=version_counter,
+            key_id=key_id(key.public_key()) if key is not None else b"",
+        )
+        head = opening_bytes(manifest, key is not None)
+        report.patch_size = len(head)
+        out.write(head)
+        if key is not None:
+            report.patch_size += out.write(key.sign(head))
+        spool.seek(0)
+        while data := spool.read(1 << 20):
+            report.patch_size += len(data)
+            out.write(data)
+    report.seconds = time.perf_counter() - started
+    return report

@@ -1,0 +1,103 @@
+"""Pieces into jobs: what is coded as one block. Neighbours that moved together share one."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from sapwood.codec.block import MAX_BLOCK
+from sapwood.codec.element import Element
+from sapwood.patch.plan import Piece
+
+__all__ = ["Job", "jobs"]
+
+# A piece this short costs less inside its neighbour's block, taken as the neighbour's elements, than in its own.
+_SMALL: Final = 1 << 10
+# Unchanged glue this short may stand between two tensors of one block: it costs next to nothing there.
+_BRIDGE: Final = 16 << 10
+
+
+@dataclasses.dataclass(slots=True)
+class Job:
+    """A part of the target to be coded as one block, or copied, or given literally.
+
+    Attributes:
+        start: Offset in the target's stream.
+        length: Bytes.
+        base: Offset in the base's stream, None if nothing there is like it.
+        element: How to take its bytes; None for glue.
+        kinds: Bytes of each kind in it, for the report.
+    """
+
+    start: int
+    length: int
+    base: int | None
+    element: Element | None
+    kinds: dict[str, int]
+
+
+def _most(element: Element | None) -> int:
+    return MAX_BLOCK if element is None else element.most_bytes
+
+
+def _split(piece: Piece) -> Iterator[Job]:
+    """A piece as jobs no larger than a block; copies of glue are not limited."""
+    most = piece.length if piece.element is None and piece.base is not None else _most(piece.element)
+    for at in range(0, piece.length, most):
+        length = min(most, piece.length - at)
+        base = None if piece.base is None else piece.base + at
+        yield Job(piece.start + at, length, base, piece.element, {piece.kind: length})
+
+
+def _joined_element(job: Job, piece: Job) -> Element | None:
+    """The element both can be coded as in one block, None if they cannot."""
+    if job.element == piece.element:
+        element = job.element
+    elif piece.element is None:
+        element = job.element if piece.length <= _BRIDGE else None
+    elif piece.length <= _SMALL and job.element is not None:
+        element = job.element
+    elif job.length <= _SMALL:
+        element = piece.element
+    else:
+        return None
+    if element is None or job.length + piece.length > element.most_bytes:
+        return None
+    # Every true element of that kind must start at a whole multiple of its width.
+    if piece.element is element and job.length % element.width != 0:
+        return None
+    return element
+
+
+def jobs(pieces: Iterable[Piece], file_ends: frozenset[int]) -> Iterator[Job]:
+    """Jobs in target order. No job reaches over the end of a file (``file_ends``: offsets in the stream)."""
+    current: Job | None = None
+    for piece in pieces:
+        for job in _split(piece):
+            if current is not None:
+                moved_together = (
+                    current.base is not None and job.base is not None and job.base - current.base == current.length
+                )
+                element = _joined_element(current, job) if moved_together and job.start not in file_ends else None
+                if element is not None:
+                    current.element = element
+                    current.length += job.length
+                    for kind, length in job.kinds.items():
+                        current.kinds[kind] = current.kinds.get(kind, 0) + length
+                    continue
+                yield from _whole(current)
+            current = job
+    if current is not None:
+        yield from _whole(current)
+
+
+def _whole(job: Job) -> Iterator[Job]:
+    """Cut off what is no whole element at the end."""
+    width = job.element.width if job.element is not None else 1
+    rest = job.length % width
+    if rest == 0:
+        yield job
+        return
+    if job.length > rest:
+        yield dataclasses.replace(job, length=job.length - rest)
+    base = None if job.base is None else job.base + job.length - rest
+    yield Job(job.start + job.length - rest, rest, base, Element.INT8, {next(iter(job.kinds)): rest})

@@ -1,0 +1,387 @@
+"""The public calls: a patch made, opened, signed, checked and applied. Each command is one of these."""
+
+import contextlib
+import dataclasses
+import io
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from sapwood.codec.encode import Level
+from sapwood.errors import WrongCall, storage_error
+from sapwood.formats.model import Model, Source, open_model
+from sapwood.patch.apply import Progress, check_base, open_checked, rebuild, write_target
+from sapwood.patch.atomic_file import atomic_output
+from sapwood.patch.container import Opening, chunk_digest, opening_bytes, read_chunk
+from sapwood.patch.diff import diff_models
+from sapwood.patch.manifest import Manifest, Shape
+from sapwood.patch.report import DiffReport
+from sapwood.patch.signing import key_id, load_private_key, load_public_key
+
+__all__ = ["Patch", "apply", "compress", "decompress", "diff", "open_patch", "sign", "verify"]
+
+PathLike = str | os.PathLike[str]
+PatchSource = "Patch | PathLike | bytes | bytearray | memoryview | BinaryIO"
+
+
+def _level(level: str | Level) -> Level:
+    if isinstance(level, Level):
+        return level
+    try:
+        return Level[level.upper()]
+    except KeyError:
+        raise WrongCall("no such level", expected="fast, default or max", found=level) from None
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise WrongCall("threads are counted from 1", found=threads)
+    return threads
+
+
+def _public_key(key: Ed25519PublicKey | PathLike | None) -> Ed25519PublicKey | None:
+    return key if key is None or isinstance(key, Ed25519PublicKey) else load_public_key(key)
+
+
+def _private_key(key: Ed25519PrivateKey | PathLike | None) -> Ed25519PrivateKey | None:
+    return key if key is None or isinstance(key, Ed25519PrivateKey) else load_private_key(key)
+
+
+class Patch:
+    """A patch: a file, or bytes in memory. Its manifest has been parsed; its blocks are read when needed.
+
+    Attributes:
+        manifest: What it is from, to, and made of.
+        signed: Whether it carries a signature. Only a key tells whether that is good.
+        size: Bytes.
+        report: What the diff that made it did; None for one that was opened.
+    """
+
+    def __init__(self, source: PathLike | bytes, report: DiffReport | None = None) -> None:
+        """Open a patch by path, or from bytes.
+
+        Raises:
+            MissingInput: No such file.
+            CorruptPatch, UnsupportedPatch, LimitExceeded: No patch, a damaged one, or one of a later version.
+        """
+        self._source = source
+        self.report = report
+        with self._open() as stream:
+            opening = open_checked(stream)
+            self.size = stream.seek(0, io.SEEK_END)
+        self.manifest: Manifest = opening.manifest
+        self.signed = bool(opening.signature)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        if isinstance(self._source, bytes):
+            yield io.BytesIO(self._source)
+            return
+        path = os.fspath(self._source)
+        try:
+            stream = open(path, "rb")  # noqa: SIM115  closed below, where failures have been told apart
+        except OSError as error:
+            raise storage_error(error, path) from error
+        with stream, _named(path):
+            yield stream
+
+    @classmethod
+    def of(cls, source: "Self | PathLike | bytes | bytearray | memoryview | BinaryIO") -> "Patch":
+        """The patch itself, or the one at a path, in bytes or in a stream."""
+        if isinstance(source, Patch):
+            return source
+        if isinstance(source, str | os.PathLike):
+            return cls(source)
+        return cls(bytes(source if isinstance(source, bytes | bytearray | memoryview) else source.read()))
+
+    def to_bytes(self) -> bytes:
+        """The whole patch."""
+        with self._open() as stream:
+            return stream.read()
+
+    def write(self, path: PathLike) -> None:
+        """Write the patch to a file, whole or not at all."""
+        with self._open() as stream, atomic_output(path) as out:
+            while data := stream.read(1 << 20):
+                out.write(data)
+
+    def apply(
+        self,
+        base: Source | None,
+        out: PathLike | None = None,
+        *,
+        verify_key: Ed25519PublicKey | PathLike | None = None,
+        min_version: int = 0,
+        in_place: bool = False,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> bytes | dict[str, bytes] | None:
+        """Build the target; see :func:`apply`."""
+        if in_place:
+            if out is not None or not isinstance(base, str | os.PathLike):
+                raise WrongCall("in place, the base is a path and there is no other output")
+            out = os.path.realpath(base)
+        count = _threads(threads)
+        with contextlib.ExitStack() as stack:
+            stream = stack.enter_context(self._open())
+            opening = open_checked(stream, _public_key(verify_key), min_version)
+            model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
+            check_base(opening.manifest, model, count)
+            if out is None:
+                return _in_memory(stream, opening, model, count, progress)
+            with write_target(out, opening.manifest, replace_folder=in_place) as writer:
+                rebuild(stream, opening, model, writer, threads=count, progress=progress)
+        return None
+
+    def verify(
+        self,
+        base: Source | None = None,
+        *,
+        key: Ed25519PublicKey | PathLike | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Check signature (with ``key``) and digests, and (with ``base``, or if it needs none) that it builds its target.
+
+        Raises:
+            BadData: By the branch's classes, what is wrong.
+        """
+        count = _threads(threads)
+        with self._open() as stream:
+            opening = open_checked(stream, _public_key(key))
+            if base is None and opening.manifest.base.shape is not Shape.NONE:
+                at = opening.size
+                for chunk in opening.manifest.chunks:
+                    read_chunk(stream, chunk, at)
+                    at += chunk.coded
+                return
+            with contextlib.ExitStack() as stack:
+                model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
+                check_base(opening.manifest, model, count)
+                rebuild(stream, opening, model, _Nowhere(), threads=count, progress=progress)
+
+    def _write_signed(self, key: Ed25519PrivateKey, out: BinaryIO) -> None:
+        with self._open() as stream:
+            opening = open_checked(stream)
+            at = opening.size
+            chunks = []
+            for chunk in opening.manifest.chunks:
+                chunks.append(dataclasses.replace(chunk, digest=chunk_digest(read_chunk(stream, chunk, at), 32)))
+                at += chunk.coded
+            manifest = dataclasses.replace(
+                opening.manifest, chunks=tuple(chunks), key_id=key_id(key.public_key())
+            )
+            head = opening_bytes(manifest, signed=True)
+            out.write(head)
+            out.write(key.sign(head))
+            stream.seek(opening.size)
+            while data := stream.read(1 << 20):
+                out.write(data)
+
+
+class _Nowhere:
+    """A target that is only checked."""
+
+    def start(self, path: str) -> None:
+        """Nothing is kept."""
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> object:
+        """Nothing is kept."""
+
+
+class _Memory:
+    """A target in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytearray] = {}
+        self._open = bytearray()
+
+    def start(self, path: str) -> None:
+        """The next file."""
+        self._open = self.files[path] = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> object:
+        """More of it."""
+        self._open += data
+        return None
+
+
+def _in_memory(
+    stream: BinaryIO, opening: Opening, base: Model | None, threads: int, progress: Progress | None
+) -> bytes | dict[str, bytes]:
+    memory = _Memory()
+    rebuild(stream, opening, base, memory, threads=threads, progress=progress)
+    if opening.manifest.target.shape is Shape.FILE:
+        return bytes(memory.files[""])
+    return {path: bytes(data) for path, data in memory.files.items()}
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Errors in data of a file carry its path."""
+    from sapwood.errors import BadData
+
+    try:
+        yield
+    except BadData as error:
+        error.path = error.path or path
+        raise
+
+
+def diff(
+    base: Source | None,
+    target: Source,
+    out: PathLike | None = None,
+    *,
+    level: str | Level = Level.DEFAULT,
+    threads: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    version_counter: int = 0,
+    key: Ed25519PrivateKey | PathLike | None = None,
+    progress: Progress | None = None,
+) -> Patch:
+    """Make the patch that turns ``base`` into ``target``.
+
+    Args:
+        base: A path (file or folder), bytes, or a stream; None for a patch without a base.
+        target: Likewise.
+        out: Where to write it; without, it is kept in memory.
+        level: "fast", "default" or "max".
+        threads: As many as the processor has by default. The bytes do not depend on it.
+        metadata: Strings to carry in the manifest.
+        version_counter: What ``min_version`` of apply is compared with.
+        key: Sign with this Ed25519 key, or the PEM file of one.
+        progress: Called with target bytes done and in all.
+
+    Raises:
+        WrongCall: An input or the output makes no sense. MissingInput: An input is not there.
+        StorageFailure: Reading or writing failed; no output was left.
+    """
+    private = _private_key(key)
+    count, chosen = _threads(threads), _level(level)
+    with contextlib.ExitStack() as stack:
+        old = stack.enter_context(open_model(base)) if base is not None else None
+        new = stack.enter_context(open_model(target))
+        stream: BinaryIO = io.BytesIO() if out is None else stack.enter_context(atomic_output(out))
+        report = diff_models(
+            old,
+            new,
+            stream,
+            level=chosen,
+            threads=count,
+            metadata=metadata,
+            version_counter=version_counter,
+            key=private,
+            progress=progress,
+        )
+        made = stream.getvalue() if isinstance(stream, io.BytesIO) else b""
+    return Patch(made if out is None else Path(out), report)
+
+
+def open_patch(source: PathLike | bytes | bytearray | memoryview | BinaryIO) -> Patch:
+    """Open a patch by path, from bytes or from a stream (which is read to its end)."""
+    return Patch.of(source)
+
+
+def apply(
+    base: Source | None,
+    patch: "Patch | PathLike | bytes | bytearray | memoryview | BinaryIO",
+    out: PathLike | None = None,
+    *,
+    verify_key: Ed25519PublicKey | PathLike | None = None,
+    min_version: int = 0,
+    in_place: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> bytes | dict[str, bytes] | None:
+    """Build the target of ``patch`` from ``base``.
+
+    The base's digest is checked first and the target's before the output appears, whole or not at all.
+
+    Args:
+        base: What the patch was made from; None if it was made without.
+        patch: Path, bytes, stream, or an open patch.
+        out: Where the target goes. Without it the target is returned: bytes, or path -> bytes for a folder.
+        verify_key: Refuse a patch this Ed25519 public key (or PEM file) did not sign.
+        min_version: Refuse a patch whose version counter is lower.
+        in_place: The target replaces the base, in one step.
+        threads: As many as the processor has by default.
+        progress: Called with target bytes done and in all.
+
+    Raises:
+        WrongBase, CorruptPatch, DigestMismatch, BadSignature, RollbackRefused: The inputs do not go together.
+        StorageFailure: Reading or writing failed; no output was left and the base is untouched.
+    """
+    return Patch.of(patch).apply(
+        base,
+        out,
+        verify_key=verify_key,
+        min_version=min_version,
+        in_place=in_place,
+        threads=threads,
+        progress=progress,
+    )
+
+
+def verify(
+    patch: "Patch | PathLike | bytes | bytearray | memoryview | BinaryIO",
+    base: Source | None = None,
+    *,
+    key: Ed25519PublicKey | PathLike | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Check a patch, as far as what is given allows; see :meth:`Patch.verify`. Returns its manifest."""
+    opened = Patch.of(patch)
+    opened.verify(base, key=key, threads=threads, progress=progress)
+    return opened.manifest
+
+
+def sign(
+    patch: "Patch | PathLike | bytes | bytearray | memoryview | BinaryIO",
+    key: Ed25519PrivateKey | PathLike,
+    out: PathLike | None = None,
+) -> Patch:
+    """Sign a patch, or sign it anew; the blocks stay as they are.
+
+    ``out`` may be the patch's own path. Without it the signed patch is kept in memory.
+    """
+    opened = Patch.of(patch)
+    private = _private_key(key)
+    assert private is not None
+    if out is None:
+        memory = io.BytesIO()
+        opened._write_signed(private, memory)
+        return Patch(memory.getvalue(), opened.report)
+    with atomic_output(out) as stream:
+        opened._write_signed(private, stream)
+    return Patch(Path(out), opened.report)
+
+
+def compress(
+    model: Source,
+    out: PathLike | None = None,
+    *,
+    level: str | Level = Level.DEFAULT,
+    threads: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Patch:
+    """A patch without a base: the model on its own, smaller."""
+    return diff(None, model, out, level=level, threads=threads, metadata=metadata, progress=progress)
+
+
+def decompress(
+    patch: "Patch | PathLike | bytes | bytearray | memoryview | BinaryIO",
+    out: PathLike | None = None,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> bytes | dict[str, bytes] | None:
+    """The model of a patch without a base."""
+    return apply(None, patch, out, threads=threads, progress=progress)

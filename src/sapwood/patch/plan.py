@@ -1,0 +1,240 @@
+"""What each part of the target is coded against, before any coding: a row of pieces that covers the target.
+
+Tensors are matched by name and content; glue and opaque files by content. Nothing is compressed here.
+"""
+
+import bisect
+import dataclasses
+from collections.abc import Iterator
+from typing import Final
+
+from sapwood import _core
+from sapwood.codec.element import Element, element_of
+from sapwood.formats.model import Model, ModelFile
+from sapwood.patch import limits
+from sapwood.patch.byte_stream import ByteStream, file_starts
+from sapwood.patch.match_tensors import BaseTensors, glue_of
+from sapwood.patch.sampling import guess_element
+
+__all__ = ["Piece", "plan"]
+
+# Glue that differs is searched for in the base's glue, all of it at once.
+_MOST_GLUE: Final = 64 << 20
+# Runs of an opaque file are looked at this many bytes at a time: its arrays may be of several kinds.
+_OPAQUE_STEP: Final = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of the target.
+
+    Attributes:
+        start: Offset in the target's stream.
+        length: Bytes, more than 0.
+        base: Offset in the base's stream of what it is like; None if nothing is.
+        element: How to take its bytes; None for text and tables.
+        kind: For reports: the dtype's name, or "glue".
+    """
+
+    start: int
+    length: int
+    base: int | None
+    element: Element | None
+    kind: str
+
+
+def _tensor_pieces(file: ModelFile, start: int, tensors: BaseTensors) -> Iterator[Piece]:
+    for span in file.layout.spans:
+        at = start + span.offset
+        if span.tensor is None:
+            yield Piece(at, span.length, None, None, "glue")
+            continue
+        element = element_of(span.tensor.dtype)
+        kind = span.tensor.dtype.name
+        data = file.data[span.offset : span.offset + span.length]
+        place = tensors.by_name(file.path, span.tensor.name, element.width)
+        if place is None or place.length != span.length:
+            place = tensors.by_content(data) or place
+        if place is None:
+            yield Piece(at, span.length, None, element, kind)
+            continue
+        # A grown table: the rows both have come first.
+        shared = min(place.length, span.length) // element.width * element.width
+        if shared:
+            yield Piece(at, shared, place.offset, element, kind)
+        if shared < span.length:
+            yield Piece(at + shared, span.length - shared, None, element, kind)
+
+
+def _beside(pieces: list[Piece], i: int, base: ByteStream, target: ByteStream) -> int | None:
+    """Where glue lies in the base if it stands beside the same neighbour there, unchanged."""
+    piece = pieces[i]
+    for j in (i - 1, i + 1):
+        if 0 <= j < len(pieces) and (other := pieces[j].base) is not None:
+            at = other + piece.start - pieces[j].start
+            if (
+                0 <= at
+                and at + piece.length <= base.size
+                and _core.equal(base.read(at, piece.length), target.read(piece.start, piece.length))
+            ):
+                return at
+    return None
+
+
+class _Gathered:
+    """Scattered ranges of a stream joined for a search, and the way back to their offsets."""
+
+    def __init__(self, stream: ByteStream, ranges: list[tuple[int, int]]) -> None:
+        self.ranges = ranges
+        self.starts = [0]
+        for _, length in ranges:
+            self.starts.append(self.starts[-1] + length)
+        if self.starts[-1] > _MOST_GLUE:
+            self.data = b""
+        else:
+            self.data = b"".join(stream.read(offset, length) for offset, length in ranges)
+
+    def split(self, at: int, length: int) -> Iterator[tuple[int, int]]:
+        """The joined range as (offset, length) in the stream."""
+        while length:
+            i = bisect.bisect_right(self.starts, at) - 1
+            offset, size = self.ranges[i]
+            inside = at - self.starts[i]
+            take = min(length, size - inside)
+            yield offset + inside, take
+            at += take
+            length -= take
+
+
+def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[int, int]], target: ByteStream) -> list[Piece]:
+    """Glue not yet placed is cut into what the base's glue holds and what is new."""
+    open_glue = [(p.start, p.length) for p in pieces if p.element is None and p.base is None]
+    wanted = _Gathered(target, open_glue)
+    known = _Gathered(base, base_glue)
+    if not wanted.data or not known.data:
+        return pieces
+    found: list[tuple[int, int, int]] = []
+    for at, base_at, length, equal in _core.find_matches(known.data, wanted.data, limits.MATCH_MEMORY):
+        if equal != length:
+            found += _equal_runs(wanted.data, known.data, at, base_at, length)
+        else:
+            found.append((at, base_at, length))
+    placed: list[Piece] = []
+    for at, base_at, length in found:
+        for base_offset, part in known.split(base_at, length):
+            done = 0
+            for offset, take in wanted.split(at, part):
+                placed.append(Piece(offset, take, base_offset + done, None, "glue"))
+                done += take
+            at += part
+    return _overlay(pieces, placed)
+
+
+_SHORTEST_RUN: Final = 6
+
+
+def _equal_runs(target: bytes, base: bytes, at: int, base_at: int, length: int) -> Iterator[tuple[int, int, int]]:
+    """The equal runs within an alignment that tolerates differences; short ones are not worth an entry."""
+    start = None
+    for i in range(length + 1):
+        same = i < length and target[at + i] == base[base_at + i]
+        if same and start is None:
+            start = i
+        elif not same and start is not None:
+            if i - start >= _SHORTEST_RUN:
+                yield at + start, base_at + start, i - start
+            start = None
+
+
+def _overlay(pieces: list[Piece], placed: list[Piece]) -> list[Piece]:
+    """Replace the parts of unplaced glue that ``placed`` covers; both are in target order."""
+    result: list[Piece] = []
+    k = 0
+    for piece in pieces:
+        if piece.element is not None or piece.base is not None:
+            result.append(piece)
+            continue
+        at = piece.start
+        end = piece.start + piece.length
+        while k < len(placed) and placed[k].start < end:
+            new = placed[k]
+            if new.start > at:
+                result.append(Piece(at, new.start - at, None, None, "glue"))
+            result.append(new)
+            at = new.start + new.length
+            k += 1
+        if at < end:
+            result.append(Piece(at, end - at, None, None, "glue"))
+    return result
+
+
+def _like(file: ModelFile, base: Model) -> ModelFile | None:
+    """The base's file that an opaque file is compared with: of the same path, else the only one, else the nearest in size."""
+    by_path = {f.path: f for f in base.files}
+    if file.path in by_path:
+        return by_path[file.path]
+    if not base.files:
+        return None
+    same_suffix = [f for f in base.files if f.path.rpartition(".")[2] == file.path.rpartition(".")[2]]
+    return min(same_suffix or base.files, key=lambda f: (abs(len(f.data) - len(file.data)), f.path))
+
+
+def _opaque_pieces(file: ModelFile, start: int, base: Model) -> Iterator[Piece]:
+    like = _like(file, base)
+    runs: list[tuple[int, int, int, int]] = []
+    base_start = 0
+    if like is not None and len(like.data):
+        base_start = file_starts(base.files)[base.files.index(like)]
+        runs = _core.find_matches(like.data, file.data, limits.MATCH_MEMORY)
+    at = 0
+    for target_at, base_at, length, equal in runs:
+        yield from _opaque_part(file.data, start, at, target_at - at, None, 0)
+        if equal == length:
+            yield Piece(start + target_at, length, base_start + base_at, None, "opaque")
+        else:
+            assert like is not None
+            yield from _opaque_part(file.data, start, target_at, length, (like.data, base_at), base_start)
+        at = target_at + length
+    yield from _opaque_part(file.data, start, at, len(file.data) - at, None, 0)
+
+
+def _opaque_part(
+    data: memoryview, start: int, at: int, length: int, base: tuple[memoryview, int] | None, base_start: int
+) -> Iterator[Piece]:
+    """Part of an opaque file, cut so that elements of the width found are whole."""
+    end = at + length
+    while at < end:
+        size = min(_OPAQUE_STEP, end - at)
+        old = base[0][base[1] : base[1] + size] if base is not None else None
+        element, phase = guess_element(data[at : at + size], old)
+        cuts = [phase, (size - phase) // element.width * element.width if element else size - phase]
+        cuts.append(size - sum(cuts))
+        for cut, kind in zip(cuts, (None, element, None), strict=True):
+            if cut:
+                old_at = base_start + base[1] if base is not None else None
+                yield Piece(start + at, cut, old_at, kind or (Element.INT8 if base else None), "opaque")
+                at += cut
+                base = (base[0], base[1] + cut) if base is not None else None
+
+
+def plan(base: Model, target: Model) -> list[Piece]:
+    """Pieces that cover the target's stream in order, without hole or overlap."""
+    base_stream = ByteStream.of(base)
+    target_stream = ByteStream.of(target)
+    tensors = BaseTensors(base)
+    pieces: list[Piece] = []
+    for file, start in zip(target.files, file_starts(target.files), strict=True):
+        if any(span.tensor is not None for span in file.layout.spans):
+            pieces += _tensor_pieces(file, start, tensors)
+        else:
+            pieces += _opaque_pieces(file, start, base)
+    for i, piece in enumerate(pieces):
+        if piece.element is None and piece.base is None and (at := _beside(pieces, i, base_stream, target_stream)) is not None:
+            pieces[i] = dataclasses.replace(piece, base=at)
+    base_glue = [
+        (start + offset, length)
+        for file, start in zip(base.files, file_starts(base.files), strict=True)
+        for offset, length in glue_of(file.layout.spans)
+        if any(span.tensor is not None for span in file.layout.spans)
+    ]
+    return _search_glue(pieces, base_stream, base_glue, target_stream)
