@@ -1,6 +1,6 @@
 /* The decoder's hot loops in AVX2 and BMI2. */
 #if defined(__AVX2__) && defined(__BMI2__)
-#include <immintrin.h>
+#include "look_up8.h"
 
 #define SW_KERNEL(name) avx2_##name
 #include "numeric_kernels.h"
@@ -41,7 +41,7 @@ typedef struct {
 static inline __m256i step8(__m256i x, const rans_table *t, const uint8_t *contexts_, uint8_t *symbols) {
     const __m256i context = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)contexts_));
     const __m256i at = _mm256_or_si256(_mm256_sll_epi32(context, t->shift), _mm256_and_si256(x, t->slot_mask));
-    const __m256i entry = _mm256_i32gather_epi32((const int *)(const void *)t->tables, at, 4);
+    const __m256i entry = sw_look_up8(t->tables, at);
     /* The low byte of each lane, lane after lane. */
     const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
                                           0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
@@ -95,7 +95,7 @@ static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, c
     return sw_portable_kernels.rans32(states, at, end, tables, table_bits, contexts_ + i, count - i, symbols + i);
 }
 
-/* Offset and raw bits, both up to 25 bits long, element by element: shifts and masks take one instruction each here. */
+/* Element by element: shifts and masks take one instruction each here. */
 static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, const uint8_t *symbols,
                          size_t count, uint64_t position, uint32_t *values) {
     size_t i = 0;

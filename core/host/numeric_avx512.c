@@ -1,6 +1,6 @@
 /* The decoder's hot loops in AVX-512 (F, BW, VL, DQ, VBMI, VBMI2). */
 #ifdef __AVX512VBMI2__
-#include <immintrin.h>
+#include "look_up8.h"
 
 #define SW_KERNEL(name) avx512_##name
 #include "numeric_kernels.h"
@@ -47,44 +47,52 @@ static void contexts(const uint8_t *base, size_t count, const sw_numeric_header 
     }
 }
 
-/* One step of 16 lanes, before the refill. */
-static inline __m512i step16(__m512i x, const uint8_t *contexts_, const uint32_t *tables, unsigned table_bits,
-                             __m128i shift, uint8_t *symbols) {
-    const __m512i context = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)contexts_));
-    const __m512i slot = _mm512_and_si512(x, _mm512_set1_epi32((int)(1u << table_bits) - 1));
-    const __m512i at = _mm512_or_si512(_mm512_sll_epi32(context, shift), slot);
-    const __m512i entry = _mm512_i32gather_epi32(at, tables, 4);
-    _mm_storeu_si128((void *)symbols, _mm512_cvtepi32_epi8(entry));
-    const __m512i frequency = _mm512_add_epi32(_mm512_srli_epi32(entry, 20), _mm512_set1_epi32(1));
-    const __m512i distance = _mm512_and_si512(_mm512_srli_epi32(entry, 8), _mm512_set1_epi32(0xFFF));
-    return _mm512_add_epi32(_mm512_mullo_epi32(frequency, _mm512_srl_epi32(x, shift)), distance);
+typedef struct {
+    const uint32_t *tables;
+    __m128i shift;
+    __m256i slot_mask;
+} rans_table;
+
+/* One step of 8 lanes, before the refill. */
+static inline __m256i step8(__m256i x, const rans_table *t, const uint8_t *contexts_, uint8_t *symbols) {
+    const __m256i context = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)contexts_));
+    const __m256i at = _mm256_or_si256(_mm256_sll_epi32(context, t->shift), _mm256_and_si256(x, t->slot_mask));
+    const __m256i entry = sw_look_up8(t->tables, at);
+    _mm_storel_epi64((void *)symbols, _mm256_cvtepi32_epi8(entry));
+    const __m256i frequency = _mm256_add_epi32(_mm256_srli_epi32(entry, 20), _mm256_set1_epi32(1));
+    const __m256i distance = _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(0xFFF));
+    return _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srl_epi32(x, t->shift)), distance);
+}
+
+static inline __m256i refill8(__m256i x, __mmask8 set, const uint8_t *at) {
+    const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)at));
+    const __m256i full = _mm256_maskz_expand_epi32(set, words);
+    return _mm256_or_si256(_mm256_mask_slli_epi32(x, set, x, 16), full);
 }
 
 static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, const uint8_t *end,
                              const uint32_t *tables, unsigned table_bits, const uint8_t *contexts_,
                              size_t count, uint8_t *symbols) {
-    const __m512i low = _mm512_set1_epi32(SW_RANS_LOW);
-    const __m128i shift = _mm_cvtsi32_si128((int)table_bits);
-    __m512i x0 = _mm512_loadu_si512(states);
-    __m512i x1 = _mm512_loadu_si512(states + 16);
-    size_t i = 0;
-    /* 32 lanes take 64 bytes at most, and one load takes them all. */
-    for (; i < count && end - at >= 64; i += 32) {
-        const __m512i words = _mm512_loadu_si512(at);
-        x0 = step16(x0, contexts_ + i, tables, table_bits, shift, symbols + i);
-        x1 = step16(x1, contexts_ + i + 16, tables, table_bits, shift, symbols + i + 16);
-        const __mmask16 refill0 = _mm512_cmplt_epu32_mask(x0, low);
-        const __mmask16 refill1 = _mm512_cmplt_epu32_mask(x1, low);
-        const __mmask32 refill = _mm512_kunpackw(refill1, refill0);
-        const __m512i spread = _mm512_maskz_expand_epi16(refill, words);
-        const __m512i full0 = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(spread));
-        const __m512i full1 = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(spread, 1));
-        x0 = _mm512_or_si512(_mm512_mask_slli_epi32(x0, refill0, x0, 16), full0);
-        x1 = _mm512_or_si512(_mm512_mask_slli_epi32(x1, refill1, x1, 16), full1);
-        at += 2 * (unsigned)__builtin_popcount(refill);
+    const rans_table t = {tables, _mm_cvtsi32_si128((int)table_bits),
+                          _mm256_set1_epi32((int)(1u << table_bits) - 1)};
+    const __m256i low = _mm256_set1_epi32(SW_RANS_LOW);
+    __m256i x[4];
+    for (unsigned k = 0; k < 4; k++) {
+        x[k] = _mm256_loadu_si256((const void *)(states + 8 * k));
     }
-    _mm512_storeu_si512(states, x0);
-    _mm512_storeu_si512(states + 16, x1);
+    size_t i = 0;
+    /* 32 lanes take 64 bytes at most: each load of 16 bytes is inside. */
+    for (; i < count && end - at >= 64; i += 32) {
+        for (unsigned k = 0; k < 4; k++) {
+            x[k] = step8(x[k], &t, contexts_ + i + 8 * k, symbols + i + 8 * k);
+            const __mmask8 set = _mm256_cmplt_epu32_mask(x[k], low);
+            x[k] = refill8(x[k], set, at);
+            at += 2 * (unsigned)__builtin_popcount(set);
+        }
+    }
+    for (unsigned k = 0; k < 4; k++) {
+        _mm256_storeu_si256((void *)(states + 8 * k), x[k]);
+    }
     return sw_portable_kernels.rans32(states, at, end, tables, table_bits, contexts_ + i, count - i, symbols + i);
 }
 
@@ -147,44 +155,51 @@ static inline __m512i raw16(const uint8_t *raw, uint64_t position, __m512i bits)
     return _mm512_and_si512(_mm512_srlv_epi32(four, _mm512_and_si512(first, _mm512_set1_epi32(7))), mask);
 }
 
+/* Values of 64 elements get their raw bits; returns the position after. */
+static inline uint64_t raw64(const sw_numeric_header *h, uint64_t position, __m512i bits, __m512i values[4]) {
+    const __m128i shift = _mm_cvtsi32_si128((int)h->shift);
+    uint64_t sums[8];
+    _mm512_storeu_si512(sums, _mm512_sad_epu8(bits, _mm512_setzero_si512()));
+    const __m512i bits0 = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(bits));
+    const __m512i bits1 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 1));
+    const __m512i bits2 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 2));
+    const __m512i bits3 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 3));
+    values[0] = _mm512_add_epi32(values[0], _mm512_sll_epi32(raw16(h->raw, position, bits0), shift));
+    position += sums[0] + sums[1];
+    values[1] = _mm512_add_epi32(values[1], _mm512_sll_epi32(raw16(h->raw, position, bits1), shift));
+    position += sums[2] + sums[3];
+    values[2] = _mm512_add_epi32(values[2], _mm512_sll_epi32(raw16(h->raw, position, bits2), shift));
+    position += sums[4] + sums[5];
+    values[3] = _mm512_add_epi32(values[3], _mm512_sll_epi32(raw16(h->raw, position, bits3), shift));
+    return position + sums[6] + sums[7];
+}
+
+enum { RAW16_MOST = 25 };
+
 static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, const uint8_t *symbols,
                          size_t count, uint64_t position, uint32_t *values) {
+    const table256 planes[4] = {load256(w->offset_bytes[0]), load256(w->offset_bytes[1]),
+                                load256(w->offset_bytes[2]), load256(w->offset_bytes[3])};
+    const table256 lengths = load256(w->symbol_bits);
     size_t i = 0;
-    if (h->most_bits <= 25) {
-        const table256 planes[4] = {load256(w->offset_bytes[0]), load256(w->offset_bytes[1]),
-                                    load256(w->offset_bytes[2]), load256(w->offset_bytes[3])};
-        const table256 lengths = load256(w->symbol_bits);
-        const __m128i shift = _mm_cvtsi32_si128((int)h->shift);
-        for (; i + 64 <= count; i += 64) {
-            __m512i v[4];
-            offsets64(planes, symbols + i, v);
-            if (h->most_bits > 0) {
-                /* Four loads of 64 bytes, each at most 50 bytes after the one before. */
-                if ((position >> 3) + 3 * 50 + 64 > h->raw_size) {
-                    break;
-                }
-                const __m512i s = _mm512_loadu_si512(symbols + i);
-                const __m512i bits = look_up(&lengths, s, _mm512_movepi8_mask(s));
-                uint64_t sums[8];
-                _mm512_storeu_si512(sums, _mm512_sad_epu8(bits, _mm512_setzero_si512()));
-                const __m512i bits0 = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(bits));
-                const __m512i bits1 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 1));
-                const __m512i bits2 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 2));
-                const __m512i bits3 = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bits, 3));
-                v[0] = _mm512_add_epi32(v[0], _mm512_sll_epi32(raw16(h->raw, position, bits0), shift));
-                position += sums[0] + sums[1];
-                v[1] = _mm512_add_epi32(v[1], _mm512_sll_epi32(raw16(h->raw, position, bits1), shift));
-                position += sums[2] + sums[3];
-                v[2] = _mm512_add_epi32(v[2], _mm512_sll_epi32(raw16(h->raw, position, bits2), shift));
-                position += sums[4] + sums[5];
-                v[3] = _mm512_add_epi32(v[3], _mm512_sll_epi32(raw16(h->raw, position, bits3), shift));
-                position += sums[6] + sums[7];
+    for (; i + 64 <= count; i += 64) {
+        const __m512i s = _mm512_loadu_si512(symbols + i);
+        const __m512i bits = look_up(&lengths, s, _mm512_movepi8_mask(s));
+        __m512i v[4];
+        offsets64(planes, symbols + i, v);
+        if (_mm512_test_epi8_mask(bits, bits) != 0) {
+            /* Four loads of 64 bytes, each at most 50 bytes after the one before. */
+            if (_mm512_cmpgt_epu8_mask(bits, _mm512_set1_epi8(RAW16_MOST)) != 0 ||
+                (position >> 3) + 3 * 50 + 64 > h->raw_size) {
+                position = sw_expand32(h, w, symbols + i, 64, position, values + i);
+                continue;
             }
-            _mm512_storeu_si512(values + i, v[0]);
-            _mm512_storeu_si512(values + i + 16, v[1]);
-            _mm512_storeu_si512(values + i + 32, v[2]);
-            _mm512_storeu_si512(values + i + 48, v[3]);
+            position = raw64(h, position, bits, v);
         }
+        _mm512_storeu_si512(values + i, v[0]);
+        _mm512_storeu_si512(values + i + 16, v[1]);
+        _mm512_storeu_si512(values + i + 32, v[2]);
+        _mm512_storeu_si512(values + i + 48, v[3]);
     }
     return sw_expand32(h, w, symbols + i, count - i, position, values + i);
 }

@@ -33,6 +33,60 @@ static bool decode_symbol(decoder *d, uint8_t context, uint8_t *symbol) {
     return true;
 }
 
+#define SW_STEP(K)                                                                        \
+    {                                                                                     \
+        const uint32_t entry = tables[((size_t)contexts[i + K] << bits) + (x##K & mask)]; \
+        x##K = ((entry >> 20) + 1) * (x##K >> bits) + (entry >> 8 & 0xFFF);               \
+        symbols[i + K] = (uint8_t)entry;                                                  \
+        /* Few lanes mean few words: a branch is seldom taken. */                         \
+        if (x##K < SW_RANS_LOW) {                                                         \
+            if (d->words_end - at < 2) {                                                  \
+                return false;                                                             \
+            }                                                                             \
+            x##K = x##K << 16 | sw_load16(at);                                            \
+            at += 2;                                                                      \
+        }                                                                                 \
+    }
+
+/* Four lanes from the first: count is a multiple of 4. */
+static bool decode_fours(decoder *d, size_t count) {
+    const uint8_t *contexts = d->work->contexts;
+    uint8_t *symbols = d->work->symbols;
+    const uint32_t *tables = d->work->tables;
+    const unsigned bits = d->header->table_bits;
+    const uint32_t mask = (1u << bits) - 1;
+    const uint8_t *at = d->at;
+    uint32_t x0 = d->states[0], x1 = d->states[1], x2 = d->states[2], x3 = d->states[3];
+    for (size_t i = 0; i < count; i += 4) {
+        SW_STEP(0)
+        SW_STEP(1)
+        SW_STEP(2)
+        SW_STEP(3)
+    }
+    d->states[0] = x0;
+    d->states[1] = x1;
+    d->states[2] = x2;
+    d->states[3] = x3;
+    d->at = at;
+    return true;
+}
+
+static bool decode_ones(decoder *d, size_t count) {
+    const uint8_t *contexts = d->work->contexts;
+    uint8_t *symbols = d->work->symbols;
+    const uint32_t *tables = d->work->tables;
+    const unsigned bits = d->header->table_bits;
+    const uint32_t mask = (1u << bits) - 1;
+    const uint8_t *at = d->at;
+    uint32_t x0 = d->states[0];
+    for (size_t i = 0; i < count; i++) {
+        SW_STEP(0)
+    }
+    d->states[0] = x0;
+    d->at = at;
+    return true;
+}
+
 static bool decode_symbols(decoder *d, size_t count) {
     size_t done = 0;
     const uint8_t *contexts = d->work->contexts;
@@ -44,6 +98,14 @@ static bool decode_symbols(decoder *d, size_t count) {
         if (d->at == NULL) {
             return false;
         }
+    }
+    if (d->header->lane_bits == 2 && d->lane == 0) {
+        done = count & ~(size_t)3;
+        if (!decode_fours(d, done)) {
+            return false;
+        }
+    } else if (d->header->lane_bits == 0) {
+        return decode_ones(d, count);
     }
     for (; done < count; done++) {
         if (!decode_symbol(d, contexts[done], &symbols[done])) {

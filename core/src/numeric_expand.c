@@ -41,7 +41,7 @@ static uint64_t load_bits(const sw_numeric_header *h, uint64_t position) {
         for (; i < count; i++) {                                                                          \
             const uint8_t s = symbols[i];                                                                 \
             const unsigned bits = w->symbol_bits[s];                                                      \
-            const uint64_t window = position < limit ? load_bits(h, position) : 0;                        \
+            const uint64_t window = bits > 0 && position < limit ? load_bits(h, position) : 0;                        \
             values[i] = (TYPE)((w->symbol_offset[s] + (window & ((UINT64_C(1) << bits) - 1))) << shift);  \
             position += bits;                                                                             \
         }                                                                                                 \
