@@ -3,7 +3,7 @@ include(CheckCSourceCompiles)
 
 file(GLOB core_sources CONFIGURE_DEPENDS core/src/*.c core/host/*.c)
 add_library(sapwood_core STATIC)
-target_include_directories(sapwood_core PUBLIC core/include core/host PRIVATE core/src)
+target_include_directories(sapwood_core PUBLIC core/include core/host core/src)
 target_compile_options(sapwood_core PRIVATE
   -Wall -Wextra -Wconversion
   # One rounding an operation, on every machine: a fused multiply-add would change decoded bytes.
