@@ -11,9 +11,11 @@ The clock runs from file to file: reading the inputs, the work, writing the outp
 inputs are read once before it starts, so the page cache is warm. Short runs are repeated and their median
 taken.
 
-peak is the fork's largest resident set (VmHWM; ru_maxrss where there is no /proc, which can also hold
-what its parent had), with the interpreter and the imports in it and nothing subtracted; for a peer that
-is a program, the larger of that and the largest resident set of any program it started (ru_maxrss)."""
+peak is the fork's largest resident set (VmHWM; ru_maxrss where there is no /proc, which can also hold what
+its parent had), with the interpreter and the imports in it as far as the fork touches them, and nothing
+subtracted; for a peer that is a program, the larger of that and the largest resident set of any program it
+started (ru_maxrss).
+"""
 
 from __future__ import annotations
 
