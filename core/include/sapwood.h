@@ -79,6 +79,37 @@ sw_status sw_numeric_decode(const uint8_t *payload, size_t payload_size,
                             const uint8_t *base, size_t base_size,
                             uint8_t *out, size_t out_size, sw_numeric_work *work);
 
+/* Sizes of the adaptive model. */
+enum { SW_ADAPTIVE_SLOTS = 12288, SW_ADAPTIVE_VOTES = 6, SW_ADAPTIVE_SETS = 68 };
+
+/* Work area of the adaptive decoder and encoder, in the caller's memory; no need to clear it. About 60 KiB. */
+typedef struct {
+    uint32_t slots[SW_ADAPTIVE_SLOTS];
+    int32_t weights[SW_ADAPTIVE_SETS][SW_ADAPTIVE_VOTES];
+    uint64_t last[128];
+    int16_t stretch[4096];
+    uint16_t step[256];
+    uint16_t haste[SW_ADAPTIVE_SETS];
+    /* The decision in hand. */
+    uint16_t at[SW_ADAPTIVE_VOTES];
+    int32_t votes[SW_ADAPTIVE_VOTES];
+    uint32_t set;
+    uint32_t probability;
+} sw_adaptive_work;
+
+/* Decode one ADAPTIVE block (SPEC, "Codec 5"): for small blocks, and for decoders with little memory.
+ *
+ * payload, payload_size   the block's bytes.
+ * base, base_size         the bytes the difference is against; may be NULL and 0 for a raw block.
+ * out, out_size           where the block's out_size bytes go, 1 to SW_MAX_BLOCK. May be base itself, to
+ *                         change it in place, but may not overlap it otherwise.
+ *
+ * Returns SW_OK, or the reason; then out holds nothing of value.
+ */
+sw_status sw_adaptive_decode(const uint8_t *payload, size_t payload_size,
+                             const uint8_t *base, size_t base_size,
+                             uint8_t *out, size_t out_size, sw_adaptive_work *work);
+
 #ifdef __cplusplus
 }
 #endif
