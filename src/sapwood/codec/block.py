@@ -4,6 +4,7 @@ import dataclasses
 import enum
 from typing import Final
 
+from sapwood.errors import UnsupportedPatch
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 
 __all__ = ["MAX_BLOCK", "Block", "Codec", "put_block", "read_block"]
@@ -72,7 +73,10 @@ def read_block(reader: ByteReader, base_position: int, base_size: int) -> tuple[
     head = reader.byte("block codec")
     number = head & _CODEC_BITS
     if head & ~(_HAS_BASE | _CODEC_BITS) or number > max(Codec):
-        raise reader.error("unknown block codec", expected=f"0 to {max(Codec)}", found=head & 0x7F)
+        raise UnsupportedPatch(
+            "a block's codec is not known to this version", expected=f"0 to {max(Codec)}", found=head & 0x7F,
+            advice="Update sapwood.",
+        )
     codec = Codec(number)
     length = reader.unsigned("block length")
     if length == 0 or (length > MAX_BLOCK and codec is not Codec.SPLICE):

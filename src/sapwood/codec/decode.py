@@ -53,7 +53,7 @@ def decode_block(block: Block, base_size: int, read_base: BaseReader) -> Iterato
         CorruptPatch: The payload is damaged or makes another length than the block says.
     """
     if block.codec is Codec.SPLICE:
-        for piece in decode_splice(block, base_size):
+        for piece in decode_splice(block, base_size, read_base):
             if isinstance(piece, bytes):
                 yield piece
                 continue

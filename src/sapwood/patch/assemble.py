@@ -72,7 +72,7 @@ class Assembler:
     def _close_splice(self) -> None:
         if self._splice.length == 0:
             return
-        block = encode_splice(self._splice)
+        block = encode_splice(self._splice, self.read_base)
         at = self._target_position
         for piece in decode_block(block, self.base_size, self.read_base):
             if not self.equals(at, piece):

@@ -4,7 +4,7 @@
     0       4     magic 89 53 57 50
     4       1     version, 1
     5       1     flags: 1 = signed
-    6       1-10  size of the manifest, an unsigned varint
+    6       1-5   size of the manifest, an unsigned varint
             ...   manifest
             4     CRC-32 of everything before
             64    Ed25519 signature of everything before (signed patches)
@@ -95,7 +95,7 @@ def read_opening(stream: BinaryIO) -> Opening:
         byte = _read(stream, 1, len(head), "header")[0]
         head.append(byte)
         size |= (byte & 127) << (7 * i)
-        if byte < 128:
+        if byte < 128 and (byte or i == 0):
             break
     else:
         raise CorruptPatch("the manifest's size is no integer", offset=6, advice=_ADVICE)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-MAX_MANIFEST: Final = 64 << 20
-"""A manifest takes some 40 bytes a chunk: enough for a target of several TB."""
+MAX_MANIFEST: Final = 16 << 20
+"""A manifest takes some 40 bytes a chunk: enough for a target of a hundred GB and more."""
 
 MAX_FILES: Final = 100_000
 """Files in a folder."""

@@ -77,8 +77,8 @@ class Manifest:
     key_id: bytes = b""
 
 
+KEY_ID_SIZE: Final = 8
 NO_MODEL: Final = ModelIdentity(Shape.NONE, 0, b"")
-_ADVICE: Final = "Fetch the patch again, or make it anew."
 
 
 def _put_record(out: bytearray, tag: Tag, data: bytes | bytearray) -> None:
@@ -155,20 +155,29 @@ def _read_identity(reader: ByteReader) -> ModelIdentity:
 
 def _safe_path(path: str, reader: ByteReader) -> str:
     parts = path.split("/")
-    if not path or "\\" in path or "\0" in path or any(p in ("", ".", "..") for p in parts) or ":" in parts[0]:
+    if not path or "\\" in path or "\0" in path or ":" in path or any(p in ("", ".", "..") for p in parts):
         raise reader.error("a file's path leads out of its folder", found=path)
     return path
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:i]) for i in range(1, len(parts))]
 
 
 def _read_files(reader: ByteReader) -> tuple[FileEntry, ...]:
     count = reader.unsigned("count of files")
     if count > limits.MAX_FILES:
         raise LimitExceeded("too many files in a patch", expected=limits.MAX_FILES, found=count)
-    files = []
+    files: list[FileEntry] = []
+    folders_taken: set[str] = set()
     for _ in range(count):
         path = _safe_path(_text(reader.prefixed("path of a file"), reader, "path of a file"), reader)
         if files and path <= files[-1].path:
             raise reader.error("files are not in the order of their paths", found=path)
+        if any(parent in folders_taken for parent in _parents(path)):
+            raise reader.error("a file is also a folder", found=path)
+        folders_taken.add(path)
         files.append(FileEntry(path, reader.unsigned("size of a file")))
     return tuple(files)
 
@@ -181,6 +190,8 @@ def _read_chunks(reader: ByteReader) -> tuple[Chunk, ...]:
     while reader.left:
         decoded = reader.unsigned("decoded size of a chunk")
         coded = reader.unsigned("coded size of a chunk")
+        if decoded == 0 or coded == 0:
+            raise reader.error("a chunk is empty")
         if coded > limits.MAX_CHUNK:
             raise LimitExceeded("a chunk is too large", expected=limits.MAX_CHUNK, found=coded)
         chunks.append(Chunk(decoded, coded, bytes(reader.take(digest_size, "digest of a chunk"))))
@@ -191,6 +202,8 @@ def _read_metadata(reader: ByteReader) -> dict[str, str]:
     pairs: dict[str, str] = {}
     while reader.left:
         key = _text(reader.prefixed("metadata key"), reader, "metadata key")
+        if pairs and key <= max(pairs):
+            raise reader.error("metadata keys are not in order", found=key)
         pairs[key] = _text(reader.prefixed("metadata value"), reader, "metadata value")
     return pairs
 
@@ -241,6 +254,8 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
     target_files = _read_files(records[Tag.TARGET_FILES]) if Tag.TARGET_FILES in records else None
     chunks = _read_chunks(records[Tag.CHUNKS])
     counter = records[Tag.VERSION_COUNTER].unsigned("version counter") if Tag.VERSION_COUNTER in records else 0
+    if Tag.KEY_ID in records and records[Tag.KEY_ID].left != KEY_ID_SIZE:
+        raise records[Tag.KEY_ID].error("a key id has 8 bytes", found=records[Tag.KEY_ID].left)
     text = records[Tag.FORMAT].data if Tag.FORMAT in records else memoryview(b"")
     manifest = Manifest(
         base=_with_files(base, base_files, reader),

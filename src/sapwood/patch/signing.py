@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from sapwood.errors import BadSignature, WrongCall, storage_error
 from sapwood.patch.container import Opening
+from sapwood.patch.manifest import KEY_ID_SIZE
 
 __all__ = ["check_signature", "generate_key", "key_id", "load_private_key", "load_public_key"]
 
-KEY_ID_SIZE: Final = 8
 _RAW: Final = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
