@@ -32,6 +32,9 @@ void sw_bucket_range(uint64_t bucket, unsigned extra_bits, uint64_t *offset, uns
     uint64_t low = k + 1;
     if (k >= exact) {
         *bits = (unsigned)((k - exact) >> extra_bits) + 1;
+        if (*bits > SW_MAX_RAW_BITS) {
+            return; /* the caller refuses it */
+        }
         const uint64_t digits = (k - exact) & ((UINT64_C(1) << extra_bits) - 1);
         low = ((UINT64_C(1) << extra_bits) | digits) << *bits;
     }
@@ -48,7 +51,7 @@ static bool read_varint(const uint8_t **at, const uint8_t *end, size_t *value) {
         result |= (size_t)(byte & 127) << shift;
         if (byte < 128) {
             *value = result;
-            return true;
+            return byte != 0 || shift == 0; /* one way to write a number */
         }
     }
     return false;

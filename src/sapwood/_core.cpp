@@ -14,11 +14,7 @@
 #include <vector>
 
 extern "C" {
-#if __has_include("adaptive_encode.h")
 #include "adaptive_encode.h"
-#else
-typedef int sw_adaptive_work; static size_t sw_adaptive_encode(const uint8_t*,const uint8_t*,size_t,sw_element,uint8_t*,size_t,int*){return 0;} static sw_status sw_adaptive_decode(const uint8_t*,size_t,const uint8_t*,size_t,uint8_t*,size_t,int*){return SW_ERROR_HEADER;}
-#endif
 #include "cpu.h"
 #include "match.h"
 #include "numeric_encode.h"

@@ -130,7 +130,7 @@ def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[in
     return _overlay(pieces, placed)
 
 
-_SHORTEST_RUN: Final = 3
+_SHORTEST_RUN: Final = 8
 
 
 def _equal_runs(target: bytes, base: bytes, at: int, base_at: int, length: int) -> Iterator[tuple[int, int, int]]:
