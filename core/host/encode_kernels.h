@@ -1,6 +1,7 @@
 /* The encoder's element loops, compiled once for every instruction set. Define SW_KERNEL(name) first. */
 #include "numeric_encode.h"
 #include "numeric_kernels.h"
+#include "rans_step.h"
 
 #define SW_DIFFERENCES(TYPE, STYPE, LOAD, VALUE)                                                       \
     SW_UNUSED static void SW_KERNEL(differences_##TYPE)(const uint8_t *base, const uint8_t *target, size_t count, \
@@ -62,4 +63,37 @@ SW_UNUSED static void SW_KERNEL(group_sums)(const int32_t *values, const uint8_t
         }
         sums[start / 64] = sum;
     }
+}
+
+SW_UNUSED static unsigned SW_KERNEL(buckets)(const int32_t *values, size_t count, uint8_t *symbols, sw_bit_writer *raw) {
+    unsigned largest = 0;
+    sw_bit_writer out = *raw;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t v = values[i];
+        const uint32_t negative = (uint32_t)v >> 31;
+        const uint32_t magnitude = ((uint32_t)v ^ (0u - negative)) + negative;
+        unsigned symbol = 2 * magnitude - (magnitude > 0) + negative;
+        if (magnitude > 3) {
+            /* Half octaves: the leading one and the bit below it. */
+            const unsigned bits = 30u - (unsigned)__builtin_clz(magnitude);
+            symbol = 1 + 2 * (2 * bits - 1 + (magnitude >> bits)) + negative;
+            sw_put_bits(&out, ((uint32_t)v - negative) & ((1u << bits) - 1), bits);
+        }
+        symbols[i] = (uint8_t)symbol;
+        largest = symbol > largest ? symbol : largest;
+    }
+    *raw = out;
+    return largest;
+}
+
+SW_UNUSED static uint8_t *SW_KERNEL(rans32)(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *in,
+                                            const uint8_t table_of[SW_CLASSES], size_t first, size_t count) {
+    for (size_t i = first + count; i > first;) {
+        for (unsigned lane = 32; lane-- > 0;) {
+            i--;
+            const sw_encode_symbol *s = &in->encode[table_of[in->classes[i]]][in->symbols[i]];
+            states[lane] = sw_rans_step(states[lane], s, in->table_bits, &at);
+        }
+    }
+    return at;
 }

@@ -2,5 +2,6 @@
 #define SW_KERNEL(name) portable_##name
 #include "encode_kernels.h"
 
-const sw_encode_kernels sw_portable_encode_kernels = {"portable", portable_differences, portable_classes,
-                                                      portable_group_sums};
+const sw_encode_kernels sw_portable_encode_kernels = {
+    "portable", portable_differences, portable_classes, portable_group_sums, portable_buckets, portable_rans32,
+};

@@ -18,6 +18,29 @@ enum {
     SW_MAX_ELEMENTS = 1 << 20
 };
 
+typedef struct {
+    uint64_t reciprocal; /* ceil(2^(32 + table_bits) / frequency) */
+    uint32_t frequency;
+    uint16_t first;      /* sum of the frequencies before */
+    uint16_t rest;       /* (1 << table_bits) - frequency */
+} sw_encode_symbol;
+
+/* What the entropy coder reads: elements, and how each symbol is coded. */
+typedef struct {
+    const uint8_t *classes;
+    const uint8_t *symbols;
+    const sw_encode_symbol (*encode)[SW_MAX_SYMBOLS]; /* by table */
+    const uint32_t (*packed)[SW_MAX_SYMBOLS];         /* the same: first << 16 | frequency */
+    unsigned table_bits;
+} sw_rans_input;
+
+/* Raw bits, least significant first. Bytes up to at + 7 are written. */
+typedef struct {
+    uint8_t *at;
+    uint64_t pending;
+    unsigned count; /* of pending bits: below 8 between calls */
+} sw_bit_writer;
+
 /* The typed loops of the encoder; a host swaps in versions compiled for its instruction set. */
 typedef struct {
     const char *name;
@@ -28,16 +51,15 @@ typedef struct {
     void (*classes)(const uint8_t *base, size_t count, const sw_element_shape *shape, unsigned top, uint8_t *classes);
     /* sums[g] += |value| << (15 - class), by groups of 64; 64-bit values are cut to their upper part. */
     void (*group_sums)(const int32_t *values, const uint8_t *classes, size_t count, uint64_t *sums);
+    /* The bucket number of each value (extra_bits 1) as its symbol, and its raw bits; returns the largest symbol. */
+    unsigned (*buckets)(const int32_t *values, size_t count, uint8_t *symbols, sw_bit_writer *raw);
+    /* Code elements first + count - 1 down to first, count a multiple of 32, in 32 lanes, words ending at `at`.
+     * Returns where they begin. 64 bytes below that may be overwritten. */
+    uint8_t *(*rans32)(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,
+                       const uint8_t table_of[SW_CLASSES], size_t first, size_t count);
 } sw_encode_kernels;
 
 extern const sw_encode_kernels sw_portable_encode_kernels;
-
-typedef struct {
-    uint64_t reciprocal; /* ceil(2^(32 + table_bits) / frequency) */
-    uint32_t frequency;
-    uint16_t first;      /* sum of the frequencies before */
-    uint16_t rest;       /* (1 << table_bits) - frequency */
-} sw_encode_symbol;
 
 typedef struct {
     sw_numeric_work decode; /* the block is decoded again before it is handed out */
@@ -47,12 +69,14 @@ typedef struct {
     uint64_t sums[SW_MAX_ELEMENTS / 64];
     uint8_t scales[SW_MAX_ELEMENTS / 64];
     uint32_t counts[SW_CONTEXTS][SW_MAX_SYMBOLS];
+    uint32_t odd_counts[SW_CONTEXTS][SW_MAX_SYMBOLS]; /* every other element: increments do not wait for each other */
     uint32_t exact_counts[2 * SW_EXACT_REACH];
     uint8_t symbol_of[2 * SW_EXACT_REACH];
     uint32_t field_counts[SW_MAX_FIELDS];
     uint8_t field_symbol[SW_MAX_FIELDS];
     uint16_t frequencies[SW_MAX_TABLES][SW_MAX_SYMBOLS];
     sw_encode_symbol encode[SW_MAX_TABLES][SW_MAX_SYMBOLS];
+    uint32_t packed[SW_MAX_TABLES][SW_MAX_SYMBOLS];
     uint16_t models[SW_MODELS_COUNT];
     uint8_t nibbles[2 * SW_MAX_ELEMENTS];
     uint8_t side[1 << 17];

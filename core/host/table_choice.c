@@ -112,15 +112,18 @@ static void limit_tables(clusters *c, unsigned most) {
     }
 }
 
-static unsigned symbols_used(uint32_t (*counts)[SW_MAX_SYMBOLS]) {
-    for (unsigned s = SW_MAX_SYMBOLS; s-- > 0;) {
-        for (unsigned k = 0; k < MAX_CLUSTERS; k++) {
-            if (counts[k][s] > 0) {
-                return s + 1;
-            }
+static unsigned symbols_used(uint32_t (*counts)[SW_MAX_SYMBOLS], unsigned rows) {
+    uint32_t used[SW_MAX_SYMBOLS] = {0};
+    for (unsigned k = 0; k < rows; k++) {
+        for (unsigned s = 0; s < SW_MAX_SYMBOLS; s++) {
+            used[s] |= counts[k][s];
         }
     }
-    return 0;
+    unsigned size = SW_MAX_SYMBOLS;
+    while (size > 0 && used[size - 1] == 0) {
+        size--;
+    }
+    return size;
 }
 
 uint64_t sw_choose_tables(sw_numeric_header *h, int level, uint32_t (*counts)[SW_MAX_SYMBOLS],
@@ -129,7 +132,7 @@ uint64_t sw_choose_tables(sw_numeric_header *h, int level, uint32_t (*counts)[SW
     memset(&c, 0, sizeof c);
     memset(c.cluster_of, 255, sizeof c.cluster_of);
     c.counts = counts;
-    c.size = symbols_used(counts);
+    c.size = symbols_used(counts, h->scale_count * SW_CLASSES);
     const unsigned classes = h->has_classes ? SW_CLASSES : 1;
     for (unsigned s = h->zero_level; s < h->scale_count; s++) {
         cluster_level(&c, s, classes);

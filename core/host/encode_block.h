@@ -1,0 +1,76 @@
+/* What the steps of the NUMERIC encoder share. */
+#ifndef SW_ENCODE_BLOCK_H
+#define SW_ENCODE_BLOCK_H
+
+#include "numeric_encode.h"
+
+typedef struct {
+    sw_encode_work *w;
+    sw_numeric_header h;
+    const uint8_t *base;
+    const uint8_t *target;
+    int level;
+    size_t groups64;
+    unsigned bucket_count;
+    unsigned exact_count;
+    uint8_t alphabet[SW_MAX_SYMBOLS];      /* provisional symbol of each final one */
+    uint64_t bucket_of[SW_FIRST_EXACT];    /* raw blocks: field value of each provisional symbol */
+    int32_t exact[SW_MAX_EXACT];
+    uint64_t offset[SW_MAX_SYMBOLS];       /* by provisional symbol */
+    uint8_t bits[SW_MAX_SYMBOLS];
+    unsigned symbol_limit; /* provisional symbols are below */
+    unsigned sampled;      /* one coded group in so many is counted */
+    size_t raw_size;
+    unsigned largest[SW_MAX_TABLES];
+} sw_encoder;
+
+static inline bool sw_is_wide(const sw_encoder *e) {
+    return e->h.shape.width == 8;
+}
+
+/* Buckets by magnitude serve differences and wide integers; the top bits serve everything else. */
+static inline bool sw_by_magnitude(const sw_numeric_header *h) {
+    return h->has_base || (!h->shape.is_float && h->shape.bits > 8);
+}
+
+static inline const int32_t *sw_narrow(const sw_encoder *e) {
+    return (const int32_t *)(const void *)e->w->values;
+}
+
+static inline int64_t sw_value_at(const sw_encoder *e, size_t i) {
+    return sw_is_wide(e) ? e->w->values[i] : sw_narrow(e)[i];
+}
+
+/* Run over the coded groups: sets first and last (exclusive); false at the end. */
+static inline bool sw_next_run(const sw_encoder *e, size_t *group, size_t *first, size_t *last) {
+    while (*group < e->h.groups && e->h.zero_level && e->w->scales[*group] == 0) {
+        (*group)++;
+    }
+    if (*group == e->h.groups) {
+        return false;
+    }
+    *first = *group << e->h.group_bits;
+    *last = (*group + 1) << e->h.group_bits;
+    if (*last > e->h.elements) {
+        *last = e->h.elements;
+    }
+    (*group)++;
+    return true;
+}
+
+/* Values, classes and the sums of groups of 64; false if every value is zero. */
+bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels);
+/* Group size, the zero level and the scale level of every group. */
+void sw_choose_scales(sw_encoder *e);
+/* One level for all if the levels cost more than they save; moves the counts along. */
+void sw_drop_idle_scales(sw_encoder *e);
+/* A symbol for every coded element, their counts and the raw bits; false if there is no way to say the block. */
+bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels);
+/* Which provisional symbols the block uses. */
+bool sw_find_alphabet(sw_encoder *e);
+/* Frequencies and what the entropy coder needs, from merged[table]. */
+void sw_fill_encode_tables(sw_encoder *e, uint32_t (*merged)[SW_MAX_SYMBOLS]);
+/* The whole block into out; its size, 0 if that is over capacity. */
+size_t sw_write_block(sw_encoder *e, const sw_encode_kernels *kernels, uint8_t *out, size_t capacity);
+
+#endif

@@ -1,0 +1,134 @@
+/* Scale levels of groups. */
+#include <string.h>
+
+#include "bytes.h"
+#include "encode_block.h"
+#include "histogram.h"
+
+/* Half octaves of a sum; for fields of floats, steps of half an exponent. */
+static unsigned scale_of(const sw_encoder *e, uint64_t sum, size_t count) {
+    if (!e->h.has_base && e->h.shape.is_float) {
+        return (unsigned)(sum / count);
+    }
+    const unsigned length = sw_bit_length(sum);
+    return length == 0 ? 0 : length * 2 + (length > 1 ? (unsigned)(sum >> (length - 2) & 1) : 0);
+}
+
+enum { SCALE_STEPS = 4096 };
+
+/* Group size, the zero level and the scale levels of every group. */
+void sw_choose_scales(sw_encoder *e) {
+    uint64_t *sums = e->w->sums;
+    size_t zero = 0;
+    for (size_t g = 0; g < e->groups64; g++) {
+        zero += sums[g] == 0;
+    }
+    e->h.zero_level = zero > e->groups64 / 16 && zero > 0;
+    e->h.group_bits = e->h.zero_level ? 6 : 7;
+    if (!e->h.zero_level) {
+        for (size_t g = 0; g < e->groups64; g += 2) {
+            sums[g / 2] = sums[g] + (g + 1 < e->groups64 ? sums[g + 1] : sums[g]);
+        }
+    }
+    const size_t size = (size_t)1 << e->h.group_bits;
+    e->h.groups = (e->h.elements + size - 1) >> e->h.group_bits;
+
+    static const unsigned most_levels[] = {1, 6, 7};
+    unsigned levels = most_levels[e->level];
+    size_t active = 0;
+    uint32_t found[SCALE_STEPS] = {0};
+    for (size_t g = 0; g < e->h.groups; g++) {
+        if (!e->h.zero_level || sums[g] != 0) {
+            const unsigned scale = scale_of(e, sums[g], size);
+            found[scale < SCALE_STEPS ? scale : SCALE_STEPS - 1]++;
+            active++;
+        }
+    }
+    unsigned low = 0;
+    unsigned high = SCALE_STEPS - 1;
+    for (size_t below = found[0]; low < high && below <= active / 64; below += found[low]) {
+        low++;
+    }
+    for (size_t above = found[high]; high > low && above <= active / 64; above += found[high]) {
+        high--;
+    }
+    if (e->h.groups < 16) {
+        levels = 1;
+    }
+    const unsigned span = high - low + 1;
+    levels = levels < span ? levels : span;
+    const unsigned step = (span + levels - 1) / levels;
+    levels = (span + step - 1) / step;
+    for (size_t g = 0; g < e->h.groups; g++) {
+        const unsigned scale = scale_of(e, sums[g], size);
+        const unsigned level = scale <= low ? 0 : (scale - low) / step;
+        e->w->scales[g] = e->h.zero_level && sums[g] == 0
+                              ? 0
+                              : (uint8_t)((level < levels ? level : levels - 1) + e->h.zero_level);
+    }
+    e->h.scale_count = levels + e->h.zero_level;
+}
+
+/* Bits (in 1/65536) the levels of the groups take, each given the level before. */
+static uint64_t scale_bits(const sw_encoder *e) {
+    uint32_t counts[SW_MAX_SCALES][SW_MAX_SCALES] = {{0}};
+    unsigned last = 0;
+    for (size_t g = 0; g < e->h.groups; g++) {
+        counts[last][e->w->scales[g]]++;
+        last = e->w->scales[g];
+    }
+    uint64_t bits = 0;
+    for (unsigned s = 0; s < e->h.scale_count; s++) {
+        bits += sw_entropy(counts[s], SW_MAX_SCALES);
+    }
+    return bits;
+}
+
+/* Among sparse changes a group's sum says little that its classes do not: then one level is cheaper. */
+void sw_drop_idle_scales(sw_encoder *e) {
+    const unsigned first = e->h.zero_level;
+    if (e->h.scale_count <= first + 1) {
+        return;
+    }
+    uint64_t apart = scale_bits(e);
+    uint64_t together = 0;
+    const uint64_t table_bits = (uint64_t)100 << 16;
+    for (unsigned c = 0; c < SW_CLASSES; c++) {
+        uint32_t sum[SW_MAX_SYMBOLS] = {0};
+        for (unsigned s = first; s < e->h.scale_count; s++) {
+            const uint32_t *counts = e->w->counts[s * SW_CLASSES + c];
+            const uint64_t bits = sw_entropy(counts, e->symbol_limit);
+            apart += bits > 0 ? bits + table_bits : 0;
+            for (unsigned i = 0; i < e->symbol_limit; i++) {
+                sum[i] += counts[i];
+            }
+        }
+        const uint64_t bits = sw_entropy(sum, e->symbol_limit);
+        together += bits > 0 ? bits + table_bits : 0;
+    }
+    uint8_t *scales = e->w->scales;
+    if (e->h.zero_level) {
+        uint32_t counts[2][2] = {{0}};
+        unsigned last = 0;
+        for (size_t g = 0; g < e->h.groups; g++) {
+            counts[last][scales[g] > 0]++;
+            last = scales[g] > 0;
+        }
+        together += sw_entropy(counts[0], 2) + sw_entropy(counts[1], 2);
+    }
+    if (apart < together) {
+        return;
+    }
+    for (size_t g = 0; g < e->h.groups; g++) {
+        scales[g] = scales[g] > first ? (uint8_t)first : scales[g];
+    }
+    for (unsigned s = first + 1; s < e->h.scale_count; s++) {
+        for (unsigned c = 0; c < SW_CLASSES; c++) {
+            for (unsigned i = 0; i < e->symbol_limit; i++) {
+                e->w->counts[first * SW_CLASSES + c][i] += e->w->counts[s * SW_CLASSES + c][i];
+            }
+            memset(e->w->counts[s * SW_CLASSES + c], 0, sizeof e->w->counts[0]);
+        }
+    }
+    e->h.scale_count = first + 1;
+}

@@ -1,0 +1,263 @@
+/* Symbols of values, and their raw bits. */
+#include <string.h>
+
+#include "bytes.h"
+#include "encode_block.h"
+#include "histogram.h"
+#include "rans_step.h"
+
+static unsigned bucket_of_magnitude(uint64_t magnitude, unsigned extra) {
+    const unsigned n = sw_bit_length(magnitude) - 1;
+    if (n <= extra) {
+        return (unsigned)magnitude - 1;
+    }
+    const unsigned drop = n - extra;
+    return (2u << extra) - 1 + ((drop - 1) << extra) + (unsigned)(magnitude >> drop & ((1u << extra) - 1));
+}
+
+static unsigned bucket_of_value(int64_t v, unsigned extra) {
+    if (v == 0) {
+        return 0;
+    }
+    const uint64_t magnitude = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
+    return 1 + 2 * bucket_of_magnitude(magnitude, extra) + (v < 0);
+}
+
+/* Coded groups from which on a sample of a quarter says enough. */
+enum { SAMPLE_FROM = 1024, SAMPLE_STEP = 4 };
+
+static size_t coded_groups(const sw_encoder *e) {
+    size_t coded = 0;
+    for (size_t g = 0; g < e->h.groups; g++) {
+        coded += !(e->h.zero_level && e->w->scales[g] == 0);
+    }
+    return coded;
+}
+
+/* Values that recur more often than their neighbours get symbols of their own. */
+static void choose_exact(sw_encoder *e) {
+    uint32_t *counts = e->w->exact_counts;
+    memset(counts, 0, sizeof e->w->exact_counts);
+    const int32_t *v = sw_narrow(e);
+    const unsigned step = coded_groups(e) >= SAMPLE_FROM ? SAMPLE_STEP : 1;
+    size_t group = 0, first, last;
+    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
+        for (size_t i = coded % step == 0 ? first : last; i < last; i++) {
+            const uint32_t at = (uint32_t)v[i] + SW_EXACT_REACH;
+            if (at < 2 * SW_EXACT_REACH) {
+                counts[at] += step;
+            }
+        }
+    }
+    uint32_t in_bucket[SW_FIRST_EXACT] = {0};
+    for (int32_t i = 0; i < 2 * SW_EXACT_REACH; i++) {
+        in_bucket[e->w->symbol_of[i]] += counts[i];
+    }
+    uint64_t gains[SW_MAX_EXACT];
+    for (int32_t i = 1; i < 2 * SW_EXACT_REACH; i++) {
+        const unsigned bucket = e->w->symbol_of[i];
+        if (counts[i] < 8 || e->bits[bucket] == 0) {
+            continue;
+        }
+        /* Saved: the raw bits, less the surprise within the bucket. A symbol costs some 20 bits a table. */
+        const uint64_t spread = (uint64_t)counts[i] << e->bits[bucket];
+        if (spread <= 2 * (uint64_t)in_bucket[bucket]) {
+            continue;
+        }
+        const uint64_t gain = counts[i] * (sw_log2(spread) - sw_log2(in_bucket[bucket])) >> 16;
+        if (gain < 100) {
+            continue;
+        }
+        unsigned at = e->exact_count;
+        if (at == SW_MAX_EXACT) {
+            if (gain <= gains[at - 1]) {
+                continue;
+            }
+            at--;
+        } else {
+            e->exact_count++;
+        }
+        for (; at > 0 && gains[at - 1] < gain; at--) {
+            gains[at] = gains[at - 1];
+            e->exact[at] = e->exact[at - 1];
+        }
+        gains[at] = gain;
+        e->exact[at] = i - SW_EXACT_REACH;
+    }
+    /* The header lists them rising. */
+    for (unsigned i = 1; i < e->exact_count; i++) {
+        const int32_t value = e->exact[i];
+        unsigned at = i;
+        for (; at > 0 && e->exact[at - 1] > value; at--) {
+            e->exact[at] = e->exact[at - 1];
+        }
+        e->exact[at] = value;
+    }
+    for (unsigned i = 0; i < e->exact_count; i++) {
+        const unsigned symbol = SW_FIRST_EXACT + i;
+        e->w->symbol_of[e->exact[i] + SW_EXACT_REACH] = (uint8_t)symbol;
+        e->offset[symbol] = (uint64_t)(int64_t)e->exact[i];
+        e->bits[symbol] = 0;
+    }
+}
+
+static void fill_buckets(sw_encoder *e) {
+    e->h.extra_bits = sw_is_wide(e) ? 0 : 1;
+    for (unsigned i = 0; i < SW_FIRST_EXACT; i++) {
+        unsigned bits;
+        sw_bucket_range(i, e->h.extra_bits, &e->offset[i], &bits);
+        e->bits[i] = (uint8_t)bits;
+    }
+    for (int32_t i = 0; i < 2 * SW_EXACT_REACH; i++) {
+        e->w->symbol_of[i] = (uint8_t)bucket_of_value(i - SW_EXACT_REACH, e->h.extra_bits);
+    }
+}
+
+/* Raw blocks: the top bits of a value are its bucket. False if they take too many symbols. */
+static bool fill_fields(sw_encoder *e) {
+    const unsigned bits = e->h.shape.bits - e->h.shift;
+    unsigned keep = e->h.shape.is_float ? e->h.shape.bits + 1u - e->h.shape.class_shift : 8u;
+    if (e->h.shape.bits == 16) {
+        keep = 9;
+    }
+    keep = keep < bits ? keep : bits;
+    const uint64_t mask = e->h.shape.bits - e->h.shift == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    for (;; keep--) {
+        e->h.raw_bits = bits - keep;
+        memset(e->w->field_counts, 0, sizeof e->w->field_counts);
+        for (size_t i = 0; i < e->h.elements; i++) {
+            e->w->field_counts[((uint64_t)sw_value_at(e, i) & mask) >> e->h.raw_bits]++;
+        }
+        unsigned used = 0;
+        for (unsigned f = 0; f < 1u << keep; f++) {
+            if (e->w->field_counts[f] > 0) {
+                if (used < SW_FIRST_EXACT) {
+                    e->w->field_symbol[f] = (uint8_t)used;
+                    e->bucket_of[used] = f;
+                    e->offset[used] = (uint64_t)f << e->h.raw_bits;
+                    e->bits[used] = (uint8_t)e->h.raw_bits;
+                }
+                used++;
+            }
+        }
+        if (used <= SW_FIRST_EXACT || (e->h.shape.bits <= 8 && used <= SW_MAX_SYMBOLS)) {
+            return e->h.raw_bits <= SW_MAX_RAW_BITS;
+        }
+        if (keep == 1) {
+            return false;
+        }
+    }
+}
+
+/* Provisional symbols by look-up: values with symbols of their own, 64-bit values and raw blocks. */
+static bool look_up_symbols(sw_encoder *e, size_t first, size_t last, uint64_t mask, sw_bit_writer *raw) {
+    sw_encode_work *w = e->w;
+    const bool magnitude = sw_by_magnitude(&e->h);
+    for (size_t i = first; i < last; i++) {
+        const int64_t v = sw_value_at(e, i);
+        unsigned symbol;
+        uint64_t rest;
+        if (magnitude) {
+            const uint64_t at = (uint64_t)v + SW_EXACT_REACH;
+            symbol = at < 2 * SW_EXACT_REACH ? w->symbol_of[at] : bucket_of_value(v, e->h.extra_bits);
+            rest = (uint64_t)v - e->offset[symbol];
+        } else {
+            const uint64_t field = (uint64_t)v & mask;
+            symbol = w->field_symbol[field >> e->h.raw_bits];
+            rest = field - e->offset[symbol];
+        }
+        if (e->bits[symbol] > SW_MAX_RAW_BITS) {
+            return false;
+        }
+        w->symbols[i] = (uint8_t)symbol;
+        sw_put_bits(raw, rest, e->bits[symbol]);
+    }
+    return true;
+}
+
+static void count_group(sw_encode_work *w, unsigned scale, size_t first, size_t last) {
+    uint32_t *even = w->counts[(size_t)scale * SW_CLASSES];
+    uint32_t *odd = w->odd_counts[(size_t)scale * SW_CLASSES];
+    size_t i = first;
+    for (; i + 2 <= last; i += 2) {
+        even[(size_t)w->classes[i] * SW_MAX_SYMBOLS + w->symbols[i]]++;
+        odd[(size_t)w->classes[i + 1] * SW_MAX_SYMBOLS + w->symbols[i + 1]]++;
+    }
+    if (i < last) {
+        even[(size_t)w->classes[i] * SW_MAX_SYMBOLS + w->symbols[i]]++;
+    }
+}
+
+/* A provisional symbol for every coded element, counted by context, and the raw bits. */
+static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
+    sw_encode_work *w = e->w;
+    const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
+    memset(w->counts, 0, rows * sizeof w->counts[0]);
+    memset(w->odd_counts, 0, rows * sizeof w->odd_counts[0]);
+    sw_bit_writer raw = {w->raw, 0, 0};
+    const unsigned bits = e->h.shape.bits - e->h.shift;
+    const uint64_t mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    const bool plain = sw_by_magnitude(&e->h) && !sw_is_wide(e) && e->exact_count == 0;
+    e->sampled = e->level == SW_LEVEL_FAST && plain && coded_groups(e) >= SAMPLE_FROM ? SAMPLE_STEP : 1;
+    unsigned largest = 0;
+    size_t group = 0, first, last;
+    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
+        if (plain) {
+            const unsigned found = kernels->buckets(sw_narrow(e) + first, last - first, w->symbols + first, &raw);
+            largest = found > largest ? found : largest;
+        } else if (!look_up_symbols(e, first, last, mask, &raw)) {
+            return false;
+        }
+        if (coded % e->sampled == 0) {
+            count_group(w, w->scales[group - 1], first, last);
+        }
+    }
+    e->symbol_limit = plain ? largest + 1 : SW_MAX_SYMBOLS;
+    for (size_t r = 0; r < rows; r++) {
+        for (unsigned s = 0; s < e->symbol_limit; s++) {
+            w->counts[r][s] += w->odd_counts[r][s];
+        }
+    }
+    if (raw.count > 0) {
+        *raw.at++ = (uint8_t)raw.pending;
+    }
+    e->raw_size = (size_t)(raw.at - w->raw);
+    return true;
+}
+
+bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels) {
+    if (sw_by_magnitude(&e->h)) {
+        fill_buckets(e);
+        if (e->level > SW_LEVEL_FAST && e->h.shape.bits >= 16 && !sw_is_wide(e)) {
+            choose_exact(e);
+        }
+    } else if (!fill_fields(e)) {
+        return false;
+    }
+    return symbolise(e, kernels);
+}
+
+bool sw_find_alphabet(sw_encoder *e) {
+    uint32_t used[SW_MAX_SYMBOLS] = {0};
+    for (unsigned c = 0; c < e->h.scale_count * SW_CLASSES; c++) {
+        for (unsigned s = 0; s < e->symbol_limit; s++) {
+            used[s] |= e->w->counts[c][s];
+        }
+    }
+    for (unsigned s = 0; e->sampled > 1 && s < e->symbol_limit; s++) {
+        used[s] = 1;
+    }
+    const unsigned limit = sw_by_magnitude(&e->h) ? SW_FIRST_EXACT : SW_MAX_SYMBOLS;
+    e->bucket_count = 0;
+    for (unsigned s = 0; s < limit; s++) {
+        if (used[s]) {
+            e->alphabet[e->bucket_count++] = (uint8_t)s;
+        }
+    }
+    e->h.symbol_count = e->bucket_count;
+    /* Every chosen exact value is in use: it was chosen for its count. */
+    for (unsigned i = 0; i < e->exact_count; i++) {
+        e->alphabet[e->h.symbol_count++] = (uint8_t)(SW_FIRST_EXACT + i);
+    }
+    return e->h.symbol_count > 0;
+}
