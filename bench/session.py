@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bench.goals import OF_BITX
 from bench.measure import Result, Workers, measure
 from bench.pairs import Pair
 from bench.peers import REFERENCE
@@ -27,7 +28,11 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to measure: limit_s bounds one encoding or decoding; slow runs slow peers on large pairs too."""
+    """How to measure: limit_s bounds one encoding or decoding.
+
+    slow runs slow peers on every large pair. Without it they run there once only, and only where a goal
+    compares with the best of all peers.
+    """
 
     threads: tuple[int, ...] = (1, 2)
     repetitions: int = 3
@@ -76,9 +81,13 @@ def run(
     reasons = {peer.name: peer.available() for peer in peers}
     session.skips += [Skip("", name, reason) for name, reason in reasons.items() if reason]
     usable = [peer for peer in peers if not reasons[peer.name]]
+    once: set[tuple[str, str]] = set()
     for pair, peer in _too_slow(session.pairs, usable, settings):
-        reason = f"skipped above {peer.slow_above / 1e6:.0f} MB without --slow"
-        session.skips.append(Skip(pair.name, peer.name, reason))
+        if pair.kind in OF_BITX:
+            reason = f"skipped above {peer.slow_above / 1e6:.0f} MB without --slow"
+            session.skips.append(Skip(pair.name, peer.name, reason))
+        else:
+            once.add((pair.name, peer.name))
     left_out = {(skip.pair, skip.peer) for skip in session.skips}
     with Workers(settings.limit_s) as workers:
         for number in range(settings.repetitions):
@@ -92,6 +101,7 @@ def run(
                 if result.error:
                     left_out.add((pair.name, peer.name))
             session.rounds.append(results)
+            left_out |= once
     return session
 
 
@@ -126,10 +136,11 @@ def _line(key: tuple[str, str, int], rounds: list[dict[tuple[str, str, int], Res
 def _turn(
     pairs: Sequence[Pair], peers: Sequence[Peer], threads: Sequence[int]
 ) -> Iterator[tuple[Pair, Peer, int]]:
-    """A peer that cannot use a second thread runs with the first count only."""
+    """A peer that cannot use a second thread, or would be slow, runs with the first count only."""
     for pair in pairs:
         for peer in peers:
-            for count in threads if peer.uses_threads else threads[:1]:
+            slow = 0 < peer.slow_above < pair.target.stat().st_size
+            for count in threads if peer.uses_threads and not slow else threads[:1]:
                 yield pair, peer, count
 
 

@@ -26,7 +26,7 @@ class Sapwood(Peer):
     def encode_file(self, base: Path, target: Path, patch: Path, threads: int) -> None:
         import sapwood
 
-        sapwood.diff(base, target, level=sapwood.Level[self.level.upper()], threads=threads).write(patch)
+        sapwood.diff(base, target, patch, level=self.level, threads=threads)
 
     def decode_file(self, base: Path, patch: Path, output: Path, threads: int) -> None:
         import sapwood
