@@ -52,7 +52,20 @@ static inline void put_raw16(sw_bit_writer *out, __m512i raw, __m512i bits) {
     }
 }
 
-static unsigned buckets(const int32_t *values, size_t count, uint8_t *symbols, sw_bit_writer *raw) {
+/* Which of 16 values have a symbol of their own. */
+static inline __mmask16 find_exact(const sw_exact_values *exact, __m512i values) {
+    const __m512i at = _mm512_add_epi32(values, _mm512_set1_epi32(SW_EXACT_REACH));
+    const __mmask16 near = _mm512_cmplt_epu32_mask(at, _mm512_set1_epi32(2 * SW_EXACT_REACH));
+    const __m512i word = _mm512_maskz_srli_epi32(near, at, 5);
+    const __m256i low = sw_look_up8(exact->is_exact, _mm512_castsi512_si256(word));
+    const __m256i high = sw_look_up8(exact->is_exact, _mm512_extracti64x4_epi64(word, 1));
+    const __m512i words = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    const __m512i bit = _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_and_si512(at, _mm512_set1_epi32(31)));
+    return _mm512_mask_test_epi32_mask(near, words, bit);
+}
+
+static unsigned buckets(const int32_t *values, size_t count, const sw_exact_values *exact, uint8_t *symbols,
+                        sw_bit_writer *raw) {
     const __m512i zero = _mm512_setzero_si512();
     const __m512i one = _mm512_set1_epi32(1);
     __m512i largest = zero;
@@ -69,12 +82,20 @@ static unsigned buckets(const int32_t *values, size_t count, uint8_t *symbols, s
         const __m512i symbol = _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(v, v), number);
         _mm_storeu_si128((void *)(symbols + i), _mm512_cvtepi32_epi8(symbol));
         largest = _mm512_max_epi32(largest, symbol);
-        const __m512i bits = _mm512_srli_epi32(_mm512_max_epi32(_mm512_sub_epi32(k, one), zero), 1);
+        __m512i bits = _mm512_srli_epi32(_mm512_max_epi32(_mm512_sub_epi32(k, one), zero), 1);
+        if (exact != NULL) {
+            const __mmask16 found = find_exact(exact, v);
+            bits = _mm512_maskz_mov_epi32((__mmask16)~found, bits);
+            for (unsigned left = found; left != 0; left &= left - 1) {
+                const size_t at = i + (unsigned)__builtin_ctz(left);
+                symbols[at] = exact->symbol_of[values[at] + SW_EXACT_REACH];
+            }
+        }
         if (_mm512_test_epi32_mask(bits, bits) != 0) {
             const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, bits), one);
             const __m512i rest = _mm512_and_si512(_mm512_sub_epi32(v, negative), mask);
             if (_mm512_cmpgt_epi32_mask(bits, _mm512_set1_epi32(SW_MAX_RAW_BITS / 2)) != 0) {
-                avx512_buckets(values + i, 16, symbols + i, &out);
+                avx512_buckets(values + i, 16, exact, symbols + i, &out);
             } else {
                 put_raw16(&out, rest, bits);
             }
@@ -82,7 +103,7 @@ static unsigned buckets(const int32_t *values, size_t count, uint8_t *symbols, s
     }
     *raw = out;
     const unsigned most = (unsigned)_mm512_reduce_max_epi32(largest);
-    const unsigned tail = avx512_buckets(values + i, count - i, symbols + i, raw);
+    const unsigned tail = avx512_buckets(values + i, count - i, exact, symbols + i, raw);
     return most > tail ? most : tail;
 }
 

@@ -65,13 +65,19 @@ SW_UNUSED static void SW_KERNEL(group_sums)(const int32_t *values, const uint8_t
     }
 }
 
-SW_UNUSED static unsigned SW_KERNEL(buckets)(const int32_t *values, size_t count, uint8_t *symbols, sw_bit_writer *raw) {
+SW_UNUSED static unsigned SW_KERNEL(buckets)(const int32_t *values, size_t count, const sw_exact_values *exact,
+                                             uint8_t *symbols, sw_bit_writer *raw) {
     unsigned largest = 0;
     sw_bit_writer out = *raw;
     for (size_t i = 0; i < count; i++) {
         const int32_t v = values[i];
         const uint32_t negative = (uint32_t)v >> 31;
         const uint32_t magnitude = ((uint32_t)v ^ (0u - negative)) + negative;
+        const uint32_t at = (uint32_t)v + SW_EXACT_REACH;
+        if (exact != NULL && at < 2 * SW_EXACT_REACH && (exact->is_exact[at / 32] >> at % 32 & 1) != 0) {
+            symbols[i] = exact->symbol_of[at];
+            continue;
+        }
         unsigned symbol = 2 * magnitude - (magnitude > 0) + negative;
         if (magnitude > 3) {
             /* Half octaves: the leading one and the bit below it. */

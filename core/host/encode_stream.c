@@ -99,13 +99,43 @@ static size_t write_side(sw_encoder *e) {
     return sw_range_close(&r);
 }
 
-static inline uint8_t *few_lanes(uint32_t *states, const unsigned lanes, uint8_t *at, const sw_rans_input *in,
-                                 const uint8_t *table_of, size_t first, size_t last) {
+static uint8_t *any_lanes(uint32_t *states, unsigned lanes, uint8_t *at, const sw_rans_input *in,
+                          const uint8_t *table_of, size_t first, size_t last) {
     for (size_t i = last; i-- > first;) {
         const sw_encode_symbol *s = &in->encode[table_of[in->classes[i]]][in->symbols[i]];
         const unsigned lane = (unsigned)i & (lanes - 1);
         states[lane] = sw_rans_step(states[lane], s, in->table_bits, &at);
     }
+    return at;
+}
+
+/* Where lanes are few, so are words: a branch is seldom taken. */
+static inline uint32_t rare_step(uint32_t x, const sw_rans_input *in, const uint8_t *table_of, size_t i, uint8_t **at) {
+    const sw_encode_symbol *s = &in->encode[table_of[in->classes[i]]][in->symbols[i]];
+    if (x >> (32 - in->table_bits) >= s->frequency) {
+        *at -= 2;
+        sw_store16(*at, (uint16_t)x);
+        x >>= 16;
+    }
+    const uint32_t q = (uint32_t)(x * s->reciprocal >> (32 + in->table_bits));
+    return x + s->first + q * s->rest;
+}
+
+static uint8_t *four_lanes(uint32_t *states, uint8_t *at, const sw_rans_input *in, const uint8_t *table_of,
+                           size_t first, size_t last) {
+    const size_t whole = last - (last - first) % 4;
+    at = any_lanes(states, 4, at, in, table_of, whole, last);
+    uint32_t x0 = states[0], x1 = states[1], x2 = states[2], x3 = states[3];
+    for (size_t i = whole; i > first; i -= 4) {
+        x3 = rare_step(x3, in, table_of, i - 1, &at);
+        x2 = rare_step(x2, in, table_of, i - 2, &at);
+        x1 = rare_step(x1, in, table_of, i - 3, &at);
+        x0 = rare_step(x0, in, table_of, i - 4, &at);
+    }
+    states[0] = x0;
+    states[1] = x1;
+    states[2] = x2;
+    states[3] = x3;
     return at;
 }
 
@@ -133,12 +163,12 @@ static uint8_t *write_words(sw_encoder *e, const sw_encode_kernels *kernels, uin
         const uint8_t *table_of = w->decode.table_of[scale];
         if (lanes == 32) {
             const size_t whole = last - (last - first) % 32;
-            at = few_lanes(states, 32, at, &in, table_of, whole, last);
+            at = any_lanes(states, 32, at, &in, table_of, whole, last);
             at = kernels->rans32(states, at, &in, table_of, first, whole - first);
         } else if (lanes == 4) {
-            at = few_lanes(states, 4, at, &in, table_of, first, last);
+            at = four_lanes(states, at, &in, table_of, first, last);
         } else {
-            at = few_lanes(states, lanes, at, &in, table_of, first, last);
+            at = any_lanes(states, lanes, at, &in, table_of, first, last);
         }
     }
     for (unsigned i = lanes; i-- > 0;) {

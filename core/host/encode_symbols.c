@@ -23,6 +23,17 @@ static unsigned bucket_of_value(int64_t v, unsigned extra) {
     return 1 + 2 * bucket_of_magnitude(magnitude, extra) + (v < 0);
 }
 
+/* Bucket numbers of the values near zero, by extra_bits. */
+static uint8_t near_buckets[2][2 * SW_EXACT_REACH];
+
+__attribute__((constructor)) static void fill_near_buckets(void) {
+    for (unsigned extra = 0; extra < 2; extra++) {
+        for (int32_t i = 0; i < 2 * SW_EXACT_REACH; i++) {
+            near_buckets[extra][i] = (uint8_t)bucket_of_value(i - SW_EXACT_REACH, extra);
+        }
+    }
+}
+
 /* Coded groups from which on a sample of a quarter says enough. */
 enum { SAMPLE_FROM = 1024, SAMPLE_STEP = 4 };
 
@@ -50,8 +61,13 @@ static void choose_exact(sw_encoder *e) {
         }
     }
     uint32_t in_bucket[SW_FIRST_EXACT] = {0};
-    for (int32_t i = 0; i < 2 * SW_EXACT_REACH; i++) {
-        in_bucket[e->w->symbol_of[i]] += counts[i];
+    for (int32_t i = 0; i < 2 * SW_EXACT_REACH;) {
+        const uint8_t bucket = e->w->symbol_of[i];
+        uint32_t sum = 0;
+        for (; i < 2 * SW_EXACT_REACH && e->w->symbol_of[i] == bucket; i++) {
+            sum += counts[i];
+        }
+        in_bucket[bucket] += sum;
     }
     uint64_t gains[SW_MAX_EXACT];
     for (int32_t i = 1; i < 2 * SW_EXACT_REACH; i++) {
@@ -93,9 +109,12 @@ static void choose_exact(sw_encoder *e) {
         }
         e->exact[at] = value;
     }
+    memset(e->w->is_exact, 0, sizeof e->w->is_exact);
     for (unsigned i = 0; i < e->exact_count; i++) {
         const unsigned symbol = SW_FIRST_EXACT + i;
-        e->w->symbol_of[e->exact[i] + SW_EXACT_REACH] = (uint8_t)symbol;
+        const uint32_t at = (uint32_t)e->exact[i] + SW_EXACT_REACH;
+        e->w->symbol_of[at] = (uint8_t)symbol;
+        e->w->is_exact[at / 32] |= UINT32_C(1) << at % 32;
         e->offset[symbol] = (uint64_t)(int64_t)e->exact[i];
         e->bits[symbol] = 0;
     }
@@ -108,9 +127,7 @@ static void fill_buckets(sw_encoder *e) {
         sw_bucket_range(i, e->h.extra_bits, &e->offset[i], &bits);
         e->bits[i] = (uint8_t)bits;
     }
-    for (int32_t i = 0; i < 2 * SW_EXACT_REACH; i++) {
-        e->w->symbol_of[i] = (uint8_t)bucket_of_value(i - SW_EXACT_REACH, e->h.extra_bits);
-    }
+    memcpy(e->w->symbol_of, near_buckets[e->h.extra_bits], sizeof e->w->symbol_of);
 }
 
 /* Raw blocks: the top bits of a value are its bucket. False if they take too many symbols. */
@@ -149,7 +166,7 @@ static bool fill_fields(sw_encoder *e) {
     }
 }
 
-/* Provisional symbols by look-up: values with symbols of their own, 64-bit values and raw blocks. */
+/* Provisional symbols by look-up: 64-bit values and raw blocks. */
 static bool look_up_symbols(sw_encoder *e, size_t first, size_t last, uint64_t mask, sw_bit_writer *raw) {
     sw_encode_work *w = e->w;
     const bool magnitude = sw_by_magnitude(&e->h);
@@ -175,9 +192,11 @@ static bool look_up_symbols(sw_encoder *e, size_t first, size_t last, uint64_t m
     return true;
 }
 
-static void count_group(sw_encode_work *w, unsigned scale, size_t first, size_t last) {
-    uint32_t *even = w->counts[(size_t)scale * SW_CLASSES];
-    uint32_t *odd = w->odd_counts[(size_t)scale * SW_CLASSES];
+/* Small counters, so that all the tables in use stay in the first-level cache; even and odd elements count apart,
+ * so that equal neighbours do not wait for each other. */
+static void tally_group(sw_encode_work *w, unsigned scale, size_t first, size_t last) {
+    uint16_t *even = w->tally[0][(size_t)scale * SW_CLASSES];
+    uint16_t *odd = w->tally[1][(size_t)scale * SW_CLASSES];
     size_t i = first;
     for (; i + 2 <= last; i += 2) {
         even[(size_t)w->classes[i] * SW_MAX_SYMBOLS + w->symbols[i]]++;
@@ -188,35 +207,101 @@ static void count_group(sw_encode_work *w, unsigned scale, size_t first, size_t 
     }
 }
 
+static void add_tally(sw_encode_work *w, size_t rows) {
+    for (size_t r = 0; r < rows; r++) {
+        for (unsigned s = 0; s < SW_MAX_SYMBOLS; s++) {
+            w->counts[r][s] += (uint32_t)w->tally[0][r][s] + w->tally[1][r][s];
+        }
+    }
+    memset(w->tally[0], 0, rows * sizeof w->tally[0][0]);
+    memset(w->tally[1], 0, rows * sizeof w->tally[1][0]);
+}
+
+enum { TALLY_MOST = 60000 }; /* elements, so that no counter overflows: a group adds 4096 at most */
+
+/* Count the plain symbols of one coded group in `step`, from the given one on. */
+static void tally_block(sw_encoder *e, size_t start, size_t step) {
+    sw_encode_work *w = e->w;
+    const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
+    size_t tallied = 0;
+    size_t group = 0, first, last;
+    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
+        if (coded % step != start) {
+            continue;
+        }
+        tally_group(w, w->scales[group - 1], first, last);
+        tallied += last - first;
+        if (tallied > TALLY_MOST) {
+            add_tally(w, rows);
+            tallied = 0;
+        }
+    }
+    add_tally(w, rows);
+}
+
+/* A sample will do if most of it is not zero: where changes are rare, every count counts. */
+static bool sample_is_rich(const sw_encoder *e) {
+    const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
+    uint64_t zero = 0;
+    uint64_t all = 0;
+    for (size_t r = 0; r < rows; r++) {
+        zero += e->w->counts[r][0];
+        for (unsigned s = 0; s < SW_MAX_SYMBOLS; s++) {
+            all += e->w->counts[r][s];
+        }
+    }
+    return zero < all / 2;
+}
+
+static void count_plain(sw_encoder *e) {
+    const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
+    memset(e->w->tally[0], 0, rows * sizeof e->w->tally[0][0]);
+    memset(e->w->tally[1], 0, rows * sizeof e->w->tally[1][0]);
+    if (e->level == SW_LEVEL_FAST && coded_groups(e) >= SAMPLE_FROM) {
+        tally_block(e, 0, SAMPLE_STEP);
+        if (sample_is_rich(e)) {
+            e->sampled = SAMPLE_STEP;
+            return;
+        }
+        for (size_t start = 1; start < SAMPLE_STEP; start++) {
+            tally_block(e, start, SAMPLE_STEP);
+        }
+        return;
+    }
+    tally_block(e, 0, 1);
+}
+
 /* A provisional symbol for every coded element, counted by context, and the raw bits. */
 static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
     sw_encode_work *w = e->w;
-    const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
-    memset(w->counts, 0, rows * sizeof w->counts[0]);
-    memset(w->odd_counts, 0, rows * sizeof w->odd_counts[0]);
+    memset(w->counts, 0, (size_t)e->h.scale_count * SW_CLASSES * sizeof w->counts[0]);
     sw_bit_writer raw = {w->raw, 0, 0};
     const unsigned bits = e->h.shape.bits - e->h.shift;
     const uint64_t mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-    const bool plain = sw_by_magnitude(&e->h) && !sw_is_wide(e) && e->exact_count == 0;
-    e->sampled = e->level == SW_LEVEL_FAST && plain && coded_groups(e) >= SAMPLE_FROM ? SAMPLE_STEP : 1;
+    const bool plain = sw_by_magnitude(&e->h) && !sw_is_wide(e);
+    const sw_exact_values exact = {w->is_exact, w->symbol_of};
+    e->sampled = 1;
+    e->symbol_limit = SW_MAX_SYMBOLS;
     unsigned largest = 0;
     size_t group = 0, first, last;
-    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
+    while (sw_next_run(e, &group, &first, &last)) {
         if (plain) {
-            const unsigned found = kernels->buckets(sw_narrow(e) + first, last - first, w->symbols + first, &raw);
+            const unsigned found = kernels->buckets(sw_narrow(e) + first, last - first,
+                                                    e->exact_count > 0 ? &exact : NULL, w->symbols + first, &raw);
             largest = found > largest ? found : largest;
-        } else if (!look_up_symbols(e, first, last, mask, &raw)) {
+            continue;
+        }
+        if (!look_up_symbols(e, first, last, mask, &raw)) {
             return false;
         }
-        if (coded % e->sampled == 0) {
-            count_group(w, w->scales[group - 1], first, last);
+        uint32_t(*counts)[SW_MAX_SYMBOLS] = &w->counts[(size_t)w->scales[group - 1] * SW_CLASSES];
+        for (size_t i = first; i < last; i++) {
+            counts[w->classes[i]][w->symbols[i]]++;
         }
     }
-    e->symbol_limit = plain ? largest + 1 : SW_MAX_SYMBOLS;
-    for (size_t r = 0; r < rows; r++) {
-        for (unsigned s = 0; s < e->symbol_limit; s++) {
-            w->counts[r][s] += w->odd_counts[r][s];
-        }
+    if (plain) {
+        e->symbol_limit = e->exact_count > 0 ? SW_FIRST_EXACT + e->exact_count : largest + 1;
+        count_plain(e);
     }
     if (raw.count > 0) {
         *raw.at++ = (uint8_t)raw.pending;
@@ -240,7 +325,7 @@ bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels) {
 bool sw_find_alphabet(sw_encoder *e) {
     uint32_t used[SW_MAX_SYMBOLS] = {0};
     for (unsigned c = 0; c < e->h.scale_count * SW_CLASSES; c++) {
-        for (unsigned s = 0; s < e->symbol_limit; s++) {
+        for (unsigned s = 0; s < SW_MAX_SYMBOLS; s++) {
             used[s] |= e->w->counts[c][s];
         }
     }

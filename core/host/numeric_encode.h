@@ -41,6 +41,12 @@ typedef struct {
     unsigned count; /* of pending bits: below 8 between calls */
 } sw_bit_writer;
 
+/* Values with a symbol of their own, as bits and as symbols, both from -SW_EXACT_REACH on. */
+typedef struct {
+    const uint32_t *is_exact;
+    const uint8_t *symbol_of;
+} sw_exact_values;
+
 /* The typed loops of the encoder; a host swaps in versions compiled for its instruction set. */
 typedef struct {
     const char *name;
@@ -51,8 +57,10 @@ typedef struct {
     void (*classes)(const uint8_t *base, size_t count, const sw_element_shape *shape, unsigned top, uint8_t *classes);
     /* sums[g] += |value| << (15 - class), by groups of 64; 64-bit values are cut to their upper part. */
     void (*group_sums)(const int32_t *values, const uint8_t *classes, size_t count, uint64_t *sums);
-    /* The bucket number of each value (extra_bits 1) as its symbol, and its raw bits; returns the largest symbol. */
-    unsigned (*buckets)(const int32_t *values, size_t count, uint8_t *symbols, sw_bit_writer *raw);
+    /* The bucket number of each value (extra_bits 1) as its symbol, and its raw bits. exact may be NULL.
+     * Returns the largest bucket number. */
+    unsigned (*buckets)(const int32_t *values, size_t count, const sw_exact_values *exact, uint8_t *symbols,
+                        sw_bit_writer *raw);
     /* Code elements first + count - 1 down to first, count a multiple of 32, in 32 lanes, words ending at `at`.
      * Returns where they begin. 64 bytes below that may be overwritten. */
     uint8_t *(*rans32)(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,
@@ -69,9 +77,10 @@ typedef struct {
     uint64_t sums[SW_MAX_ELEMENTS / 64];
     uint8_t scales[SW_MAX_ELEMENTS / 64];
     uint32_t counts[SW_CONTEXTS][SW_MAX_SYMBOLS];
-    uint32_t odd_counts[SW_CONTEXTS][SW_MAX_SYMBOLS]; /* every other element: increments do not wait for each other */
+    uint16_t tally[2][SW_CONTEXTS][SW_MAX_SYMBOLS]; /* counts in the making, even and odd elements apart */
     uint32_t exact_counts[2 * SW_EXACT_REACH];
     uint8_t symbol_of[2 * SW_EXACT_REACH];
+    uint32_t is_exact[2 * SW_EXACT_REACH / 32];
     uint32_t field_counts[SW_MAX_FIELDS];
     uint8_t field_symbol[SW_MAX_FIELDS];
     uint16_t frequencies[SW_MAX_TABLES][SW_MAX_SYMBOLS];
