@@ -115,8 +115,9 @@ nb::object encode_adaptive(nb::object base, nb::object target, int element) {
     {
         nb::gil_scoped_release release;
         size = sw_adaptive_encode(b ? b->data() : nullptr, t.data(), t.size(), static_cast<sw_element>(element),
-                                  out.data(), t.size(), &work_area<sw_adaptive_work>());
+                                  out.data(), out.size(), &work_area<sw_adaptive_work>());
     }
+    size = size < t.size() ? size : 0;
     return bytes_or_none(out, size);
 }
 

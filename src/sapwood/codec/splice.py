@@ -27,6 +27,7 @@ MOST_CONTENT: Final = 2 * MAX_BLOCK
 
 _ZSTD: Final = 0
 _LZMA: Final = 1
+_PLAIN: Final = 2
 # Up to this much, LZMA is tried too: some 12 % smaller on zip directories and flatbuffer tables, but slow.
 _LZMA_TO: Final = 256 << 10
 # Raw LZMA1 without header; lc 0, lp 0, pb 0 suit short tables. Part of the format.
@@ -85,7 +86,7 @@ def encode_splice(splice: Splice, read_base: ReadBase) -> Block:
     for _, _, length in splice.runs:
         put_unsigned(content, length)
     content += literals
-    payload = bytes([_ZSTD]) + compress(bytes(content), 19)
+    payload = min(bytes([_ZSTD]) + compress(bytes(content), 19), bytes([_PLAIN]) + bytes(content), key=len)
     if len(content) <= _LZMA_TO:
         raw = bytearray([_LZMA])
         put_unsigned(raw, len(content))
@@ -99,8 +100,10 @@ def _content(payload: bytes | memoryview) -> bytes:
     kind = reader.byte("kind of a splice")
     if kind == _ZSTD:
         return decompress(reader.take(reader.left, "splice"), MOST_CONTENT)
+    if kind == _PLAIN and reader.left <= MOST_CONTENT:
+        return bytes(reader.take(reader.left, "splice"))
     if kind != _LZMA:
-        raise reader.error("unknown kind of a splice", expected="0 or 1", found=kind)
+        raise reader.error("unknown kind of a splice", expected="0, 1 or 2", found=kind)
     size = reader.unsigned("size of a splice")
     if size > MOST_CONTENT:
         raise reader.error("a splice is too large", expected=MOST_CONTENT, found=size)

@@ -39,10 +39,25 @@ def _dictionary(base: bytes | memoryview) -> zstandard.ZstdCompressionDict:
     return zstandard.ZstdCompressionDict(bytes(base), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
-def compress_against(base: bytes | memoryview, data: bytes | memoryview, level: int) -> bytes:
-    """One frame of ``data`` that may refer to ``base``, at most MAX_BLOCK bytes."""
-    compressor = zstandard.ZstdCompressor(dict_data=_dictionary(base), compression_params=_parameters(level))
-    return compressor.compress(data)
+def compress_against(base: bytes | memoryview, data: bytes | memoryview) -> bytes:
+    """The smallest frame of ``data`` found that may refer to ``base``, at most MAX_BLOCK bytes.
+
+    Two parsers are tried: which is better on weights mixed with tables cannot be told from the outside.
+    """
+    dictionary = _dictionary(base)
+    frames = []
+    for strategy in (zstandard.STRATEGY_BTOPT, zstandard.STRATEGY_BTULTRA2):
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            19,
+            window_log=_WINDOW_LOG,
+            strategy=strategy,
+            min_match=3,
+            write_checksum=False,
+            write_dict_id=False,
+            write_content_size=True,
+        )
+        frames.append(zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters).compress(data))
+    return min(frames, key=len)
 
 
 def _checked(decompressor: zstandard.ZstdDecompressor, payload: bytes | memoryview, most: int) -> bytes:

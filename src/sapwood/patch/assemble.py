@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
-from sapwood.codec.block import Block, put_block
+from sapwood._core import equal
+from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
 from sapwood.codec.decode import decode_block
 from sapwood.codec.splice import Splice, encode_splice
+from sapwood.codec.zstandard_frames import compress_against
 from sapwood.patch import limits
 from sapwood.patch.container import chunk_digest
 from sapwood.patch.manifest import Chunk
@@ -16,6 +18,8 @@ __all__ = ["Assembler"]
 # A splice is closed at this many literal bytes or runs, so that a receiver's memory stays bounded.
 _MOST_LITERALS: Final = 512 << 10
 _MOST_RUNS: Final = 32 << 10
+# Shorter splices gain nothing from a dictionary.
+_TEXT_FROM: Final = 256
 
 
 @dataclasses.dataclass
@@ -26,15 +30,15 @@ class Assembler:
         base_size: Bytes of the base's stream.
         digest_size: 32 if the patch is to be signed, else 8.
         write: Called with each chunk's bytes, in order.
-        equals: Whether the target from an offset on begins with some bytes: every splice is decoded and checked.
         read_base: Bytes of the base by offset and length.
+        read_target: Bytes of the target likewise: every splice is decoded and compared.
     """
 
     base_size: int
     digest_size: int
     write: Callable[[bytes], object]
     read_base: Callable[[int, int], memoryview]
-    equals: Callable[[int, bytes | bytearray | memoryview], bool]
+    read_target: Callable[[int, int], memoryview]
     chunks: list[Chunk] = dataclasses.field(default_factory=list)
     splice_payload: int = 0
     _splice: Splice = dataclasses.field(default_factory=Splice)
@@ -73,14 +77,25 @@ class Assembler:
         if self._splice.length == 0:
             return
         block = encode_splice(self._splice, self.read_base)
+        known = self._against_base(self._splice)
+        if known is not None and len(known.payload) < len(block.payload):
+            block = known
         at = self._target_position
         for piece in decode_block(block, self.base_size, self.read_base):
-            if not self.equals(at, piece):
+            if not equal(self.read_target(at, len(piece)), piece):
                 raise AssertionError("a splice does not give back the target")
             at += len(piece)
         self.splice_payload += len(block.payload)
         self._splice = Splice()
         self._put(block)
+
+    def _against_base(self, splice: Splice) -> Block | None:
+        """Text and tables of a small model, with its whole base as dictionary: finds what is too short for runs."""
+        if self.base_size == 0 or self.base_size > MAX_BLOCK or not _TEXT_FROM <= splice.length <= MAX_BLOCK:
+            return None
+        data = self.read_target(self._target_position, splice.length)
+        frame = compress_against(self.read_base(0, self.base_size), data)
+        return Block(Codec.ZSTD_BASE, splice.length, frame, (0, self.base_size))
 
     def _put(self, block: Block) -> None:
         self._base_position = put_block(self._open, block, self._base_position)

@@ -10,6 +10,7 @@ from typing import Final
 
 from sapwood import _core
 from sapwood.codec.element import Element, element_of
+from sapwood.codec.splice import Splice, encode_splice
 from sapwood.formats.model import Model, ModelFile
 from sapwood.patch import limits
 from sapwood.patch.byte_stream import ByteStream, file_starts
@@ -20,6 +21,10 @@ __all__ = ["Piece", "plan"]
 
 # Glue that differs is searched for in the base's glue, all of it at once.
 _MOST_GLUE: Final = 64 << 20
+# Tables up to this size are tried as numbers that changed a little: the scales of quantised tensors.
+_MOST_NUMBERS: Final = 256 << 10
+# Shorter ones are better off in one splice with all their like.
+_FEWEST_NUMBERS: Final = 1 << 10
 # Runs of an opaque file are looked at this many bytes at a time: its arrays may be of several kinds.
 _OPAQUE_STEP: Final = 1 << 20
 
@@ -66,19 +71,41 @@ def _tensor_pieces(file: ModelFile, start: int, tensors: BaseTensors) -> Iterato
             yield Piece(at + shared, span.length - shared, None, element, kind)
 
 
-def _beside(pieces: list[Piece], i: int, base: ByteStream, target: ByteStream) -> int | None:
-    """Where glue lies in the base if it stands beside the same neighbour there, unchanged."""
+def _in_step(pieces: list[Piece], i: int, base: ByteStream) -> int | None:
+    """Where glue lies in the base if its neighbours on both sides moved alike."""
     piece = pieces[i]
-    for j in (i - 1, i + 1):
-        if 0 <= j < len(pieces) and (other := pieces[j].base) is not None:
-            at = other + piece.start - pieces[j].start
-            if (
-                0 <= at
-                and at + piece.length <= base.size
-                and _core.equal(base.read(at, piece.length), target.read(piece.start, piece.length))
-            ):
-                return at
-    return None
+    places = {
+        other + piece.start - pieces[j].start
+        for j in (i - 1, i + 1)
+        if 0 <= j < len(pieces) and (other := pieces[j].base) is not None
+    }
+    if len(places) != 1:
+        return None
+    at = places.pop()
+    return at if 0 <= at and at + piece.length <= base.size else None
+
+
+def _place_glue(piece: Piece, at: int, base: ByteStream, target: ByteStream) -> Piece:
+    """Glue whose counterpart in the base is known: a copy, a difference of numbers, or open to a search."""
+    old, new = base.read(at, piece.length), target.read(piece.start, piece.length)
+    if _core.equal(old, new):
+        return dataclasses.replace(piece, base=at)
+    if not _FEWEST_NUMBERS <= piece.length <= _MOST_NUMBERS:
+        return piece
+    splice = Splice()
+    done = 0
+    for start, _, length in [*equal_runs(bytes(new), bytes(old), 0, 0, piece.length), (piece.length, 0, 0)]:
+        splice.literal(new[done:start])
+        if length:
+            splice.copy(start, length)
+        done = start + length
+    best, kind = len(encode_splice(splice, lambda offset, length: old[offset : offset + length]).payload), None
+    for element in (Element.F32, Element.INT8):
+        if piece.length % element.width == 0:
+            coded = _core.encode_adaptive(old, new, element)
+            if coded is not None and len(coded) < best:
+                best, kind = len(coded), element
+    return piece if kind is None else dataclasses.replace(piece, base=at, element=kind)
 
 
 class _Gathered:
@@ -116,7 +143,7 @@ def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[in
     found: list[tuple[int, int, int]] = []
     for at, base_at, length, equal in _core.find_matches(known.data, wanted.data, limits.MATCH_MEMORY):
         if equal != length:
-            found += _equal_runs(wanted.data, known.data, at, base_at, length)
+            found += equal_runs(wanted.data, known.data, at, base_at, length)
         else:
             found.append((at, base_at, length))
     placed: list[Piece] = []
@@ -133,7 +160,7 @@ def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[in
 _SHORTEST_RUN: Final = 8
 
 
-def _equal_runs(target: bytes, base: bytes, at: int, base_at: int, length: int) -> Iterator[tuple[int, int, int]]:
+def equal_runs(target: bytes, base: bytes, at: int, base_at: int, length: int) -> Iterator[tuple[int, int, int]]:
     """The equal runs within an alignment that tolerates differences; short ones are not worth an entry."""
     start = None
     for i in range(length + 1):
@@ -229,8 +256,8 @@ def plan(base: Model, target: Model) -> list[Piece]:
         else:
             pieces += _opaque_pieces(file, start, base)
     for i, piece in enumerate(pieces):
-        if piece.element is None and piece.base is None and (at := _beside(pieces, i, base_stream, target_stream)) is not None:
-            pieces[i] = dataclasses.replace(piece, base=at)
+        if piece.element is None and piece.base is None and (at := _in_step(pieces, i, base_stream)) is not None:
+            pieces[i] = _place_glue(piece, at, base_stream, target_stream)
     base_glue = [
         (start + offset, length)
         for file, start in zip(base.files, file_starts(base.files), strict=True)
