@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sapwood import _core
 from sapwood.codec.element import Element
+from tests.oracle.adaptive import decode_adaptive
 from tests.oracle.any_numeric import any_numeric
 from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
@@ -69,6 +70,18 @@ def pair(seed: int, element: Element, length: int, has_base: bool) -> tuple[byte
 def core_numeric(payload: bytes, base: bytes | None, length: int, path: str | None = None) -> bytes | None:
     out = bytearray(length)
     return bytes(out) if _core.decode_numeric(payload, base, out, path) == 0 else None
+
+
+def core_adaptive(payload: bytes, base: bytes | None, length: int) -> bytes | None:
+    out = bytearray(length)
+    return bytes(out) if _core.decode_adaptive(payload, base, out) == 0 else None
+
+
+def oracle_adaptive(payload: bytes, base: bytes | None, length: int) -> bytes | None:
+    try:
+        return decode_adaptive(payload, base, length)
+    except Refused:
+        return None
 
 
 def oracle_numeric(payload: bytes, base: bytes | None, length: int) -> bytes | None:
@@ -140,3 +153,39 @@ def test_both_refuse_the_same_damaged_numeric_blocks(seed: int) -> None:
         expected = oracle_numeric(bad, base, length)
         for path in _paths():
             assert core_numeric(bad, base, length, path) == expected, path
+
+
+@given(elements, st.sampled_from(LENGTHS[:-3]), st.booleans(), seeds)
+def test_oracle_decodes_what_the_adaptive_encoder_makes(
+    element: Element, length: int, has_base: bool, seed: int
+) -> None:
+    base, target = pair(seed, element, length, has_base)
+    payload = _core.encode_adaptive(base, target, element)
+    if payload is None:
+        return
+    assert oracle_adaptive(payload, base, len(target)) == target
+    assert core_adaptive(payload, base, len(target)) == target
+
+
+@given(st.integers(0, 31), st.binary(max_size=200), st.sampled_from(LENGTHS[:-4]), seeds)
+def test_both_say_the_same_to_any_adaptive_bytes(head: int, tail: bytes, length: int, seed: int) -> None:
+    rng = random.Random(seed)
+    base = rng.randbytes(8 * length)
+    # Random bytes hardly end where they must: the zeros a decoder may add are tried as well.
+    for payload in (bytes([head]) + tail, bytes([head]) + tail[:8], bytes([head]) + tail.rstrip(b"\0")):
+        expected = oracle_adaptive(payload, base, 8 * length)
+        assert core_adaptive(payload, base, 8 * length) == expected
+
+
+@given(elements, st.sampled_from([5, 33, 200]), st.booleans(), seeds)
+def test_both_refuse_the_same_damaged_adaptive_blocks(
+    element: Element, length: int, has_base: bool, seed: int
+) -> None:
+    rng = random.Random(seed)
+    base, target = pair(seed, element, length, has_base)
+    payload = _core.encode_adaptive(base, target, element)
+    if payload is None:
+        return
+    for _ in range(8):
+        bad = damaged(rng, payload)
+        assert core_adaptive(bad, base, len(target)) == oracle_adaptive(bad, base, len(target))

@@ -1,0 +1,135 @@
+"""Block records and the codecs that are not entropy coders of their own (SPEC, "Blocks")."""
+
+import lzma
+
+import zstandard
+
+from tests.oracle.adaptive import decode_adaptive
+from tests.oracle.numeric import decode_numeric
+from tests.oracle.reader import Reader, Refused
+
+__all__ = ["MAX_BLOCK", "decode_chunk"]
+
+MAX_BLOCK = 1 << 20
+STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE = range(6)
+
+
+def _zstd(payload: bytes, most: int, dictionary: bytes | None = None) -> bytes:
+    raw = None
+    if dictionary is not None:
+        raw = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    try:
+        if not 0 <= zstandard.get_frame_parameters(payload).content_size <= most:
+            raise Refused("a zstd frame is too large, or does not say how large it is")
+        decoder = zstandard.ZstdDecompressor(dict_data=raw, max_window_size=1 << 21)
+        return decoder.decompress(payload, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise Refused(f"zstd: {error}") from error
+
+
+def _lzma(data: bytes, size: int) -> bytes:
+    if size > 2 * MAX_BLOCK:
+        raise Refused("a splice is too large")
+    lzma1 = {"id": lzma.FILTER_LZMA1, "dict_size": 1 << 21, "lc": 0, "lp": 0, "pb": 0}
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[lzma1])
+    try:
+        content = decoder.decompress(data, max_length=size)
+        if not decoder.eof:
+            content += decoder.decompress(b"", max_length=1)
+    except lzma.LZMAError as error:
+        raise Refused(f"LZMA: {error}") from error
+    if len(content) != size or not decoder.eof or decoder.unused_data:
+        raise Refused("an LZMA stream makes another length than it says, or does not end where it should")
+    return content
+
+
+def _splice_content(payload: bytes) -> bytes:
+    reader = Reader(payload)
+    kind = reader.byte()
+    size = reader.unsigned() if kind == 1 else 0
+    rest = reader.take(reader.left())
+    if kind == 0:
+        return _zstd(rest, 2 * MAX_BLOCK)
+    if kind == 1:
+        return _lzma(rest, size)
+    if kind > 2 or len(rest) > 2 * MAX_BLOCK:
+        raise Refused("unknown kind of splice, or a splice too large")
+    return rest
+
+
+def _splice(payload: bytes, base: bytes, length: int) -> bytes:
+    reader = Reader(_splice_content(payload))
+    count = reader.unsigned()
+    if 3 * count > reader.left():
+        raise Refused("more runs than the splice can hold")
+    literals = [reader.unsigned() for _ in range(count)]
+    moves = [reader.signed() for _ in range(count)]
+    lengths = [reader.unsigned() for _ in range(count)]
+    # Before any copying: runs may overlap, so a few bytes can stand for a great many.
+    if sum(lengths) + reader.left() != length:
+        raise Refused("a splice makes another length than its block says")
+    out = bytearray()
+    end = 0
+    for before, move, size in zip(literals, moves, lengths, strict=True):
+        start = end + before + move
+        if start < 0 or size == 0 or start + size > len(base):
+            raise Refused("a run is empty or reaches outside the base")
+        given = reader.take(before)
+        if move == 0:
+            given = bytes((a + b) % 256 for a, b in zip(given, base[end:start], strict=True))
+        end = start + size
+        out += given + base[start:end]
+    return bytes(out + reader.take(reader.left()))
+
+
+def _decode(codec: int, payload: bytes, length: int, base: bytes, span: bytes | None) -> bytes:
+    if codec == STORED:
+        return payload
+    if codec == SPLICE:
+        return _splice(payload, base, length)
+    if codec == ZSTD:
+        return _zstd(payload, MAX_BLOCK)
+    if codec == ZSTD_BASE:
+        return _zstd(payload, MAX_BLOCK, span)
+    if codec == NUMERIC:
+        return decode_numeric(payload, span, length)
+    return decode_adaptive(payload, span, length)
+
+
+def _block(reader: Reader, base: bytes, position: int, room: int) -> tuple[bytes, int]:
+    """The next block's bytes, at most ``room``, and the new base position."""
+    head = reader.byte()
+    codec = head & 15
+    if head & 0x70 or codec > ADAPTIVE:
+        raise Refused(f"unknown codec {head}")
+    length = reader.unsigned()
+    if not 0 < length <= room or (length > MAX_BLOCK and codec != SPLICE):
+        raise Refused(f"a block of {length} bytes")
+    size = reader.unsigned()
+    span = None
+    if head & 0x80:
+        start = position + reader.signed()
+        span_length = reader.unsigned() if codec == ZSTD_BASE else length
+        position = start + span_length
+        if codec in (STORED, SPLICE, ZSTD) or start < 0 or span_length > MAX_BLOCK or position > len(base):
+            raise Refused("a block's span of the base is out of range")
+        span = base[start:position]
+    elif codec == ZSTD_BASE:
+        raise Refused("a block lacks its span of the base")
+    out = _decode(codec, reader.take(size), length, base, span)
+    if len(out) != length:
+        raise Refused("a block makes another length than it says")
+    return out, position
+
+
+def decode_chunk(coded: bytes, base: bytes, length: int) -> bytes:
+    """The ``length`` bytes a chunk makes. ``base`` is the base's stream."""
+    reader = Reader(coded)
+    out = bytearray()
+    position = 0
+    while reader.left():
+        data, position = _block(reader, base, position, length - len(out))
+        out += data
+    if len(out) != length:
+        raise Refused("a chunk makes another length than it says")
+    return bytes(out)

@@ -1,0 +1,223 @@
+"""A patch and the base -> target (SPEC, "Container", "Manifest", "Digests")."""
+
+import dataclasses
+import zlib
+from collections.abc import Mapping
+
+from blake3 import blake3
+
+from tests.oracle.blocks import decode_chunk
+from tests.oracle.reader import Reader, Refused
+
+__all__ = ["Manifest", "Patch", "decode_patch", "read_patch"]
+
+MAGIC = b"\x89SWP"
+FILE, FOLDER = 1, 2
+BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES = range(1, 8)
+CHUNKS, VERSION_COUNTER = 9, 11
+MAX_MANIFEST = 16 << 20
+MAX_FILES = 100_000
+MAX_CHUNK = 4 << 20
+
+Content = bytes | Mapping[str, bytes]
+
+
+@dataclasses.dataclass
+class Identity:
+    shape: int
+    size: int
+    digest: bytes
+    files: list[tuple[str, int]]
+
+
+@dataclasses.dataclass
+class Manifest:
+    base: Identity | None
+    target: Identity
+    chunks: list[tuple[int, int, bytes]]  # decoded size, coded size, digest
+    records: dict[int, bytes]
+
+
+@dataclasses.dataclass
+class Patch:
+    manifest: Manifest
+    signed: bytes
+    signature: bytes
+    chunks: bytes
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("text is not UTF-8") from error
+
+
+def _files(data: bytes) -> list[tuple[str, int]]:
+    reader = Reader(data)
+    files: list[tuple[str, int]] = []
+    count = reader.unsigned()
+    if count > MAX_FILES:
+        raise Refused("too many files")
+    for _ in range(count):
+        path = _text(reader.prefixed())
+        parts = path.split("/")
+        if any(part in ("", ".", "..") for part in parts) or any(c in path for c in "\\:\0"):
+            raise Refused(f"a path that leads out of its folder: {path!r}")
+        if files and path.encode() <= files[-1][0].encode():
+            raise Refused("files are not in order")
+        files.append((path, reader.unsigned()))
+    if reader.left():
+        raise Refused("bytes left over after the files")
+    taken = {path for path, _ in files}
+    for path in taken:
+        parts = path.split("/")
+        if any("/".join(parts[:i]) in taken for i in range(1, len(parts))):
+            raise Refused("a file is also a folder")
+    return files
+
+
+def _identity(records: dict[int, bytes], tag: int, files_tag: int) -> Identity | None:
+    if tag not in records:
+        if files_tag in records:
+            raise Refused("files without a model")
+        return None
+    reader = Reader(records[tag])
+    shape, size, digest = reader.byte(), reader.unsigned(), reader.take(32)
+    if shape not in (FILE, FOLDER) or reader.left() or (shape == FOLDER) != (files_tag in records):
+        raise Refused("a model's record is wrong")
+    files = _files(records[files_tag]) if shape == FOLDER else [("", size)]
+    if sum(size for _, size in files) != size:
+        raise Refused("the files do not add up")
+    return Identity(shape, size, digest, files)
+
+
+def _chunks(data: bytes) -> list[tuple[int, int, bytes]]:
+    reader = Reader(data)
+    digest_size = reader.byte()
+    chunks: list[tuple[int, int, bytes]] = []
+    if digest_size not in (8, 32) and reader.left():
+        raise Refused("chunk digests of unknown size")
+    while reader.left():
+        decoded, coded = reader.unsigned(), reader.unsigned()
+        if decoded == 0 or not 0 < coded <= MAX_CHUNK:
+            raise Refused("a chunk is empty or too large")
+        chunks.append((decoded, coded, reader.take(digest_size)))
+    return chunks
+
+
+def _check_optional(records: dict[int, bytes]) -> None:
+    _text(records.get(FORMAT, b""))
+    if len(records.get(KEY_ID, bytes(8))) != 8:
+        raise Refused("a key's id has 8 bytes")
+    metadata = Reader(records.get(METADATA, b""))
+    last = None
+    while metadata.left():
+        key = metadata.prefixed()
+        _text(key)
+        _text(metadata.prefixed())
+        if last is not None and key <= last:
+            raise Refused("metadata keys are not in order")
+        last = key
+    if VERSION_COUNTER in records:
+        counter = Reader(records[VERSION_COUNTER])
+        counter.unsigned()
+        if counter.left():
+            raise Refused("bytes left over after the version counter")
+
+
+def _manifest(data: bytes) -> Manifest:
+    reader = Reader(data)
+    records: dict[int, bytes] = {}
+    last = 0
+    while reader.left():
+        tag = reader.unsigned()
+        if tag <= last:
+            raise Refused("records are not in order")
+        last = tag
+        if tag > VERSION_COUNTER and tag % 2:
+            raise Refused(f"unknown record {tag}")
+        records[tag] = reader.prefixed()
+    base = _identity(records, BASE, BASE_FILES)
+    target = _identity(records, TARGET, TARGET_FILES)
+    if target is None or CHUNKS not in records:
+        raise Refused("no target or no chunks")
+    chunks = _chunks(records[CHUNKS])
+    if sum(decoded for decoded, _, _ in chunks) != target.size:
+        raise Refused("the chunks do not make the target")
+    _check_optional(records)
+    return Manifest(base, target, chunks, records)
+
+
+def read_patch(patch: bytes) -> Patch:
+    """Everything but the blocks, checked; the signature itself is not."""
+    reader = Reader(patch)
+    if reader.take(4) != MAGIC or reader.byte() != 1:
+        raise Refused("not a patch of version 1")
+    flags = reader.byte()
+    if flags & ~1:
+        raise Refused("unknown flags")
+    size = reader.unsigned(5)
+    if size > MAX_MANIFEST:
+        raise Refused("the manifest is too large")
+    body = reader.take(size)
+    found = zlib.crc32(patch[: reader.at])
+    if int.from_bytes(reader.take(4), "little") != found:
+        raise Refused("the manifest is damaged")
+    signed = patch[: reader.at]
+    signature = reader.take(64) if flags & 1 else b""
+    return Patch(_manifest(body), signed, signature, patch[reader.at :])
+
+
+def _stream(model: Content) -> tuple[int, bytes, bytes]:
+    """A model's shape, bytes and digest."""
+    if isinstance(model, bytes):
+        return FILE, model, blake3(model).digest()
+    listing = bytearray()
+    paths = sorted(model, key=str.encode)
+    for path in paths:
+        listing += _unsigned(len(path.encode())) + path.encode()
+        listing += _unsigned(len(model[path])) + blake3(model[path]).digest()
+    return FOLDER, b"".join(model[path] for path in paths), blake3(bytes(listing)).digest()
+
+
+def _unsigned(value: int) -> bytes:
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def decode_patch(patch: bytes, base: Content = b"") -> Content:
+    """The target: bytes for a file, bytes by path for a folder. Everything is checked but the signature.
+
+    Raises:
+        Refused: The patch is not one, is damaged, or is not for this base.
+    """
+    parsed = read_patch(patch)
+    manifest, reader = parsed.manifest, Reader(parsed.chunks)
+    stream = b""
+    if manifest.base is not None:
+        shape, stream, digest = _stream(base)
+        if (shape, len(stream), digest) != (manifest.base.shape, manifest.base.size, manifest.base.digest):
+            raise Refused("the patch is for another base")
+    out = bytearray()
+    for decoded, coded, digest in manifest.chunks:
+        data = reader.take(coded)
+        if blake3(data).digest(length=len(digest)) != digest:
+            raise Refused("a chunk is damaged")
+        out += decode_chunk(data, stream, decoded)
+    if reader.left():
+        raise Refused("bytes after the last chunk")
+    target: Content = bytes(out)
+    if manifest.target.shape == FOLDER:
+        files = {}
+        at = 0
+        for path, size in manifest.target.files:
+            files[path] = bytes(out[at : at + size])
+            at += size
+        target = files
+    if _stream(target)[2] != manifest.target.digest:
+        raise Refused("the target has another digest")
+    return target
