@@ -65,8 +65,8 @@ class Model:
         self.close()
 
 
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
-"""Where a model may come from."""
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Model
+"""Where a model may come from; one that is open already stays open."""
 
 
 def open_model(source: Source, *, layouts: bool = True) -> Model:
@@ -81,6 +81,8 @@ def open_model(source: Source, *, layouts: bool = True) -> Model:
         LimitExceeded: A folder has too many files, or is too deep.
         StorageFailure: The file system failed.
     """
+    if isinstance(source, Model):
+        return Model(source.root, source.is_folder, source.files)
     with contextlib.ExitStack() as resources:
         is_folder = False
         root = ""

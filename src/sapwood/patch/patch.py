@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sapwood.codec.encode import Level
 from sapwood.errors import WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
-from sapwood.patch.apply import Progress, check_base, open_checked, rebuild, write_target
+from sapwood.patch.apply import Progress, TargetWriter, check_base, open_checked, rebuild, write_target
 from sapwood.patch.atomic_file import atomic_output
 from sapwood.patch.container import Opening, chunk_digest, opening_bytes, read_chunk
 from sapwood.patch.diff import diff_models
@@ -137,6 +137,25 @@ class Patch:
             with write_target(out, opening.manifest, replace_folder=in_place) as writer:
                 rebuild(stream, opening, model, writer, threads=count, progress=progress)
         return None
+
+    def apply_to(
+        self,
+        base: Source | None,
+        writer: TargetWriter,
+        *,
+        verify_key: Ed25519PublicKey | PathLike | None = None,
+        min_version: int = 0,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Build the target into a writer of one's own; what it took counts only once this returns."""
+        count = _threads(threads)
+        with contextlib.ExitStack() as stack:
+            stream = stack.enter_context(self._open())
+            opening = open_checked(stream, _public_key(verify_key), min_version)
+            model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
+            check_base(opening.manifest, model, count)
+            rebuild(stream, opening, model, writer, threads=count, progress=progress)
 
     def verify(
         self,

@@ -27,6 +27,8 @@ _MOST_NUMBERS: Final = 256 << 10
 _FEWEST_NUMBERS: Final = 1 << 10
 # Runs of an opaque file are looked at this many bytes at a time: its arrays may be of several kinds.
 _OPAQUE_STEP: Final = 1 << 20
+# Shorter parts of it are tables, not arrays: they go into splices.
+_FEWEST_SIMILAR: Final = 4 << 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _place_glue(piece: Piece, at: int, base: ByteStream, target: ByteStream) -> 
         return piece
     splice = Splice()
     done = 0
-    for start, _, length in [*equal_runs(bytes(new), bytes(old), 0, 0, piece.length), (piece.length, 0, 0)]:
+    for start, _, length in [*equal_runs(new, old, 0, 0, piece.length), (piece.length, 0, 0)]:
         splice.literal(new[done:start])
         if length:
             splice.copy(start, length)
@@ -143,7 +145,8 @@ def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[in
     found: list[tuple[int, int, int]] = []
     for at, base_at, length, equal in _core.find_matches(known.data, wanted.data, limits.MATCH_MEMORY):
         if equal != length:
-            found += equal_runs(wanted.data, known.data, at, base_at, length)
+            new, old = wanted.data[at : at + length], known.data[base_at : base_at + length]
+            found += equal_runs(new, old, at, base_at, length)
         else:
             found.append((at, base_at, length))
     placed: list[Piece] = []
@@ -160,11 +163,11 @@ def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[in
 _SHORTEST_RUN: Final = 8
 
 
-def equal_runs(target: bytes, base: bytes, at: int, base_at: int, length: int) -> Iterator[tuple[int, int, int]]:
+def equal_runs(target: bytes | memoryview, base: bytes | memoryview, at: int, base_at: int, length: int) -> Iterator[tuple[int, int, int]]:
     """The equal runs within an alignment that tolerates differences; short ones are not worth an entry."""
     start = None
     for i in range(length + 1):
-        same = i < length and target[at + i] == base[base_at + i]
+        same = i < length and target[i] == base[i]
         if same and start is None:
             start = i
         elif not same and start is not None:
@@ -218,8 +221,16 @@ def _opaque_pieces(file: ModelFile, start: int, base: Model) -> Iterator[Piece]:
         yield from _opaque_part(file.data, start, at, target_at - at, None, 0)
         if equal == length:
             yield Piece(start + target_at, length, base_start + base_at, None, "opaque")
-        else:
-            assert like is not None
+        elif like is not None and length < _FEWEST_SIMILAR:
+            new, old = file.data[target_at : target_at + length], like.data[base_at : base_at + length]
+            done = 0
+            for run_at, old_at, run in [*equal_runs(new, old, 0, base_at, length), (length, 0, 0)]:
+                if run_at > done:
+                    yield Piece(start + target_at + done, run_at - done, None, None, "opaque")
+                if run:
+                    yield Piece(start + target_at + run_at, run, base_start + old_at, None, "opaque")
+                done = run_at + run
+        elif like is not None:
             yield from _opaque_part(file.data, start, target_at, length, (like.data, base_at), base_start)
         at = target_at + length
     yield from _opaque_part(file.data, start, at, len(file.data) - at, None, 0)
@@ -230,6 +241,9 @@ def _opaque_part(
 ) -> Iterator[Piece]:
     """Part of an opaque file, cut so that elements of the width found are whole."""
     end = at + length
+    if 0 < length < _FEWEST_SIMILAR and base is None:
+        yield Piece(start + at, length, None, None, "opaque")
+        return
     while at < end:
         size = min(_OPAQUE_STEP, end - at)
         old = base[0][base[1] : base[1] + size] if base is not None else None
