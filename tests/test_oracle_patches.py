@@ -1,14 +1,16 @@
 """Whole patches by both decoders: random ones, folders, and damaged ones."""
 
 import random
+import zlib
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import sapwood
 from sapwood.errors import BadData
-from tests.oracle.container import Content, decode_patch, read_patch
+from tests.oracle.container import CHUNKS, Content, decode_patch, read_patch, varint
 from tests.oracle.random_patches import compare, random_pair
 from tests.oracle.reader import Refused
 
@@ -91,3 +93,53 @@ def test_both_refuse_another_base(seed: int) -> None:
         return
     patch = sapwood.diff(base, target).to_bytes()
     assert _outcome(patch, base + b"\0") == (None, None)
+
+
+def _remade(patch: bytes, manifest: bytes, chunks: bytes) -> bytes:
+    """The patch with another manifest and other chunks, and every digest put right."""
+    out = patch[:6] + varint(len(manifest)) + manifest
+    return out + zlib.crc32(out).to_bytes(4, "little") + chunks
+
+
+def _record(tag: int, data: bytes) -> bytes:
+    return varint(tag) + varint(len(data)) + data
+
+
+def _damaged(rng: random.Random, data: bytes) -> bytes:
+    out = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2])):
+        at = rng.randrange(len(out))
+        match rng.randrange(4):
+            case 0:
+                out[at] ^= 1 << rng.randrange(8)
+            case 1:
+                out[at] = rng.choice([0, 1, 127, 128, 255])
+            case 2:
+                out[at:at] = rng.choice([b"\0", b"\x80", b"\xff" * 9, rng.randbytes(2)])
+            case _:
+                del out[at : at + rng.choice([1, 1, 8])]
+    return bytes(out) or b"\0"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_both_refuse_the_same_damage_under_right_digests(seed: int) -> None:
+    rng = random.Random(seed)
+    base, target = random_pair(rng)
+    patch = sapwood.diff(base, target, metadata={"a": "1", "b": "2"}, version_counter=1).to_bytes()
+    parsed = read_patch(patch)
+    records = parsed.manifest.records
+    manifest = b"".join(_record(tag, data) for tag, data in records.items())
+    assert _remade(patch, manifest, parsed.chunks) == patch
+    for _ in range(10):
+        expected, found = _outcome(_remade(patch, _damaged(rng, manifest), parsed.chunks), base or b"")
+        assert expected == found
+    if len(parsed.manifest.chunks) != 1:
+        return
+    for _ in range(10):
+        cut = rng.choice([12, 40, len(parsed.chunks)])
+        chunk = _damaged(rng, parsed.chunks[:cut]) + parsed.chunks[cut:]
+        made, _, _ = parsed.manifest.chunks[0]
+        entry = b"\x08" + varint(made) + varint(len(chunk)) + blake3(chunk).digest(length=8)
+        manifest = b"".join(_record(tag, entry if tag == CHUNKS else data) for tag, data in records.items())
+        expected, found = _outcome(_remade(patch, manifest, chunk), base or b"")
+        assert expected == found

@@ -9,7 +9,7 @@ from blake3 import blake3
 from tests.oracle.blocks import decode_chunk
 from tests.oracle.reader import Reader, Refused
 
-__all__ = ["Manifest", "Patch", "decode_patch", "read_patch"]
+__all__ = ["Content", "Manifest", "Patch", "decode_patch", "read_patch", "varint"]
 
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
@@ -176,12 +176,13 @@ def _stream(model: Content) -> tuple[int, bytes, bytes]:
     listing = bytearray()
     paths = sorted(model, key=str.encode)
     for path in paths:
-        listing += _unsigned(len(path.encode())) + path.encode()
-        listing += _unsigned(len(model[path])) + blake3(model[path]).digest()
+        listing += varint(len(path.encode())) + path.encode()
+        listing += varint(len(model[path])) + blake3(model[path]).digest()
     return FOLDER, b"".join(model[path] for path in paths), blake3(bytes(listing)).digest()
 
 
-def _unsigned(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """An unsigned integer."""
     out = bytearray()
     while value >= 128:
         out.append(value & 127 | 128)
