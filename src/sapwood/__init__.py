@@ -9,19 +9,28 @@ from sapwood.errors import SapwoodError
 from sapwood.formats.layout import Layout
 from sapwood.formats.model import open_model
 from sapwood.patch.patch import Patch, apply, compress, decompress, diff, open_patch, sign, verify
+from sapwood.patch.signing import generate_key
+from sapwood.patch.stats import ModelStats, TensorStats, stats
+from sapwood.patch.tensors import apply_tensors, diff_tensors
 
 __all__ = [
     "Layout",
+    "ModelStats",
     "Patch",
     "SapwoodError",
+    "TensorStats",
     "__version__",
     "apply",
+    "apply_tensors",
     "compress",
     "decompress",
     "diff",
+    "diff_tensors",
+    "generate_key",
     "open_model",
     "open_patch",
     "sign",
+    "stats",
     "verify",
 ]
 

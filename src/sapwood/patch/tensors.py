@@ -146,7 +146,8 @@ def _described(manifest: Manifest) -> list[tuple[np.dtype[Any], tuple[int, ...]]
         raise CorruptPatch("the list of tensors is not JSON") from error
     if not isinstance(rows, list) or len(rows) != len(manifest.target.files):
         raise CorruptPatch("the list of tensors does not name each of them once")
-    if any(quote(unquote(file.path), safe="") not in (file.path, unquote(file.path)) for file in manifest.target.files):
+    # Two paths must not come to the same name.
+    if any(_path(unquote(file.path), "patch") != file.path for file in manifest.target.files):
         raise CorruptPatch("a tensor's name is not encoded as it should be")
     return [_described_row(row, file.size) for row, file in zip(rows, manifest.target.files, strict=True)]
 
@@ -156,7 +157,9 @@ def _described_row(row: object, size: int) -> tuple[np.dtype[Any], tuple[int, ..
         raise CorruptPatch("a tensor is not described by its type and shape")
     name, *shape = row
     if len(shape) > limits.MAX_DIMENSIONS:
-        raise LimitExceeded("a tensor has too many dimensions", expected=limits.MAX_DIMENSIONS, found=len(shape))
+        raise LimitExceeded(
+            "a tensor has too many dimensions", expected=limits.MAX_DIMENSIONS, found=len(shape)
+        )
     if not isinstance(name, str) or name not in ARRAY_TYPES:
         raise UnsupportedPatch("a tensor has a type this version lacks", found=name, advice="Update sapwood.")
     kind = ARRAY_TYPES[name]
