@@ -1,0 +1,238 @@
+"""The numbers in docs/SPEC.md are those of the code, and its examples decode."""
+
+import functools
+import re
+from pathlib import Path
+
+import sapwood
+from sapwood import _core
+from sapwood.codec import zstandard_frames
+from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
+from sapwood.codec.element import Element
+from sapwood.codec.splice import MOST_CONTENT
+from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
+from sapwood.patch import container, limits
+from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
+from tests.oracle import adaptive, blocks, elements, numeric
+from tests.oracle import container as oracle
+from tests.oracle.container import decode_patch
+
+ROOT = Path(__file__).parent.parent
+SPEC = (ROOT / "docs" / "SPEC.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """From a heading to the next of the same depth or above."""
+    start = re.search(rf"^(#+) {re.escape(title)}$", SPEC, re.MULTILINE)
+    assert start is not None, title
+    rest = SPEC[start.end() :]
+    end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def tables(title: str) -> list[list[list[str]]]:
+    """The tables of a section as rows of cells, without their headings."""
+    found: list[list[list[str]]] = []
+    inside = False
+    for line in section(title).splitlines():
+        if not line.startswith("|"):
+            inside = False
+            continue
+        if not inside:
+            found.append([])
+            inside = True
+        found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+    return [table[2:] for table in found]
+
+
+def code_bytes(title: str) -> bytes:
+    """The first indented block of a section, in hexadecimal."""
+    lines = section(title).splitlines()
+    start = next(i for i, line in enumerate(lines) if re.match("    [0-9a-f]{2} ", line))
+    taken = []
+    for line in lines[start:]:
+        if not line.startswith("    "):
+            break
+        taken.append(line)
+    return bytes.fromhex(" ".join(taken))
+
+
+@functools.cache
+def c_numbers() -> dict[str, int]:
+    """Enumerators of the C headers that are plain numbers, shifts, or sums of others, in order."""
+    names: dict[str, int] = {}
+    for header in ("include/sapwood.h", "src/range_decoder.h", "src/numeric.h", "src/adaptive.h"):
+        text = re.sub(r"/\*.*?\*/", "", (ROOT / "core" / header).read_text(encoding="utf-8"), flags=re.DOTALL)
+        for body in re.findall(r"enum \{(.*?)\}", text, re.DOTALL):
+            for name, value in re.findall(r"(\w+) = ([^,}]+)", body):
+                assert re.fullmatch(r"[\w\s+*/()<-]+", value), value
+                names[name] = int(eval(value.replace("/", "//"), {"__builtins__": {}}, dict(names)))
+    return names
+
+
+def test_codecs() -> None:
+    rows = next(t for t in tables("Blocks") if len(t[0]) == 4)
+    assert {row[1]: int(row[0]) for row in rows} == {c.name: c.value for c in Codec}
+    assert [row[1] for row in rows if row[2] == "always"] == ["ZSTD_BASE"]
+    for number, name in ((c.value, c.name) for c in Codec):
+        assert section(f"Codec {number}: {name}")
+        assert getattr(blocks, name) == number
+
+
+def test_elements() -> None:
+    rows = tables("Elements")[0]
+    assert {row[1]: int(row[0]) for row in rows} == {e.name: e.value for e in Element}
+    for row in rows:
+        number, name = int(row[0]), row[1]
+        assert c_numbers()[f"SW_ELEMENT_{name}"] == number
+        assert 8 * Element(number).width == max(8, int(row[2]))
+        expected = elements.Element(int(row[2]), row[3] == "yes", int(row[4]), int(row[5]))
+        assert elements.ELEMENTS[number] == expected
+
+
+def test_shapes_of_elements_in_c() -> None:
+    text = (ROOT / "core" / "src" / "numeric_header.c").read_text(encoding="utf-8")
+    pattern = r"\{(\d+), (\d+), (true|false), (\d+), (\d+)\},"
+    shapes = [(int(b), f == "true", int(s), int(m)) for _, b, f, s, m in re.findall(pattern, text)]
+    rows = tables("Elements")[0]
+    assert shapes[1:] == [(int(r[2]), r[3] == "yes", int(r[4]), int(r[5])) for r in rows]
+
+
+def test_limits() -> None:
+    found = {row[0]: int(row[1]) for row in tables("Limits")[0]}
+    assert found == {
+        "manifest": limits.MAX_MANIFEST,
+        "files in a folder": limits.MAX_FILES,
+        "chunk": limits.MAX_CHUNK,
+        "block (all codecs but SPLICE)": MAX_BLOCK,
+        "span of the base of one block (all codecs but SPLICE)": MAX_BLOCK,
+        "content of a SPLICE": MOST_CONTENT,
+        "window of a zstd frame": 1 << zstandard_frames._WINDOW_LOG,
+        "any integer": (1 << 64) - 1,
+    }
+    assert _core.MAX_BLOCK == c_numbers()["SW_MAX_BLOCK"] == MAX_BLOCK == blocks.MAX_BLOCK
+    assert (oracle.MAX_MANIFEST, oracle.MAX_FILES) == (limits.MAX_MANIFEST, limits.MAX_FILES)
+    assert oracle.MAX_CHUNK == limits.MAX_CHUNK
+
+
+def test_container() -> None:
+    rows = tables("Container")[0]
+    assert [row[0] for row in rows[:4]] == ["0", "4", "5", "6"]
+    assert container.MAGIC.hex(" ") in rows[0][2]
+    assert f"`{container.VERSION:02x}`" in rows[1][2]
+    assert container.MAGIC == oracle.MAGIC
+    assert str(container._SIGNATURE_SIZE) == rows[6][1]
+    assert container.MAGIC.hex(" ") == code_bytes("Example: a patch")[:4].hex(" ")
+
+
+def test_manifest_records() -> None:
+    rows = tables("Manifest")[0]
+    assert {row[1]: int(row[0]) for row in rows} == {t.name: t.value for t in Tag}
+    assert f"{KEY_ID_SIZE} bytes" in next(row[2] for row in rows if row[1] == "KEY_ID")
+    assert f"{Shape.FILE.value} = file, {Shape.FOLDER.value} = folder" in section("Manifest")
+
+
+def test_integers() -> None:
+    for value, written in tables("Integers")[0]:
+        kind, number = value.split()
+        out = bytearray()
+        (put_signed if kind == "signed" else put_unsigned)(out, int(number))
+        assert f"`{out.hex(' ')}`" == written
+        reader = ByteReader(bytes(out))
+        assert (reader.signed("") if kind == "signed" else reader.unsigned("")) == int(number)
+
+
+def test_models_of_numeric_blocks() -> None:
+    rows = {row[0]: (int(row[1]), int(row[2])) for row in tables("Side information")[0]}
+    assert {name: first for name, (first, _) in rows.items()} == numeric.MODELS
+    names = {"table": "TABLE_ID"}
+    ends = 0
+    for name, (first, count) in rows.items():
+        assert c_numbers()[f"SW_MODELS_{names.get(name, name.upper())}"] == first == ends
+        ends = first + count
+    assert ends == numeric.MODEL_COUNT == c_numbers()["SW_MODELS_COUNT"]
+
+
+def test_numbers_of_numeric_blocks() -> None:
+    c = c_numbers()
+    text = section("Codec 4: NUMERIC")
+    assert f"At most {c['SW_MAX_EXACT']} exact values; 1 to {c['SW_MAX_SYMBOLS']} symbols" in text
+    assert f"At most {c['SW_MAX_TABLES']} tables" in text
+    assert f"at most {c['SW_MAX_RAW_BITS']} and at most the bits" in text
+    assert f"at least {c['SW_RANS_LOW']}" in text
+    assert f"every state is {c['SW_RANS_LOW']}" in text
+    assert f"min(n - 1, {c['SW_FREQUENCY_DIGITS']})" in text
+    assert f"class (0 to {c['SW_CLASSES'] - 1};" in text
+    assert c["SW_MAX_TABLE_BITS"] == 10 + 2
+    assert c["SW_MAX_LANES"] == 1 << 5
+    assert c["SW_MAX_SCALES"] == 1 << 3
+    assert f"starts at {c['SW_MODEL_START']}" in section("Range coder")
+    assert f"has {c['SW_INTEGER_MODELS']} models" in section("Range coder")
+    assert f"(p >> {c['SW_MODEL_RATE']})" in section("Range coder")
+
+
+def test_numbers_of_adaptive_blocks() -> None:
+    c = c_numbers()
+    text = section("Codec 5: ADAPTIVE")
+    listed = re.search(r"with C\[0\] to C\[45\]:\n\n((?: +\d.*\n)+)", text)
+    assert listed is not None
+    curve = tuple(int(word) for word in listed[1].split())
+    source = (ROOT / "core" / "src" / "adaptive_model.c").read_text(encoding="utf-8")
+    in_c = re.search(r"sw_adaptive_curve\[46\] = \{(.*?)\}", source, re.DOTALL)
+    assert in_c is not None
+    assert curve == adaptive.CURVE == tuple(int(word) for word in re.findall(r"\d+", in_c[1]))
+    slots, sets = c["SW_ADAPTIVE_SLOTS"] // c["SW_ADAPTIVE_VOTES"], c["SW_ADAPTIVE_SETS"]
+    assert f"{c['SW_ADAPTIVE_VOTES']} voters with {slots} **slots** each" in text
+    assert f"{sets} **weight sets**" in text
+    assert f"at first {c['SW_AD_WEIGHT']}" in text
+    assert f"at first {c['SW_AD_HASTE'] << c['SW_AD_CALM']}" in text
+    assert f"from -{c['SW_AD_VOTE']} to\n{c['SW_AD_VOTE']}" in text
+    assert f"no less than -{c['SW_AD_SUM']}, no more than {c['SW_AD_SUM']}" in text
+    assert f"min(n[v] + 1, {c['SW_AD_SEEN']})" in text
+
+
+def test_the_patch_of_the_example() -> None:
+    patch = code_bytes("Example: a patch")
+    base, target = b"Sapwood, heartwood", b"Sapwood, heartwood, bark"
+    assert decode_patch(patch, base) == target
+    assert sapwood.apply(base, patch) == target
+    # Every byte is explained, where it stands.
+    at = 0
+    for offset, written, _ in tables("Example: a patch")[0]:
+        assert int(offset) == at
+        digest = re.fullmatch(r"`([0-9a-f ]+)` ... `([0-9a-f ]+)`", written)
+        if digest:
+            first, last = (bytes.fromhex(part) for part in digest.groups())
+            assert patch[at:].startswith(first)
+            assert patch[: at + 32].endswith(last)
+            at += 32
+            continue
+        part = bytes.fromhex(written.strip("`"))
+        assert patch[at : at + len(part)] == part, offset
+        at += len(part)
+    assert at == len(patch)
+
+
+def test_the_numeric_block_of_the_example() -> None:
+    payload = code_bytes("Example: a NUMERIC block")
+    base = b"".join((0x3F80 + i).to_bytes(2, "little") for i in range(64))
+    target = b"".join((0x3F80 + i + 2 * (i % 8 == 0)).to_bytes(2, "little") for i in range(64))
+    assert numeric.decode_numeric(payload, base, 128) == target
+    out = bytearray(128)
+    assert _core.decode_numeric(payload, base, out) == 0
+    assert out == target
+    written = [bytes.fromhex(row[1].strip("`")) for row in tables("Example: a NUMERIC block")[0]]
+    assert b"".join(written) == payload
+
+
+def test_the_base_position_begins_anew_in_each_chunk() -> None:
+    base = bytes(range(64)) * 2
+    record = bytearray()
+    frame = zstandard_frames.compress(b"x", 3)
+    end = put_block(record, Block(Codec.ZSTD_BASE, 1, frame, (8, 8)), 0)
+    assert end == 16
+    # 8 bytes on from there, as zigzag.
+    second = bytearray()
+    put_block(second, Block(Codec.ZSTD_BASE, 1, frame, (24, 8)), end)
+    assert second[-len(frame) - 2] == 16
+    assert blocks.decode_chunk(bytes(record + second), base, 2) == b"xx"
