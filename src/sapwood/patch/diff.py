@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 
 # Blocks of a patch up to this size are kept in memory until the manifest is known; larger ones in a file.
 _SPOOL: Final = 64 << 20
+_PAGE: Final = 8 << 10
 
 
 
@@ -41,17 +42,27 @@ class _Coded:
     job: Job
     block: Block | None
     is_copy: bool
-    changed: int
+    changed: float
+
+
+def _changed_share(old: memoryview, new: memoryview, width: int) -> float:
+    """Share of the elements that differ, on a page of every eight: for the report, at little cost."""
+    changed = seen = 0
+    for at in range(0, len(new), 8 * _PAGE):
+        page = new[at : at + _PAGE]
+        changed += _core.changed_elements(old[at : at + _PAGE], page, width)
+        seen += len(page) // width
+    return changed / seen
 
 
 def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Coded:
     new = target.read(job.start, job.length)
     old = base.read(job.base, job.length) if job.base is not None else None
     if old is not None and _core.equal(old, new):
-        return _Coded(job, None, True, 0)
+        return _Coded(job, None, True, 0.0)
     if job.element is None:
-        return _Coded(job, None, False, 0)
-    changed = _core.changed_elements(old, new, job.element.width) if old is not None else 0
+        return _Coded(job, None, False, 0.0)
+    changed = _changed_share(old, new, job.element.width) if old is not None else 0.0
     return _Coded(job, encode_span(old, job.base or 0, new, job.element, level), False, changed)
 
 
@@ -59,16 +70,15 @@ def _account(report: DiffReport, coded: _Coded) -> None:
     job = coded.job
     size = len(coded.block.payload) if coded.block is not None else 0
     width = job.element.width if job.element is not None else 1
-    main = max(job.kinds, key=lambda kind: job.kinds[kind])
     for kind, length in job.kinds.items():
         totals = report.kinds.setdefault(kind, KindTotals())
         totals.bytes_in += length
         totals.bytes_out += size * length / job.length
         if job.base is not None:
             totals.elements += length // width
+            totals.changed += coded.changed * (length // width)
         else:
             totals.unmatched += length
-    report.kinds[main].changed += coded.changed
 
 
 def _whole_file(base: ByteStream, target: ByteStream) -> Block | None:

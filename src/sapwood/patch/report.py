@@ -7,10 +7,13 @@ __all__ = ["DiffReport", "KindTotals"]
 
 @dataclasses.dataclass
 class KindTotals:
-    """Bytes of one kind (a dtype's name, or "glue"), as they were and as they are coded."""
+    """Bytes of one kind (a dtype's name, or "glue"), as they were and as they are coded.
+
+    ``changed`` counts elements that differ from the base's, estimated from one eighth of them.
+    """
 
     elements: int = 0
-    changed: int = 0
+    changed: float = 0.0
     unmatched: int = 0
     bytes_in: int = 0
     bytes_out: float = 0.0
