@@ -108,6 +108,8 @@ def _record(tag: int, data: bytes) -> bytes:
 def _damaged(rng: random.Random, data: bytes) -> bytes:
     out = bytearray(data)
     for _ in range(rng.choice([1, 1, 2])):
+        if not out:
+            break
         at = rng.randrange(len(out))
         match rng.randrange(4):
             case 0:

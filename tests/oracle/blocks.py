@@ -8,7 +8,7 @@ from tests.oracle.adaptive import decode_adaptive
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.reader import Reader, Refused
 
-__all__ = ["MAX_BLOCK", "decode_chunk"]
+__all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
 
 MAX_BLOCK = 1 << 20
 STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE = range(6)
@@ -82,7 +82,9 @@ def _splice(payload: bytes, base: bytes, length: int) -> bytes:
     return bytes(out + reader.take(reader.left()))
 
 
-def _decode(codec: int, payload: bytes, length: int, base: bytes, span: bytes | None) -> bytes:
+def decode_block(codec: int, payload: bytes, length: int, base: bytes, span: tuple[int, int] | None) -> bytes:
+    """What a payload makes, from the base's stream and a span (offset, length) of it."""
+    old = None if span is None else base[span[0] : span[0] + span[1]]
     if codec == STORED:
         return payload
     if codec == SPLICE:
@@ -90,10 +92,10 @@ def _decode(codec: int, payload: bytes, length: int, base: bytes, span: bytes | 
     if codec == ZSTD:
         return _zstd(payload, MAX_BLOCK)
     if codec == ZSTD_BASE:
-        return _zstd(payload, MAX_BLOCK, span)
+        return _zstd(payload, MAX_BLOCK, old)
     if codec == NUMERIC:
-        return decode_numeric(payload, span, length)
-    return decode_adaptive(payload, span, length)
+        return decode_numeric(payload, old, length)
+    return decode_adaptive(payload, old, length)
 
 
 def _block(reader: Reader, base: bytes, position: int, room: int) -> tuple[bytes, int]:
@@ -113,10 +115,10 @@ def _block(reader: Reader, base: bytes, position: int, room: int) -> tuple[bytes
         position = start + span_length
         if codec in (STORED, SPLICE, ZSTD) or start < 0 or span_length > MAX_BLOCK or position > len(base):
             raise Refused("a block's span of the base is out of range")
-        span = base[start:position]
+        span = (start, span_length)
     elif codec == ZSTD_BASE:
         raise Refused("a block lacks its span of the base")
-    out = _decode(codec, reader.take(size), length, base, span)
+    out = decode_block(codec, reader.take(size), length, base, span)
     if len(out) != length:
         raise Refused("a block makes another length than it says")
     return out, position

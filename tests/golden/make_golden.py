@@ -1,0 +1,156 @@
+"""Makes the golden blocks and patches anew: ``python -m tests.golden.make_golden``. Only on purpose.
+
+A golden file pins decoding: what it holds must decode to the recorded digest for ever. Encoders may
+change; then the files stay as they are. Make new ones only when the format gains something, and say why
+in the commit.
+"""
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from blake3 import blake3
+
+import sapwood
+from sapwood import _core
+from sapwood.codec.block import Block, Codec
+from sapwood.codec.element import Element
+from sapwood.codec.splice import Splice, encode_splice
+from sapwood.codec.zstandard_frames import compress, compress_against
+from tests.oracle.any_numeric import any_numeric
+from tests.oracle.numeric import decode_numeric
+from tests.test_oracle import pair
+
+__all__ = ["FOLDER", "LIST"]
+
+FOLDER = Path(__file__).parent
+LIST = FOLDER / "golden.json"
+
+Case = tuple[str, Block, bytes, bytes]
+"""Name, block, the base's stream, target."""
+
+
+def _plain() -> Iterator[Case]:
+    rng = random.Random(11)
+    base = rng.randbytes(3000)
+    text = b"the quick brown fox jumps over the lazy dog. " * 20
+    yield "stored", Block(Codec.STORED, 5, b"hello"), b"", b"hello"
+    yield "zstd", Block(Codec.ZSTD, len(text), compress(text, 19)), b"", text
+    changed = base[500:1500] + b"between" + base[100:900]
+    # A dictionary that begins as a formatted one does must still be taken as raw bytes.
+    magic = bytes.fromhex("37a430ec") + base
+    frame = compress_against(magic[:2000], changed)
+    yield "zstd_base", Block(Codec.ZSTD_BASE, len(changed), frame, (0, 2000)), magic, changed
+
+
+def _splices() -> Iterator[Case]:
+    rng = random.Random(12)
+    base = rng.randbytes(2000) + bytes(i % 251 for i in range(0, 8000, 4))
+    few = Splice()
+    few.copy(100, 900)
+    few.literal(b"new")
+    few.copy(50, 70)
+    few.literal(b"end")
+    expected = base[100:1000] + b"new" + base[50:120] + b"end"
+    yield "splice_few", encode_splice(few, _reader(base)), base, expected
+    # Entries of a table that moved alike: literals that replace base bytes, as differences.
+    table = Splice()
+    out = bytearray()
+    for at in range(2000, 3900, 19):
+        table.copy(at, 16)
+        moved = bytes((b + 7) & 255 for b in base[at + 16 : at + 19])
+        table.literal(moved)
+        out += base[at : at + 16] + moved
+    yield "splice_replaced", encode_splice(table, _reader(base)), base, bytes(out)
+    words = Splice()
+    text = b" ".join(rng.choices([b"layer", b"weight", b"bias", b"norm"], k=1500))
+    words.literal(text)
+    yield "splice_literals", encode_splice(words, _reader(b"")), b"", text
+
+
+def _reader(base: bytes) -> "_Reader":
+    return _Reader(base)
+
+
+class _Reader:
+    def __init__(self, base: bytes) -> None:
+        self.base = memoryview(base)
+
+    def __call__(self, offset: int, length: int) -> memoryview:
+        return self.base[offset : offset + length]
+
+
+def _encoded() -> Iterator[Case]:
+    for element in Element:
+        for kind, has_base in (("raw", False), ("base", True)):
+            for codec, length in ((Codec.NUMERIC, 1200), (Codec.ADAPTIVE, 200)):
+                yield _first_encoded(element, kind, has_base, codec, length)
+
+
+def _first_encoded(element: Element, kind: str, has_base: bool, codec: Codec, length: int) -> Case:
+    """The first of some random pairs that the codec takes."""
+    for seed in range(100):
+        base, target = pair(seed, element, length, has_base)
+        if codec is Codec.NUMERIC:
+            payload = _core.encode_numeric(base, target, element, 1)
+        else:
+            payload = _core.encode_adaptive(base, target, element)
+        if payload is not None:
+            span = (0, len(target)) if base is not None else None
+            name = f"{codec.name.lower()}_{element.name.lower()}_{kind}"
+            return name, Block(codec, len(target), payload, span), base or b"", target
+    raise AssertionError(f"no block of {element.name}")
+
+
+def _unusual() -> Iterator[Case]:
+    """Header fields that today's encoder does not use."""
+    for seed in range(24):
+        payload, base, length = any_numeric(seed)
+        span = (0, length) if base is not None else None
+        block = Block(Codec.NUMERIC, length, payload, span)
+        if length <= 2000:
+            yield f"numeric_any_{seed}", block, base or b"", decode_numeric(payload, base, length)
+
+
+def _block_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
+    for name, block, base, target in (*_plain(), *_splices(), *_encoded(), *_unusual()):
+        facts = {
+            "kind": "block",
+            "codec": block.codec.name,
+            "length": block.length,
+            "span": block.base,
+            "digest": blake3(target).hexdigest(),
+        }
+        yield name, facts, {"payload": bytes(block.payload), "base": base, "target": target}
+
+
+def _patch_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
+    base, target = pair(3, Element.BF16, 9000, True)
+    assert base is not None
+    patch = sapwood.diff(base, target, metadata={"step": "2"}, version_counter=2).to_bytes()
+    facts: dict[str, object] = {"kind": "patch", "digest": blake3(target).hexdigest()}
+    yield "patch_file", facts, {"payload": patch, "base": base, "target": target}
+    alone = sapwood.compress(target).to_bytes()
+    yield "patch_alone", facts, {"payload": alone, "base": b"", "target": target}
+
+
+def main() -> None:
+    """Write all files and the list."""
+    listed: dict[str, dict[str, object]] = {}
+    for old in FOLDER.glob("*.bin"):
+        old.unlink()
+    stored: dict[bytes, str] = {}
+    for name, facts, files in (*_block_files(), *_patch_files()):
+        # Equal contents are kept once.
+        parts = {part: stored.setdefault(data, f"{name}.{part}.bin") for part, data in files.items()}
+        listed[name] = {**facts, **parts}
+    for data, file in stored.items():
+        (FOLDER / file).write_bytes(data)
+    LIST.write_text(json.dumps(listed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{len(listed)} golden cases\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Golden blocks and patches decode to the recorded digests, by C and by the oracle, for ever."""
+
+import json
+from typing import Any
+
+import pytest
+from blake3 import blake3
+
+import sapwood
+from sapwood.codec.block import Block, Codec
+from sapwood.codec.decode import decode_block
+from sapwood.codec.element import Element
+from tests.golden.make_golden import FOLDER, LIST
+from tests.oracle.blocks import decode_block as decode_by_oracle
+from tests.oracle.container import decode_patch
+
+CASES: dict[str, dict[str, Any]] = json.loads(LIST.read_text(encoding="utf-8"))
+
+
+def _read(name: str, part: str) -> bytes:
+    path: str = CASES[name][part]
+    return (FOLDER / path).read_bytes()
+
+
+def _digest(data: object) -> str:
+    assert isinstance(data, bytes)
+    return blake3(data).hexdigest()
+
+
+def test_every_codec_and_element_has_golden_blocks() -> None:
+    assert {facts["codec"] for facts in CASES.values() if facts["kind"] == "block"} == {c.name for c in Codec}
+    for codec in ("numeric", "adaptive"):
+        for element in Element:
+            for kind in ("raw", "base"):
+                assert f"{codec}_{element.name.lower()}_{kind}" in CASES
+
+
+def test_no_file_is_left_over() -> None:
+    named = {facts[part] for facts in CASES.values() for part in ("payload", "base", "target")}
+    assert named == {path.name for path in FOLDER.glob("*.bin")}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_targets_are_what_their_digests_say(name: str) -> None:
+    assert _digest(_read(name, "target")) == CASES[name]["digest"]
+
+
+@pytest.mark.parametrize("name", [n for n, facts in CASES.items() if facts["kind"] == "block"])
+def test_both_decode_golden_blocks(name: str) -> None:
+    facts, payload, base = CASES[name], _read(name, "payload"), _read(name, "base")
+    codec, length = Codec[facts["codec"]], facts["length"]
+    span = tuple(facts["span"]) if facts["span"] else None
+    block = Block(codec, length, payload, span)
+    pieces = decode_block(block, len(base), lambda at, size: memoryview(base)[at : at + size])
+    assert _digest(b"".join(pieces)) == facts["digest"]
+    assert _digest(decode_by_oracle(codec, payload, length, base, span)) == facts["digest"]
+
+
+@pytest.mark.parametrize("name", [n for n, facts in CASES.items() if facts["kind"] == "patch"])
+def test_both_decode_golden_patches(name: str) -> None:
+    patch, base = _read(name, "payload"), _read(name, "base")
+    assert _digest(sapwood.apply(base, patch)) == CASES[name]["digest"]
+    assert _digest(decode_patch(patch, base)) == CASES[name]["digest"]
