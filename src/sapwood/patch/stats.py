@@ -1,4 +1,4 @@
-"""What changed between two models, tensor by tensor. Read block by block: memory does not grow with the model.
+"""What changed between two models, tensor by tensor; read block by block, so that memory stays small.
 
 Tensors are matched as a diff matches them (by name, then by content), and then by name alone, so that a model
 and its cast to another type compare too. Sums are in 64-bit floats; elements that are not finite on either
@@ -108,7 +108,7 @@ class ModelStats:
             MissingDependency: matplotlib is not installed.
             WrongCall: The suffix names no kind of picture, or the place cannot be written to.
         """
-        from sapwood.patch.stats_plot import plot
+        from sapwood.patch.stats_plot import plot  # noqa: PLC0415  it needs matplotlib
 
         plot(self, path)
 
@@ -141,7 +141,7 @@ class _Base:
         self.used: set[int] = set()
 
     def like(self, new: _Held) -> tuple[_Held | None, Change]:
-        """The tensor that ``new`` came from, and how it stands to it, as far as that shows without its bytes."""
+        """The tensor that ``new`` came from, and how it stands to it; SAME is told from CHANGED later."""
         name, dtype = new.tensor.name, new.tensor.dtype
         place = self._tensors.by_name(new.file.path, name, element_of(dtype).width)
         if place is None or place.length != new.span.length:
@@ -219,7 +219,16 @@ def _compare(old: _Held | None, change: Change, new: _Held) -> TensorStats:
         _let_go(held)
     if change is Change.CHANGED and not sums.changed:
         change = Change.SAME
-    return dataclasses.replace(row, change=change, compared=units, changed=sums.changed, **sums.relative())
+    base_rms, rms, largest = sums.relative()
+    return dataclasses.replace(
+        row,
+        change=change,
+        compared=units,
+        changed=sums.changed,
+        base_rms=base_rms,
+        rms=rms,
+        max=largest,
+    )
 
 
 def _unit(dtype: DType) -> int:
@@ -273,15 +282,14 @@ class _Sums:
                 self._squares += float(np.dot(difference, difference))
                 self._max = max(self._max, float(np.abs(difference).max()))
 
-    def relative(self) -> dict[str, float | None]:
-        """Fields of TensorStats."""
+    def relative(self) -> tuple[float | None, float | None, float | None]:
+        """``base_rms``, ``rms`` and ``max`` of TensorStats."""
         if not self._floats or not self._finite or not math.isfinite(self._base_squares + self._squares):
-            return {}
+            return None, None, None
         base_rms = math.sqrt(self._base_squares / self._finite)
         if base_rms == 0:
-            return {"base_rms": 0.0}
-        rms = math.sqrt(self._squares / self._finite)
-        return {"base_rms": base_rms, "rms": rms / base_rms, "max": self._max / base_rms}
+            return 0.0, None, None
+        return base_rms, math.sqrt(self._squares / self._finite) / base_rms, self._max / base_rms
 
 
 def _let_go(held: _Held) -> None:

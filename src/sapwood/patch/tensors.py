@@ -1,7 +1,7 @@
 """Patches between tensors in memory: NumPy and PyTorch arrays, without a file in between.
 
 A mapping of names to arrays is taken as a folder with one file for each tensor: its path is the name,
-percent-encoded (RFC 3986, 2.1), its bytes are the elements, little-endian and row by row. The types and shapes
+percent-encoded (RFC 3986, 2.1), its bytes are the elements, little-endian and row by row. Types and shapes
 travel in the manifest's metadata. PyTorch is imported only by who hands in its tensors.
 """
 
@@ -22,7 +22,7 @@ from sapwood.formats.layout import Layout, Span, Tensor
 from sapwood.formats.model import Model, ModelFile
 from sapwood.patch.array_types import ARRAY_TYPES, layout_dtype
 from sapwood.patch.manifest import Manifest, Shape
-from sapwood.patch.patch import Patch, PathLike, diff, open_patch
+from sapwood.patch.patch import Patch, PathLike, diff
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["METADATA_KEY", "Array", "apply_tensors", "diff_tensors"]
 
 Array = Any
-"""A ``numpy.ndarray`` or a ``torch.Tensor`` on the processor. Named so because PyTorch may not be installed."""
+"""A ``numpy.ndarray`` or a ``torch.Tensor`` on the CPU; untyped, because PyTorch may not be installed."""
 
 METADATA_KEY: Final = "sapwood.tensors"
 """Metadata that holds ``[[dtype, *shape], ...]`` as JSON, in the order of the target's files."""
@@ -92,10 +92,10 @@ def apply_tensors(
     Types that NumPy lacks, such as bfloat16, are those of ml_dtypes. The options are those of ``apply``.
 
     Raises:
-        WrongCall: The patch was made by ``diff``, not by ``diff_tensors``, or ``base`` holds what is no array.
+        WrongCall: The patch was not made by ``diff_tensors``, or ``base`` holds what is no array.
         WrongBase, CorruptPatch, DigestMismatch, BadSignature, RollbackRefused: As with ``apply``.
     """
-    opened = open_patch(patch)
+    opened = Patch.of(patch)
     writer = _Arrays(opened.manifest)
     opened.apply_to(
         _as_model(base, "base")[0],
@@ -120,14 +120,14 @@ class _Arrays:
         self._left = memoryview(b"")
 
     def start(self, path: str) -> None:
-        # Memory is taken here, after the base's digest was found right, and not for the manifest's word alone.
+        # Memory is taken only here: by now the base's digest was found right.
         kind, shape = self._described[path]
         try:
             array = np.empty(shape, kind)
         except MemoryError as error:
             raise LimitExceeded("a tensor is larger than this machine's memory", found=shape) from error
         self.arrays[unquote(path)] = array
-        self._left = memoryview(array.reshape(-1).view(np.uint8))
+        self._left = array.reshape(-1).view(np.uint8).data
 
     def write(self, data: bytes | bytearray | memoryview, /) -> object:
         self._left[: len(data)] = data
@@ -174,7 +174,7 @@ def _as_model(tensors: Mapping[str, Array], what: str) -> tuple[Model, list[AnyA
     arrays = {_path(name, what): (name, _as_array(value, name)) for name, value in tensors.items()}
     files = []
     for path, (name, array) in sorted(arrays.items()):
-        data = memoryview(array.reshape(-1).view(np.uint8)).toreadonly()
+        data = array.reshape(-1).view(np.uint8).data.toreadonly()
         tensor = Tensor(name, layout_dtype(array.dtype), array.shape)
         spans = (Span(0, len(data), tensor),) if len(data) else ()
         files.append(ModelFile(path, data, Layout("tensor", len(data), spans)))
@@ -211,7 +211,7 @@ def _is_torch(value: object) -> bool:
 
 
 def _from_torch(value: Any, name: str) -> AnyArray:
-    import torch
+    import torch  # noqa: PLC0415  whoever hands in a tensor has it
 
     if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or value.is_quantized:
         raise WrongCall(f"tensor {name!r} is not a dense PyTorch tensor", found=type(value).__name__)
