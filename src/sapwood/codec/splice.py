@@ -18,12 +18,15 @@ from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.codec.zstandard_frames import compress, decompress
 from sapwood.errors import CorruptPatch
 
-__all__ = ["MOST_CONTENT", "Splice", "decode_splice", "encode_splice"]
+__all__ = ["MOST_CONTENT", "MOST_RUNS", "Splice", "decode_splice", "encode_splice"]
 
 ReadBase = Callable[[int, int], memoryview]
 
 MOST_CONTENT: Final = 2 * MAX_BLOCK
 """Bytes of runs and literals together, before compression."""
+
+MOST_RUNS: Final = 1 << 16
+"""Runs of one splice."""
 
 _ZSTD: Final = 0
 _LZMA: Final = 1
@@ -64,7 +67,7 @@ class Splice:
         self.literals += data
 
 
-def _add(data: bytes | memoryview, base: memoryview, sign: int) -> bytes:
+def _add(data: bytes | bytearray | memoryview, base: memoryview, sign: int) -> bytes:
     return bytes((a + sign * b) & 255 for a, b in zip(data, base, strict=True))
 
 
@@ -121,8 +124,8 @@ def _content(payload: bytes | memoryview) -> bytes:
 def _read_runs(reader: ByteReader, block_length: int, base_size: int) -> list[tuple[int, int, int, bool]]:
     """Runs as (literals before, base offset, length, whether the literals are differences)."""
     count = reader.unsigned("count of runs")
-    if count * 3 > reader.left:
-        raise reader.error("more runs than the splice can hold", found=count)
+    if count > MOST_RUNS or count * 3 > reader.left:
+        raise reader.error("more runs than a splice can hold", expected=f"at most {MOST_RUNS}", found=count)
     befores = [reader.unsigned("literal length") for _ in range(count)]
     moves = [reader.signed("base offset") for _ in range(count)]
     lengths = [reader.unsigned("run length") for _ in range(count)]

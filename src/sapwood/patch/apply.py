@@ -2,21 +2,21 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sapwood.codec.block import Block, read_block
+from sapwood.codec.block import Block, Codec, read_block
 from sapwood.codec.decode import decode_block
 from sapwood.codec.varint import ByteReader
-from sapwood.errors import CorruptPatch, DigestMismatch, RollbackRefused, SapwoodError, WrongBase
+from sapwood.errors import CorruptPatch, DigestMismatch, DiskFull, RollbackRefused, SapwoodError, WrongBase
 from sapwood.formats.model import Model
 from sapwood.patch.atomic_file import atomic_folder, atomic_output
 from sapwood.patch.byte_stream import ByteStream
-from sapwood.patch.container import Opening, read_chunk, read_opening
+from sapwood.patch.container import Opening, check_end, read_chunk, read_opening
 from sapwood.patch.digest import folder_digest, identify
 from sapwood.patch.manifest import FileEntry, Manifest, Shape
 from sapwood.patch.ordered_pool import ordered_map
@@ -114,22 +114,23 @@ def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[tuple[int, Block]]:
                 advice="Fetch the patch again, or make it anew.",
             )
         at += chunk.coded
-    if stream.read(1):
-        raise CorruptPatch(
-            "bytes are left over behind the last block", offset=at, advice="Fetch the patch again, or make it anew."
-        )
+    check_end(stream, at)
 
 
 def _pieces(
     stream: BinaryIO, opening: Opening, base: ByteStream, threads: int
 ) -> Iterator[bytes | bytearray | memoryview]:
-    def decode(item: tuple[int, Block]) -> list[bytes | bytearray | memoryview]:
-        at, block = item
+    def located(at: int, block: Block) -> Iterator[bytes | bytearray | memoryview]:
         try:
-            return list(decode_block(block, base.size, base.read))
+            yield from decode_block(block, base.size, base.read)
         except SapwoodError as error:
-            error.offset = at if error.offset is None else error.offset
+            error.offset = at  # the block's own offsets are within its payload
             raise
+
+    def decode(item: tuple[int, Block]) -> Iterable[bytes | bytearray | memoryview]:
+        pieces = located(*item)
+        # A splice is taken piece by piece: a few bytes of one may say petabytes of copies.
+        return pieces if item[1].codec is Codec.SPLICE else list(pieces)
 
     for pieces in ordered_map(decode, _blocks(stream, opening), threads):
         yield from pieces
@@ -187,6 +188,24 @@ def rebuild(
         )
 
 
+def _check_room(path: str, size: int) -> None:
+    """A patch of a few bytes may claim petabytes: say so at once, and not when the disk is full."""
+    try:
+        found = os.statvfs(Path(path).absolute().parent)
+    except (OSError, ValueError):
+        return  # what is wrong with the path is told where it is opened
+    blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
+    # Some file systems do not know their size and say 0.
+    if found.f_blocks and blocks * found.f_frsize < size:
+        raise DiskFull(
+            "no room for the target",
+            path=path,
+            expected=f"{size} bytes",
+            found=f"{blocks * found.f_frsize} bytes free",
+            advice="Free some space, or use another disk.",
+        )
+
+
 class _FileWriter:
     def __init__(self, file: BinaryIO) -> None:
         self.write = file.write
@@ -215,7 +234,12 @@ class _FolderWriter:
 
 @contextlib.contextmanager
 def write_target(path: str | os.PathLike[str], manifest: Manifest, *, replace_folder: bool) -> Iterator[TargetWriter]:
-    """Where the target goes: it appears whole when the block ends well, and not at all otherwise."""
+    """Where the target goes: it appears whole when the block ends well, and not at all otherwise.
+
+    Raises:
+        DiskFull: There is less room than the target takes, seen before anything is written.
+    """
+    _check_room(os.fspath(path), manifest.target.size)
     if manifest.target.shape is Shape.FILE:
         with atomic_output(path) as file:
             yield _FileWriter(file)

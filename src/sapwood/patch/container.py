@@ -24,7 +24,7 @@ from sapwood.errors import CorruptPatch, LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
 from sapwood.patch.manifest import Chunk, Manifest, read_manifest, write_manifest
 
-__all__ = ["MAGIC", "Opening", "chunk_digest", "opening_bytes", "read_chunk", "read_opening"]
+__all__ = ["MAGIC", "Opening", "check_end", "chunk_digest", "opening_bytes", "read_chunk", "read_opening"]
 
 MAGIC: Final = b"\x89SWP"
 VERSION: Final = 1
@@ -49,11 +49,17 @@ def chunk_digest(coded: bytes | memoryview, size: int) -> bytes:
 
 
 def opening_bytes(manifest: Manifest, signed: bool) -> bytes:
-    """Everything up to the signature."""
+    """Everything up to the signature.
+
+    Raises:
+        LimitExceeded: No reader would take a manifest of this size.
+    """
     out = bytearray(MAGIC)
     out.append(VERSION)
     out.append(_SIGNED if signed else 0)
     body = write_manifest(manifest)
+    if len(body) > limits.MAX_MANIFEST:
+        raise LimitExceeded("the manifest would be too large", expected=limits.MAX_MANIFEST, found=len(body))
     put_unsigned(out, len(body))
     out += body
     out += zlib.crc32(out).to_bytes(4, "little")
@@ -124,3 +130,13 @@ def read_chunk(stream: BinaryIO, chunk: Chunk, at: int) -> bytes:
             "a chunk of blocks is damaged", offset=at, expected=chunk.digest.hex(), found=found.hex(), advice=_ADVICE
         )
     return data
+
+
+def check_end(stream: BinaryIO, at: int) -> None:
+    """Refuse bytes behind the last chunk, which ends at ``at``.
+
+    Raises:
+        CorruptPatch: There are some: nothing vouches for them.
+    """
+    if stream.read(1):
+        raise CorruptPatch("bytes are left over behind the last block", offset=at, advice=_ADVICE)

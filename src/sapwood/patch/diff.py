@@ -22,6 +22,7 @@ from sapwood.patch.manifest import NO_MODEL, Manifest
 from sapwood.patch.plan import plan
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.signing import key_id
+from sapwood.patch.writable import check_writable
 
 __all__ = ["Progress", "diff_models"]
 
@@ -124,6 +125,7 @@ def diff_models(
 
     started = time.perf_counter()
     old = Model("", False, ()) if base is None else base
+    check_writable((old, target), metadata or {}, version_counter)
     base_stream, target_stream = ByteStream.of(old), ByteStream.of(target)
     report = DiffReport(base_stream.size, target_stream.size, threads=threads, level=level.name.lower())
     report.format = target.files[0].layout.format if len(target.files) == 1 else "folder"

@@ -5,8 +5,17 @@ from typing import Final
 MAX_MANIFEST: Final = 16 << 20
 """A manifest takes some 40 bytes a chunk: enough for a target of a hundred GB and more."""
 
+MAX_RECORDS: Final = 256
+"""Records of a manifest, known or not."""
+
 MAX_FILES: Final = 100_000
 """Files in a folder."""
+
+MAX_PATH: Final = 4096
+"""Bytes of one file's path in a folder."""
+
+MAX_DEPTH: Final = 64
+"""Folders one inside the other."""
 
 CHUNK_CODED: Final = 64 << 10
 """A chunk is closed once its blocks take this much, ..."""

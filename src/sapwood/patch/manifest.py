@@ -12,7 +12,7 @@ from sapwood.codec.varint import ByteReader, put_bytes, put_unsigned
 from sapwood.errors import LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
 
-__all__ = ["Chunk", "FileEntry", "Manifest", "ModelIdentity", "Shape", "read_manifest", "write_manifest"]
+__all__ = ["Chunk", "FileEntry", "Manifest", "ModelIdentity", "Shape", "leads_out", "read_manifest", "write_manifest"]
 
 
 class Tag(enum.IntEnum):
@@ -78,6 +78,7 @@ class Manifest:
 
 
 KEY_ID_SIZE: Final = 8
+_TAGS: Final = frozenset(map(int, Tag))
 NO_MODEL: Final = ModelIdentity(Shape.NONE, 0, b"")
 
 
@@ -153,9 +154,22 @@ def _read_identity(reader: ByteReader) -> ModelIdentity:
     return ModelIdentity(Shape(shape), size, bytes(reader.take(32, "digest")))
 
 
-def _safe_path(path: str, reader: ByteReader) -> str:
-    parts = path.split("/")
-    if not path or "\\" in path or "\0" in path or ":" in path or any(p in ("", ".", "..") for p in parts):
+def leads_out(path: str) -> bool:
+    """Whether a file's path could name something outside its folder, on any system."""
+    # A colon names a drive or a stream on Windows, a backslash is its other slash.
+    return any(sign in path for sign in "\\\0:") or any(p in ("", ".", "..") for p in path.split("/"))
+
+
+def _safe_path(data: memoryview, reader: ByteReader) -> str:
+    # Limited before it is split: the check for folders takes time by the square of the depth.
+    if len(data) > limits.MAX_PATH or bytes(data).count(b"/") > limits.MAX_DEPTH:
+        raise LimitExceeded(
+            "the path of a file is too long or too deep",
+            expected=f"{limits.MAX_PATH} bytes and {limits.MAX_DEPTH} levels",
+            found=f"{len(data)} bytes",
+        )
+    path = _text(data, reader, "path of a file")
+    if leads_out(path):
         raise reader.error("a file's path leads out of its folder", found=path)
     return path
 
@@ -172,7 +186,7 @@ def _read_files(reader: ByteReader) -> tuple[FileEntry, ...]:
     files: list[FileEntry] = []
     folders_taken: set[str] = set()
     for _ in range(count):
-        path = _safe_path(_text(reader.prefixed("path of a file"), reader, "path of a file"), reader)
+        path = _safe_path(reader.prefixed("path of a file"), reader)
         if files and path <= files[-1].path:
             raise reader.error("files are not in the order of their paths", found=path)
         if any(parent in folders_taken for parent in _parents(path)):
@@ -200,10 +214,12 @@ def _read_chunks(reader: ByteReader) -> tuple[Chunk, ...]:
 
 def _read_metadata(reader: ByteReader) -> dict[str, str]:
     pairs: dict[str, str] = {}
+    last: str | None = None
     while reader.left:
         key = _text(reader.prefixed("metadata key"), reader, "metadata key")
-        if pairs and key <= max(pairs):
+        if last is not None and key <= last:
             raise reader.error("metadata keys are not in order", found=key)
+        last = key
         pairs[key] = _text(reader.prefixed("metadata value"), reader, "metadata value")
     return pairs
 
@@ -221,14 +237,17 @@ def _with_files(model: ModelIdentity, files: tuple[FileEntry, ...] | None, reade
 def _read_records(data: bytes | memoryview, offset: int) -> tuple[dict[Tag, ByteReader], ByteReader]:
     reader = ByteReader(data, offset)
     records: dict[Tag, ByteReader] = {}
-    last = 0
+    last = count = 0
     while reader.left:
         tag = reader.unsigned("tag of a record")
         if tag <= last:
             raise reader.error("records are not in the order of their tags", found=tag)
         last = tag
+        count += 1
+        if count > limits.MAX_RECORDS:
+            raise LimitExceeded("too many records in a manifest", expected=limits.MAX_RECORDS)
         body = reader.prefixed("record")
-        if tag in set(Tag):
+        if tag in _TAGS:
             records[Tag(tag)] = ByteReader(body, offset + reader.at - len(body))
         elif tag & 1:
             raise UnsupportedPatch(

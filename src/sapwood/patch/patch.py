@@ -11,11 +11,11 @@ from typing import BinaryIO, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sapwood.codec.encode import Level
-from sapwood.errors import WrongCall, storage_error
+from sapwood.errors import BadData, LimitExceeded, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
 from sapwood.patch.apply import Progress, TargetWriter, check_base, open_checked, rebuild, write_target
 from sapwood.patch.atomic_file import atomic_output
-from sapwood.patch.container import Opening, chunk_digest, opening_bytes, read_chunk
+from sapwood.patch.container import Opening, check_end, chunk_digest, opening_bytes, read_chunk
 from sapwood.patch.diff import diff_models
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
@@ -97,7 +97,10 @@ class Patch:
             return source
         if isinstance(source, str | os.PathLike):
             return cls(source)
-        return cls(bytes(source if isinstance(source, bytes | bytearray | memoryview) else source.read()))
+        data = source if isinstance(source, bytes | bytearray | memoryview) else source.read()
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise WrongCall("a patch is read from a stream of bytes", found=type(data).__name__)
+        return cls(bytes(data))
 
     def to_bytes(self) -> bytes:
         """The whole patch."""
@@ -178,6 +181,7 @@ class Patch:
                 for chunk in opening.manifest.chunks:
                     read_chunk(stream, chunk, at)
                     at += chunk.coded
+                check_end(stream, at)
                 return
             with contextlib.ExitStack() as stack:
                 model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
@@ -192,6 +196,7 @@ class Patch:
             for chunk in opening.manifest.chunks:
                 chunks.append(dataclasses.replace(chunk, digest=chunk_digest(read_chunk(stream, chunk, at), 32)))
                 at += chunk.coded
+            check_end(stream, at)
             manifest = dataclasses.replace(
                 opening.manifest, chunks=tuple(chunks), key_id=key_id(key.public_key())
             )
@@ -233,6 +238,14 @@ class _Memory:
 def _in_memory(
     stream: BinaryIO, opening: Opening, base: Model | None, threads: int, progress: Progress | None
 ) -> bytes | dict[str, bytes]:
+    size, memory_size = opening.manifest.target.size, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory_size:
+        raise LimitExceeded(
+            "the target does not fit in memory",
+            expected=f"at most {memory_size} bytes",
+            found=f"{size} bytes",
+            advice="Give the name of an output file.",
+        )
     memory = _Memory()
     rebuild(stream, opening, base, memory, threads=threads, progress=progress)
     if opening.manifest.target.shape is Shape.FILE:
@@ -243,8 +256,6 @@ def _in_memory(
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
     """Errors in data of a file carry its path."""
-    from sapwood.errors import BadData
-
     try:
         yield
     except BadData as error:
