@@ -40,6 +40,13 @@ static inline void put_raw16(sw_bit_writer *out, __m512i raw, __m512i bits) {
     if (_mm512_mask_cmpgt_epu64_mask(0x55, fours_bits, _mm512_set1_epi64(SW_MAX_RAW_BITS)) == 0) {
         _mm512_storeu_si512(values, _mm512_or_si512(twos, _mm512_sllv_epi64(twos_other, twos_bits)));
         _mm512_storeu_si512(lengths, fours_bits);
+        const uint64_t half = lengths[0] + lengths[2];
+        if (half + lengths[4] + lengths[6] <= SW_MAX_RAW_BITS) {
+            const uint64_t first = values[0] | values[2] << lengths[0];
+            const uint64_t second = values[4] | values[6] << lengths[4];
+            sw_put_bits(out, first | second << half, (unsigned)(half + lengths[4] + lengths[6]));
+            return;
+        }
         for (unsigned i = 0; i < 8; i += 2) {
             sw_put_bits(out, values[i], (unsigned)lengths[i]);
         }
@@ -73,13 +80,18 @@ static unsigned buckets(const int32_t *values, size_t count, const sw_exact_valu
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {
         const __m512i v = _mm512_loadu_si512(values + i);
+        const __mmask16 nonzero = _mm512_test_epi32_mask(v, v);
+        if (nonzero == 0 && exact == NULL) {
+            _mm_storeu_si128((void *)(symbols + i), _mm_setzero_si128());
+            continue;
+        }
         const __m512i negative = _mm512_srli_epi32(v, 31);
         const __m512i magnitude = _mm512_abs_epi32(v);
         /* The exponent and the first digit of a float say the half octave; truncation keeps them exact. */
         const __m512i half_octave = _mm512_srli_epi32(_mm512_castps_si512(_mm512_cvt_roundepu32_ps(magnitude, TRUNCATE)), 22);
         const __m512i k = _mm512_max_epi32(_mm512_sub_epi32(half_octave, _mm512_set1_epi32(255)), zero);
         const __m512i number = _mm512_add_epi32(_mm512_add_epi32(_mm512_slli_epi32(k, 1), one), negative);
-        const __m512i symbol = _mm512_maskz_mov_epi32(_mm512_test_epi32_mask(v, v), number);
+        const __m512i symbol = _mm512_maskz_mov_epi32(nonzero, number);
         _mm_storeu_si128((void *)(symbols + i), _mm512_cvtepi32_epi8(symbol));
         largest = _mm512_max_epi32(largest, symbol);
         __m512i bits = _mm512_srli_epi32(_mm512_max_epi32(_mm512_sub_epi32(k, one), zero), 1);
@@ -95,7 +107,9 @@ static unsigned buckets(const int32_t *values, size_t count, const sw_exact_valu
             const __m512i mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, bits), one);
             const __m512i rest = _mm512_and_si512(_mm512_sub_epi32(v, negative), mask);
             if (_mm512_cmpgt_epi32_mask(bits, _mm512_set1_epi32(SW_MAX_RAW_BITS / 2)) != 0) {
-                avx512_buckets(values + i, 16, exact, symbols + i, &out);
+                sw_bit_writer slow = out; /* the address of `out` goes nowhere, so that it stays in registers */
+                avx512_buckets(values + i, 16, exact, symbols + i, &slow);
+                out = slow;
             } else {
                 put_raw16(&out, rest, bits);
             }

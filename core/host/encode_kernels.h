@@ -4,12 +4,15 @@
 #include "rans_step.h"
 
 #define SW_DIFFERENCES(TYPE, STYPE, LOAD, VALUE)                                                       \
-    SW_UNUSED static void SW_KERNEL(differences_##TYPE)(const uint8_t *base, const uint8_t *target, size_t count, \
-                                              bool is_float, VALUE *values) {                          \
+    SW_UNUSED static uint64_t SW_KERNEL(differences_##TYPE)(const uint8_t *base, const uint8_t *target, size_t count, \
+                                                            bool is_float, VALUE *values) {            \
+        TYPE any = 0;                                                                                  \
         const unsigned top = sizeof(TYPE) * 8 - 1;                                                     \
         if (base == NULL) {                                                                            \
             for (size_t i = 0; i < count; i++) {                                                       \
-                values[i] = (VALUE)(STYPE)LOAD(target + i * sizeof(TYPE));                             \
+                const TYPE v = LOAD(target + i * sizeof(TYPE));                                        \
+                any |= v;                                                                              \
+                values[i] = (VALUE)(STYPE)v;                                                           \
             }                                                                                          \
         } else if (is_float) {                                                                         \
             for (size_t i = 0; i < count; i++) {                                                       \
@@ -19,14 +22,18 @@
                 const TYPE flip_b = (TYPE)(sign & ((TYPE)-1 >> 1));                                    \
                 const TYPE flip_t = (TYPE)((TYPE)((STYPE)t >> top) & ((TYPE)-1 >> 1));                 \
                 const TYPE moved = (TYPE)((TYPE)(t ^ flip_t) - (TYPE)(b ^ flip_b));                    \
-                values[i] = (VALUE)(STYPE)(TYPE)((moved ^ sign) - sign);                               \
+                const TYPE v = (TYPE)((moved ^ sign) - sign);                                          \
+                any |= v;                                                                              \
+                values[i] = (VALUE)(STYPE)v;                                                           \
             }                                                                                          \
         } else {                                                                                       \
             for (size_t i = 0; i < count; i++) {                                                       \
-                values[i] = (VALUE)(STYPE)(TYPE)(LOAD(target + i * sizeof(TYPE)) -                     \
-                                                 LOAD(base + i * sizeof(TYPE)));                       \
+                const TYPE v = (TYPE)(LOAD(target + i * sizeof(TYPE)) - LOAD(base + i * sizeof(TYPE))); \
+                any |= v;                                                                              \
+                values[i] = (VALUE)(STYPE)v;                                                           \
             }                                                                                          \
         }                                                                                              \
+        return any;                                                                                    \
     }
 
 SW_DIFFERENCES(uint8_t, int8_t, SW_LOAD8, int32_t)
@@ -34,21 +41,17 @@ SW_DIFFERENCES(uint16_t, int16_t, sw_load16, int32_t)
 SW_DIFFERENCES(uint32_t, int32_t, sw_load32, int32_t)
 SW_DIFFERENCES(uint64_t, int64_t, sw_load64, int64_t)
 
-SW_UNUSED static void SW_KERNEL(differences)(const uint8_t *base, const uint8_t *target, size_t count,
-                                   const sw_element_shape *shape, void *values) {
+SW_UNUSED static uint64_t SW_KERNEL(differences)(const uint8_t *base, const uint8_t *target, size_t count,
+                                                 const sw_element_shape *shape, void *values) {
     switch (shape->width) {
     case 1:
-        SW_KERNEL(differences_uint8_t)(base, target, count, shape->is_float, values);
-        break;
+        return SW_KERNEL(differences_uint8_t)(base, target, count, shape->is_float, values);
     case 2:
-        SW_KERNEL(differences_uint16_t)(base, target, count, shape->is_float, values);
-        break;
+        return SW_KERNEL(differences_uint16_t)(base, target, count, shape->is_float, values);
     case 4:
-        SW_KERNEL(differences_uint32_t)(base, target, count, shape->is_float, values);
-        break;
+        return SW_KERNEL(differences_uint32_t)(base, target, count, shape->is_float, values);
     default:
-        SW_KERNEL(differences_uint64_t)(base, target, count, shape->is_float, values);
-        break;
+        return SW_KERNEL(differences_uint64_t)(base, target, count, shape->is_float, values);
     }
 }
 

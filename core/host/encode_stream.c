@@ -109,28 +109,35 @@ static uint8_t *any_lanes(uint32_t *states, unsigned lanes, uint8_t *at, const s
     return at;
 }
 
-/* Where lanes are few, so are words: a branch is seldom taken. */
-static inline uint32_t rare_step(uint32_t x, const sw_rans_input *in, const uint8_t *table_of, size_t i, uint8_t **at) {
-    const sw_encode_symbol *s = &in->encode[table_of[in->classes[i]]][in->symbols[i]];
-    if (x >> (32 - in->table_bits) >= s->frequency) {
+/* Where lanes are few, so are words: a branch is seldom taken. rows is by class. */
+static inline uint32_t rare_step(uint32_t x, const sw_rans_input *in, const sw_encode_symbol *const rows[SW_CLASSES],
+                                 unsigned down, size_t i, uint8_t **at) {
+    const sw_encode_symbol *s = &rows[in->classes[i]][in->symbols[i]];
+    if (x >> (down & 31) >= s->frequency) {
         *at -= 2;
         sw_store16(*at, (uint16_t)x);
         x >>= 16;
     }
-    const uint32_t q = (uint32_t)(x * s->reciprocal >> (32 + in->table_bits));
+    const uint32_t q = (uint32_t)(x * s->reciprocal >> (64 - down));
     return x + s->first + q * s->rest;
 }
 
 static uint8_t *four_lanes(uint32_t *states, uint8_t *at, const sw_rans_input *in, const uint8_t *table_of,
                            size_t first, size_t last) {
+    const sw_encode_symbol *rows[SW_CLASSES];
+    for (unsigned c = 0; c < SW_CLASSES; c++) {
+        rows[c] = in->encode[table_of[c]];
+    }
     const size_t whole = last - (last - first) % 4;
     at = any_lanes(states, 4, at, in, table_of, whole, last);
+    const sw_rans_input input = *in; /* copies of its own, which no store of a word can change */
+    const unsigned down = 32 - input.table_bits;
     uint32_t x0 = states[0], x1 = states[1], x2 = states[2], x3 = states[3];
     for (size_t i = whole; i > first; i -= 4) {
-        x3 = rare_step(x3, in, table_of, i - 1, &at);
-        x2 = rare_step(x2, in, table_of, i - 2, &at);
-        x1 = rare_step(x1, in, table_of, i - 3, &at);
-        x0 = rare_step(x0, in, table_of, i - 4, &at);
+        x3 = rare_step(x3, &input, rows, down, i - 1, &at);
+        x2 = rare_step(x2, &input, rows, down, i - 2, &at);
+        x1 = rare_step(x1, &input, rows, down, i - 3, &at);
+        x0 = rare_step(x0, &input, rows, down, i - 4, &at);
     }
     states[0] = x0;
     states[1] = x1;

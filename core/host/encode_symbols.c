@@ -45,62 +45,47 @@ static size_t coded_groups(const sw_encoder *e) {
     return coded;
 }
 
-/* Values that recur more often than their neighbours get symbols of their own. */
-static void choose_exact(sw_encoder *e) {
-    uint32_t *counts = e->w->exact_counts;
-    memset(counts, 0, sizeof e->w->exact_counts);
-    const int32_t *v = sw_narrow(e);
-    const unsigned step = coded_groups(e) >= SAMPLE_FROM ? SAMPLE_STEP : 1;
-    size_t group = 0, first, last;
-    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
-        for (size_t i = coded % step == 0 ? first : last; i < last; i++) {
-            const uint32_t at = (uint32_t)v[i] + SW_EXACT_REACH;
-            if (at < 2 * SW_EXACT_REACH) {
-                counts[at] += step;
-            }
+/* Keep the value if it gains more than the least of those kept. */
+static void keep_exact(sw_encoder *e, int32_t value, uint64_t gain, uint64_t gains[SW_MAX_EXACT]) {
+    unsigned at = e->exact_count;
+    if (at == SW_MAX_EXACT) {
+        if (gain <= gains[at - 1]) {
+            return;
         }
+        at--;
+    } else {
+        e->exact_count++;
     }
-    uint32_t in_bucket[SW_FIRST_EXACT] = {0};
-    for (int32_t i = 0; i < 2 * SW_EXACT_REACH;) {
-        const uint8_t bucket = e->w->symbol_of[i];
-        uint32_t sum = 0;
-        for (; i < 2 * SW_EXACT_REACH && e->w->symbol_of[i] == bucket; i++) {
-            sum += counts[i];
-        }
-        in_bucket[bucket] += sum;
+    for (; at > 0 && gains[at - 1] < gain; at--) {
+        gains[at] = gains[at - 1];
+        e->exact[at] = e->exact[at - 1];
     }
-    uint64_t gains[SW_MAX_EXACT];
-    for (int32_t i = 1; i < 2 * SW_EXACT_REACH; i++) {
-        const unsigned bucket = e->w->symbol_of[i];
-        if (counts[i] < 8 || e->bits[bucket] == 0) {
-            continue;
-        }
+    gains[at] = gain;
+    e->exact[at] = value;
+}
+
+/* The values of one bucket, counts[low .. high - 1], that stand out among their neighbours. */
+static void gain_of_bucket(sw_encoder *e, const uint32_t *counts, unsigned bucket, int32_t low, int32_t high,
+                           uint64_t gains[SW_MAX_EXACT]) {
+    uint32_t in_bucket = 0;
+    for (int32_t i = low; i < high; i++) {
+        in_bucket += counts[i];
+    }
+    for (int32_t i = in_bucket < 8 ? high : low; i < high; i++) {
         /* Saved: the raw bits, less the surprise within the bucket. A symbol costs some 20 bits a table. */
         const uint64_t spread = (uint64_t)counts[i] << e->bits[bucket];
-        if (spread <= 2 * (uint64_t)in_bucket[bucket]) {
+        if (counts[i] < 8 || spread <= 2 * (uint64_t)in_bucket) {
             continue;
         }
-        const uint64_t gain = counts[i] * (sw_log2(spread) - sw_log2(in_bucket[bucket])) >> 16;
-        if (gain < 100) {
-            continue;
+        const uint64_t gain = counts[i] * (sw_log2(spread) - sw_log2(in_bucket)) >> 16;
+        if (gain >= 100) {
+            keep_exact(e, i - SW_EXACT_REACH, gain, gains);
         }
-        unsigned at = e->exact_count;
-        if (at == SW_MAX_EXACT) {
-            if (gain <= gains[at - 1]) {
-                continue;
-            }
-            at--;
-        } else {
-            e->exact_count++;
-        }
-        for (; at > 0 && gains[at - 1] < gain; at--) {
-            gains[at] = gains[at - 1];
-            e->exact[at] = e->exact[at - 1];
-        }
-        gains[at] = gain;
-        e->exact[at] = i - SW_EXACT_REACH;
     }
-    /* The header lists them rising. */
+}
+
+/* The header lists them rising. */
+static void list_exact(sw_encoder *e) {
     for (unsigned i = 1; i < e->exact_count; i++) {
         const int32_t value = e->exact[i];
         unsigned at = i;
@@ -118,6 +103,32 @@ static void choose_exact(sw_encoder *e) {
         e->offset[symbol] = (uint64_t)(int64_t)e->exact[i];
         e->bits[symbol] = 0;
     }
+}
+
+/* Values that recur more often than their neighbours get symbols of their own. */
+static void choose_exact(sw_encoder *e) {
+    uint32_t *counts = e->w->exact_counts;
+    memset(counts, 0, sizeof e->w->exact_counts);
+    const int32_t *v = sw_narrow(e);
+    const unsigned step = coded_groups(e) >= SAMPLE_FROM ? SAMPLE_STEP : 1;
+    size_t group = 0, first, last;
+    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
+        for (size_t i = coded % step == 0 ? first : last; i < last; i++) {
+            const uint32_t at = (uint32_t)v[i] + SW_EXACT_REACH;
+            if (at < 2 * SW_EXACT_REACH) {
+                counts[at] += step;
+            }
+        }
+    }
+    uint64_t gains[SW_MAX_EXACT];
+    for (unsigned bucket = 1; bucket < SW_FIRST_EXACT && e->bits[bucket] < 16; bucket++) {
+        const int32_t low = (int32_t)e->offset[bucket] + SW_EXACT_REACH;
+        const int32_t high = low + (1 << e->bits[bucket]);
+        if (e->bits[bucket] > 0 && low > 0 && high <= 2 * SW_EXACT_REACH) {
+            gain_of_bucket(e, counts, bucket, low, high, gains);
+        }
+    }
+    list_exact(e);
 }
 
 static void fill_buckets(sw_encoder *e) {
@@ -253,22 +264,59 @@ static bool sample_is_rich(const sw_encoder *e) {
     return zero < all / 2;
 }
 
+/* Nonzero symbols one by one, for the groups that the sample left out. */
+static void count_nonzero(sw_encoder *e) {
+    const sw_encode_work *w = e->w;
+    size_t group = 0, first, last;
+    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
+        if (coded % SAMPLE_STEP == 0) {
+            continue;
+        }
+        uint32_t(*counts)[SW_MAX_SYMBOLS] = &e->w->counts[(size_t)w->scales[group - 1] * SW_CLASSES];
+        for (size_t i = first; i < last; i += 8) {
+            const size_t n = last - i < 8 ? last - i : 8;
+            for (uint64_t left = n == 8 ? sw_load64(w->symbols + i) : 1, k = 0; left != 0 && k < n; k++) {
+                counts[w->classes[i + k]][w->symbols[i + k]] += w->symbols[i + k] != 0;
+            }
+        }
+    }
+}
+
+/* Every context in use can say zero, in case the sample saw none. */
+static void allow_zero(sw_encoder *e) {
+    for (size_t r = 0; r < (size_t)e->h.scale_count * SW_CLASSES; r++) {
+        uint32_t *counts = e->w->counts[r];
+        uint32_t any = 0;
+        for (unsigned s = 0; s < e->symbol_limit; s++) {
+            any |= counts[s];
+        }
+        counts[0] += any != 0 && counts[0] == 0;
+    }
+}
+
 static void count_plain(sw_encoder *e) {
     const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
     memset(e->w->tally[0], 0, rows * sizeof e->w->tally[0][0]);
     memset(e->w->tally[1], 0, rows * sizeof e->w->tally[1][0]);
-    if (e->level == SW_LEVEL_FAST && coded_groups(e) >= SAMPLE_FROM) {
-        tally_block(e, 0, SAMPLE_STEP);
-        if (sample_is_rich(e)) {
-            e->sampled = SAMPLE_STEP;
-            return;
+    if (e->level == SW_LEVEL_MAX || coded_groups(e) < SAMPLE_FROM) {
+        tally_block(e, 0, 1);
+        return;
+    }
+    tally_block(e, 0, SAMPLE_STEP);
+    if (!sample_is_rich(e)) {
+        /* A sample says enough of the zeros, but each rare symbol counts. */
+        for (size_t r = 0; r < rows; r++) {
+            e->w->counts[r][0] *= SAMPLE_STEP;
         }
+        count_nonzero(e);
+        allow_zero(e);
+    } else if (e->level == SW_LEVEL_FAST) {
+        e->sampled = SAMPLE_STEP;
+    } else {
         for (size_t start = 1; start < SAMPLE_STEP; start++) {
             tally_block(e, start, SAMPLE_STEP);
         }
-        return;
     }
-    tally_block(e, 0, 1);
 }
 
 /* A provisional symbol for every coded element, counted by context, and the raw bits. */

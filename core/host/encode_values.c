@@ -58,23 +58,6 @@ static void field_group_sums(sw_encoder *e) {
 
 enum { CHUNK = 4096 };
 
-static uint64_t bits_in_use(const void *values, size_t count, bool wide) {
-    uint64_t any = 0;
-    if (wide) {
-        const int64_t *v = values;
-        for (size_t i = 0; i < count; i++) {
-            any |= (uint64_t)v[i];
-        }
-        return any;
-    }
-    const int32_t *v = values;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < count; i++) {
-        bits |= (uint32_t)v[i];
-    }
-    return bits;
-}
-
 /* Zero bits below every value are left out. */
 static void drop_shift(sw_encoder *e) {
     const unsigned shift = e->h.shift;
@@ -111,8 +94,7 @@ bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
         const size_t n = e->h.elements - i < CHUNK ? e->h.elements - i : CHUNK;
         const uint8_t *base = e->base == NULL ? NULL : e->base + i * shape->width;
         void *values = wide ? (void *)(w->values + i) : (void *)((int32_t *)(void *)w->values + i);
-        kernels->differences(base, e->target + i * shape->width, n, shape, values);
-        any |= bits_in_use(values, n, wide);
+        any |= kernels->differences(base, e->target + i * shape->width, n, shape, values);
         if (e->h.has_classes) {
             kernels->classes(base, n, shape, e->h.class_top, w->classes + i);
         }

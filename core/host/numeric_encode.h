@@ -51,9 +51,9 @@ typedef struct {
 typedef struct {
     const char *name;
     /* values[i] = how target differs from base, away from zero positive (int32_t, int64_t for 64-bit elements);
-     * the bare element if base is NULL. */
-    void (*differences)(const uint8_t *base, const uint8_t *target, size_t count, const sw_element_shape *shape,
-                        void *values);
+     * the bare element if base is NULL. Returns the bits in use: those of all values, joined by or. */
+    uint64_t (*differences)(const uint8_t *base, const uint8_t *target, size_t count, const sw_element_shape *shape,
+                            void *values);
     void (*classes)(const uint8_t *base, size_t count, const sw_element_shape *shape, unsigned top, uint8_t *classes);
     /* sums[g] += |value| << (15 - class), by groups of 64; 64-bit values are cut to their upper part. */
     void (*group_sums)(const int32_t *values, const uint8_t *classes, size_t count, uint64_t *sums);
