@@ -9,7 +9,7 @@ from sapwood import _core
 from sapwood.codec import zstandard_frames
 from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
 from sapwood.codec.element import Element
-from sapwood.codec.splice import MOST_CONTENT
+from sapwood.codec.splice import MOST_CONTENT, MOST_RUNS
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.patch import container, limits
 from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
@@ -99,7 +99,12 @@ def test_shapes_of_elements_in_c() -> None:
 
 
 def test_limits() -> None:
-    found = {row[0]: int(row[1]) for row in tables("Limits")[0]}
+    rows = tables("Limits")[0]
+    paths = {row[2]: int(row[1]) for row in rows if row[0] == "path of a file"}
+    assert paths == {"bytes": limits.MAX_PATH, "slashes": limits.MAX_DEPTH}
+    assert (oracle.MAX_PATH, oracle.MAX_SLASHES) == (limits.MAX_PATH, limits.MAX_DEPTH)
+    assert ["manifest", str(limits.MAX_RECORDS), "records"] in rows
+    found = {row[0]: int(row[1]) for row in rows if row[0] != "path of a file" and row[2] != "records"}
     assert found == {
         "manifest": limits.MAX_MANIFEST,
         "files in a folder": limits.MAX_FILES,
@@ -107,12 +112,14 @@ def test_limits() -> None:
         "block (all codecs but SPLICE)": MAX_BLOCK,
         "span of the base of one block (all codecs but SPLICE)": MAX_BLOCK,
         "content of a SPLICE": MOST_CONTENT,
+        "runs of a SPLICE": MOST_RUNS,
         "window of a zstd frame": 1 << zstandard_frames._WINDOW_LOG,
         "any integer": (1 << 64) - 1,
     }
     assert _core.MAX_BLOCK == c_numbers()["SW_MAX_BLOCK"] == MAX_BLOCK == blocks.MAX_BLOCK
     assert (oracle.MAX_MANIFEST, oracle.MAX_FILES) == (limits.MAX_MANIFEST, limits.MAX_FILES)
-    assert oracle.MAX_CHUNK == limits.MAX_CHUNK
+    assert (oracle.MAX_CHUNK, oracle.MAX_RECORDS) == (limits.MAX_CHUNK, limits.MAX_RECORDS)
+    assert blocks.MAX_RUNS == MOST_RUNS
 
 
 def test_container() -> None:

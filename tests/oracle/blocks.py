@@ -11,6 +11,7 @@ from tests.oracle.reader import Reader, Refused
 __all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
 
 MAX_BLOCK = 1 << 20
+MAX_RUNS = 1 << 16
 STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE = range(6)
 
 
@@ -60,7 +61,7 @@ def _splice_content(payload: bytes) -> bytes:
 def _splice(payload: bytes, base: bytes, length: int) -> bytes:
     reader = Reader(_splice_content(payload))
     count = reader.unsigned()
-    if 3 * count > reader.left():
+    if count > MAX_RUNS or 3 * count > reader.left():
         raise Refused("more runs than the splice can hold")
     literals = [reader.unsigned() for _ in range(count)]
     moves = [reader.signed() for _ in range(count)]

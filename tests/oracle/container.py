@@ -16,7 +16,9 @@ FILE, FOLDER = 1, 2
 BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES = range(1, 8)
 CHUNKS, VERSION_COUNTER = 9, 11
 MAX_MANIFEST = 16 << 20
+MAX_RECORDS = 256
 MAX_FILES = 100_000
+MAX_PATH, MAX_SLASHES = 4096, 64
 MAX_CHUNK = 4 << 20
 
 Content = bytes | Mapping[str, bytes]
@@ -60,8 +62,11 @@ def _files(data: bytes) -> list[tuple[str, int]]:
     if count > MAX_FILES:
         raise Refused("too many files")
     for _ in range(count):
-        path = _text(reader.prefixed())
+        coded = reader.prefixed()
+        path = _text(coded)
         parts = path.split("/")
+        if len(coded) > MAX_PATH or len(parts) > MAX_SLASHES + 1:
+            raise Refused("too long or too deep a path")
         if any(part in ("", ".", "..") for part in parts) or any(c in path for c in "\\:\0"):
             raise Refused(f"a path that leads out of its folder: {path!r}")
         if files and path.encode() <= files[-1][0].encode():
@@ -138,6 +143,8 @@ def _manifest(data: bytes) -> Manifest:
         if tag > VERSION_COUNTER and tag % 2:
             raise Refused(f"unknown record {tag}")
         records[tag] = reader.prefixed()
+        if len(records) > MAX_RECORDS:
+            raise Refused("too many records")
     base = _identity(records, BASE, BASE_FILES)
     target = _identity(records, TARGET, TARGET_FILES)
     if target is None or CHUNKS not in records:
