@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sapwood.errors import DiskFull, SapwoodError, StorageFailure, WrongCall
-from sapwood.patch.atomic_file import atomic_folder, atomic_output
+from sapwood.patch import atomic_file
+from sapwood.patch.atomic_file import atomic_folder, atomic_output, restore_folder
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -342,6 +343,7 @@ def test_a_failing_rename_puts_the_old_folder_back(
     target.mkdir()
     (target / "old").write_bytes(b"old")
     real, calls = os.rename, 0
+    monkeypatch.setattr(atomic_file, "exchange", lambda *_: False)
 
     def rename(source: Path, to: Path) -> None:
         nonlocal calls
@@ -400,3 +402,92 @@ def test_a_folder_never_replaces_what_is_no_folder(tmp_path: Path, kind: str) ->
         target.symlink_to("real")
     with pytest.raises(WrongCall, match="not a folder"), atomic_folder(target, replace=True):
         pytest.fail("the block must not start")
+
+
+def old_folder(target: Path) -> None:
+    target.mkdir()
+    (target / "old").write_bytes(b"old")
+
+
+def without_exchange(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    class Library:
+        def renameat2(self, *_: object) -> int:
+            return -1
+
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: Library())
+    monkeypatch.setattr("ctypes.get_errno", lambda: code)
+
+
+def test_a_folder_is_swapped_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "v2"
+    old_folder(target)
+    seen: list[dict[str, bytes]] = []
+    real = os.rename
+
+    def rename(source: Path, to: Path) -> None:
+        try:
+            real(source, to)
+        finally:
+            seen.append(tree(target))
+
+    monkeypatch.setattr(os, "rename", rename)
+    with atomic_folder(target, replace=True) as out:
+        out.create("new").write(b"new")
+    assert seen == [{"old": b"old"}], "at no moment there is no folder"
+    assert tree(tmp_path) == {"v2/new": b"new"}
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL, errno.ENOTSUP])
+def test_without_swapping_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    target = tmp_path / "v2"
+    old_folder(target)
+    without_exchange(monkeypatch, code)
+    with atomic_folder(target, replace=True) as out:
+        out.create("new").write(b"new")
+    assert tree(tmp_path) == {"v2/new": b"new"}
+
+
+def test_a_swap_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "v2"
+    old_folder(target)
+    without_exchange(monkeypatch, errno.EIO)
+    with pytest.raises(StorageFailure), atomic_folder(target, replace=True) as out:
+        out.create("new").write(b"new")
+    assert tree(tmp_path) == {"v2/old": b"old"}
+
+
+def test_a_kill_between_two_renames_is_mended_by_the_next_writer(tmp_path: Path) -> None:
+    target = tmp_path / "v2"
+    old_folder(target)
+    killed = """
+        import os, signal, sys
+        from sapwood.patch import atomic_file
+        atomic_file.exchange = lambda *_: False
+        real, calls = os.rename, []
+        def rename(source, to):
+            calls.append(to)
+            if len(calls) == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(source, to)
+        os.rename = rename
+        with atomic_file.atomic_folder(sys.argv[1], replace=True) as out:
+            out.create("new").write(b"new")
+    """
+    assert run_python(killed, target).returncode == -signal.SIGKILL
+    assert not target.exists()
+    restore_folder(target)
+    assert tree(target) == {"old": b"old"}
+    restore_folder(target)
+    assert tree(target) == {"old": b"old"}
+
+
+def test_an_old_folder_left_by_a_kill_does_not_hinder_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic_file, "exchange", lambda *_: False)
+    target = tmp_path / "v2"
+    old_folder(target)
+    old_folder(atomic_file._retired(target))
+    with atomic_folder(target, replace=True) as out:
+        out.create("new").write(b"new")
+    assert tree(tmp_path) == {"v2/new": b"new"}

@@ -4,13 +4,15 @@ It is written under a temporary name in its own folder, flushed to the disk, and
 then the folder is flushed, so that the name lasts. On any error the temporary name is removed and what stood
 at the final name is untouched. Only a killed process leaves its ``.sapwood-*.partial`` behind; delete it.
 
-A folder that replaces another takes two renames: a process killed between them leaves the old one whole, as
-``.sapwood-*.old``, and nothing at the final name.
+A folder replaces another in one step where the system can swap two names (Linux). Elsewhere it takes two
+renames: a process killed between them leaves the old folder whole, as ``.sapwood-*.old``, and nothing at the
+final name; ``restore_folder``, which every writer of a folder calls first, gives it its name back.
 
 Left out: locks. Of two writers to one name, the last to finish wins, whole.
 """
 
 import errno
+import hashlib
 import io
 import os
 import secrets
@@ -22,11 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from sapwood.errors import WrongCall, storage_error
+from sapwood.patch.exchange import exchange
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-__all__ = ["OutputFolder", "atomic_folder", "atomic_output"]
+__all__ = ["OutputFolder", "atomic_folder", "atomic_output", "restore_folder"]
 
 # Some network file systems cannot flush a folder and say so with one of these; they order renames themselves.
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
@@ -133,6 +136,7 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool) -> Iterator[Ou
         DiskFull: There is no room; what stood at ``path`` is untouched.
     """
     shown = os.fspath(path)
+    restore_folder(path)
     final = _final_name(shown)
     with _translated(shown):
         mode = _mode(final)
@@ -159,6 +163,21 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool) -> Iterator[Ou
     if retired is not None:
         with _translated(str(retired)):
             shutil.rmtree(retired)
+
+
+def restore_folder(path: str | os.PathLike[str]) -> None:
+    """Give a folder its name back if a writer was killed between the two renames that replace it.
+
+    Raises:
+        StorageFailure: The file system failed. WrongCall: ``path`` is no name to write to.
+    """
+    shown = os.fspath(path)
+    final = _final_name(shown)
+    retired = _retired(final)
+    with _translated(shown):
+        if _mode(final) is None and _mode(retired) is not None:
+            retired.rename(final)
+            _sync_folder(final.parent)
 
 
 class _Output(io.FileIO):
@@ -201,6 +220,12 @@ def _sibling(final: Path, suffix: str) -> Path:
     return final.parent / f".sapwood-{secrets.token_hex(8)}.{suffix}"
 
 
+def _retired(final: Path) -> Path:
+    # Found again by the final name alone, which could make it too long: hence its digest.
+    name = hashlib.sha256(os.fsencode(final.name)).hexdigest()[:16]
+    return final.parent / f".sapwood-{name}.old"
+
+
 def _mode(path: Path) -> int | None:
     try:
         return path.lstat().st_mode
@@ -231,7 +256,11 @@ def _swap(temporary: Path, final: Path, shown: str, *, replace: bool) -> Path | 
     else:
         return None
 
-    retired = _sibling(final, "old")
+    if exchange(temporary, final):
+        return temporary
+    retired = _retired(final)
+    if retired.exists():
+        shutil.rmtree(retired)
     final.rename(retired)
     try:
         temporary.rename(final)

@@ -14,7 +14,7 @@ from sapwood.codec.encode import Level
 from sapwood.errors import BadData, LimitExceeded, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
 from sapwood.patch.apply import Progress, TargetWriter, check_base, open_checked, rebuild, write_target
-from sapwood.patch.atomic_file import atomic_output
+from sapwood.patch.atomic_file import atomic_output, restore_folder
 from sapwood.patch.container import Opening, check_end, chunk_digest, opening_bytes, read_chunk
 from sapwood.patch.diff import diff_models
 from sapwood.patch.manifest import Manifest, Shape
@@ -129,6 +129,7 @@ class Patch:
             if out is not None or not isinstance(base, str | os.PathLike):
                 raise WrongCall("in place, the base is a path and there is no other output")
             out = os.path.realpath(base)
+            restore_folder(out)
         count = _threads(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self._open())
