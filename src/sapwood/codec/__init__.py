@@ -1,1 +1,1 @@
-"""Blocks: the unit of coding. A block decodes alone, in bounded memory, from its payload and spans of the base."""
+"""Blocks: the unit of coding. One decodes alone, in bounded memory, from payload and base."""

@@ -4,12 +4,12 @@ import dataclasses
 import enum
 from typing import Final
 
-from sapwood.errors import UnsupportedPatch
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
+from sapwood.errors import UnsupportedPatch
 
 __all__ = ["MAX_BLOCK", "Block", "Codec", "put_block", "read_block"]
 
-# Bytes a block decodes to, at most; only COPY runs inside a SPLICE go beyond it, for they are moved piecewise.
+# Bytes a block decodes to, at most. Only the runs of a SPLICE go beyond it: they are moved piecewise.
 MAX_BLOCK: Final = 1 << 20
 _HAS_BASE: Final = 0x80
 _CODEC_BITS: Final = 0x0F
@@ -29,7 +29,7 @@ class Codec(enum.IntEnum):
     NUMERIC = 4
     """Elements by class and scale, interleaved rANS; a difference if a span of the base is named."""
     ADAPTIVE = 5
-    """Elements through an adaptive binary coder, for small blocks; a difference if a span of the base is named."""
+    """Elements through an adaptive coder, for small blocks; a difference if a span of the base is named."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,7 +74,9 @@ def read_block(reader: ByteReader, base_position: int, base_size: int) -> tuple[
     number = head & _CODEC_BITS
     if head & ~(_HAS_BASE | _CODEC_BITS) or number > max(Codec):
         raise UnsupportedPatch(
-            "a block's codec is not known to this version", expected=f"0 to {max(Codec)}", found=head & 0x7F,
+            "a block's codec is not known to this version",
+            expected=f"0 to {max(Codec)}",
+            found=head & 0x7F,
             advice="Update sapwood.",
         )
     codec = Codec(number)

@@ -46,7 +46,9 @@ def _whole(block: Block, base: memoryview | None) -> bytes | bytearray | memoryv
             return _numeric(block, base)
 
 
-def decode_block(block: Block, base_size: int, read_base: BaseReader) -> Iterator[bytes | bytearray | memoryview]:
+def decode_block(
+    block: Block, base_size: int, read_base: BaseReader
+) -> Iterator[bytes | bytearray | memoryview]:
     """The block's bytes in pieces of at most MAX_BLOCK.
 
     Raises:

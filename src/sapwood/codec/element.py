@@ -73,5 +73,5 @@ _BY_NAME: Final = {
 
 
 def element_of(dtype: DType) -> Element:
-    """The element that codes a dtype; bytes (``INT8``) for block types and whatever has no arithmetic here."""
+    """The element that codes a dtype; bytes (``INT8``) for block types and what has no arithmetic here."""
     return _BY_NAME.get(dtype.name, Element.INT8)

@@ -1,4 +1,4 @@
-"""One span of the target, and perhaps one of the base -> the cheapest block, chosen on a sample where it is large."""
+"""A span of the target, and perhaps one of the base -> the cheapest block, chosen on a sample if large."""
 
 import enum
 from typing import Final
@@ -8,9 +8,9 @@ from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.zstandard_frames import compress, decompress
 
-__all__ = ["Level", "encode_span"]
+__all__ = ["Level", "encode_plain", "encode_span"]
 
-# Below this a block's tables cost more than they save; from there to the second both are tried, for little time.
+# Below this a block's tables cost more than they save.
 _TABLES_FROM: Final = 2 << 10
 _SAMPLE: Final = 32 << 10
 # A difference that leaves more than this share may be no relation at all.
@@ -30,7 +30,9 @@ class Level(enum.IntEnum):
 _ADAPTIVE_TO: Final = {Level.FAST: 0, Level.DEFAULT: 48 << 10, Level.MAX: 1 << 20}
 
 
-def _numeric(base: memoryview | None, target: memoryview, element: Element, level: Level) -> tuple[Codec, bytes] | None:
+def _numeric(
+    base: memoryview | None, target: memoryview, element: Element, level: Level
+) -> tuple[Codec, bytes] | None:
     found: list[tuple[Codec, bytes]] = []
     if len(target) >= _TABLES_FROM:
         coded = _core.encode_numeric(base, target, element, level)
@@ -49,7 +51,7 @@ def _sample(data: memoryview, width: int) -> memoryview:
     return data[start : start + size]
 
 
-def _zstd_wins(target: memoryview, coded: int, level: Level) -> bool:
+def _zstd_wins(target: memoryview, coded: int) -> bool:
     """Whether general compression of a sample does clearly better than ``coded`` bytes for the whole."""
     sample = _sample(target, 1)
     return len(compress(sample, 3)) * len(target) < 0.97 * coded * len(sample)
@@ -66,6 +68,14 @@ def _checked_zstd(target: memoryview, level: Level) -> bytes:
     if decompress(frame, len(target)) != target:
         raise AssertionError("zstd did not give back what it was given")
     return frame
+
+
+def encode_plain(target: memoryview, level: Level) -> Block:
+    """At most MAX_BLOCK bytes as one block that knows nothing of elements or of a base."""
+    frame = _checked_zstd(target, level)
+    if len(frame) < len(target):
+        return Block(Codec.ZSTD, len(target), frame)
+    return Block(Codec.STORED, len(target), target)
 
 
 def encode_span(
@@ -86,7 +96,7 @@ def encode_span(
     found = _numeric(None, target, element, level)
     if found is not None and len(found[1]) < len(best.payload):
         best = Block(found[0], len(target), found[1])
-    if _zstd_wins(target, len(best.payload), level):
+    if _zstd_wins(target, len(best.payload)):
         frame = _checked_zstd(target, level)
         if len(frame) < len(best.payload):
             best = Block(Codec.ZSTD, len(target), frame)

@@ -117,7 +117,9 @@ def _content(payload: bytes | memoryview) -> bytes:
     except lzma.LZMAError as error:
         raise CorruptPatch(f"LZMA stream is damaged: {error}", advice=_ADVICE) from error
     if len(content) != size or rest or decoder.unused_data:
-        raise CorruptPatch("LZMA stream has another size than it says", expected=size, found=len(content), advice=_ADVICE)
+        raise CorruptPatch(
+            "LZMA stream has another size than it says", expected=size, found=len(content), advice=_ADVICE
+        )
     return content
 
 
@@ -142,7 +144,9 @@ def _read_runs(reader: ByteReader, block_length: int, base_size: int) -> list[tu
         offset = end + before + move
         end = offset + length
         if offset < 0 or length == 0 or end > base_size:
-            raise reader.error("run reaches outside the base", expected=f"within {base_size}", found=(offset, length))
+            raise reader.error(
+                "run reaches outside the base", expected=f"within {base_size}", found=(offset, length)
+            )
         runs.append((before, offset, length, move == 0))
     return runs
 

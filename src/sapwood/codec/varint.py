@@ -28,7 +28,7 @@ def put_bytes(out: bytearray, data: bytes) -> None:
 
 
 class ByteReader:
-    """Checked reads from untrusted bytes. ``offset`` is where ``data`` begins in the file, for error messages."""
+    """Checked reads from untrusted bytes; ``offset`` is where ``data`` begins in the file, for errors."""
 
     def __init__(self, data: bytes | memoryview, offset: int = 0) -> None:
         """Read from the start of ``data``."""

@@ -56,7 +56,9 @@ def compress_against(base: bytes | memoryview, data: bytes | memoryview) -> byte
             write_dict_id=False,
             write_content_size=True,
         )
-        frames.append(zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters).compress(data))
+        frames.append(
+            zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters).compress(data)
+        )
     return min(frames, key=len)
 
 

@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sapwood.codec.block import Block, Codec, read_block
 from sapwood.codec.decode import decode_block
 from sapwood.codec.varint import ByteReader
-from sapwood.errors import CorruptPatch, DigestMismatch, DiskFull, RollbackRefused, SapwoodError, WrongBase
+from sapwood.errors import (
+    CorruptPatch,
+    DigestMismatch,
+    DiskFull,
+    RollbackRefused,
+    SapwoodError,
+    WrongBase,
+    WrongCall,
+)
 from sapwood.formats.model import Model
 from sapwood.patch.atomic_file import atomic_folder, atomic_output
 from sapwood.patch.byte_stream import ByteStream
@@ -166,7 +174,9 @@ def rebuild(
             if not left:
                 left = memoryview(next(pieces, b""))
                 if not left:
-                    raise CorruptPatch("the blocks end before the target does", expected=target.size, found=done)
+                    raise CorruptPatch(
+                        "the blocks end before the target does", expected=target.size, found=done
+                    )
             part = left[:missing]
             left = left[len(part) :]
             missing -= len(part)
@@ -224,7 +234,8 @@ class _FolderWriter:
         self._file = self._create(path)
 
     def write(self, data: bytes | bytearray | memoryview, /) -> object:
-        assert self._file is not None
+        if self._file is None:
+            raise WrongCall("a file of the target is written before it is started")
         return self._file.write(data)
 
     def finish(self) -> None:
@@ -233,7 +244,9 @@ class _FolderWriter:
 
 
 @contextlib.contextmanager
-def write_target(path: str | os.PathLike[str], manifest: Manifest, *, replace_folder: bool) -> Iterator[TargetWriter]:
+def write_target(
+    path: str | os.PathLike[str], manifest: Manifest, *, replace_folder: bool
+) -> Iterator[TargetWriter]:
     """Where the target goes: it appears whole when the block ends well, and not at all otherwise.
 
     Raises:

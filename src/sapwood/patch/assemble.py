@@ -90,7 +90,7 @@ class Assembler:
         self._put(block)
 
     def _against_base(self, splice: Splice) -> Block | None:
-        """Text and tables of a small model, with its whole base as dictionary: finds what is too short for runs."""
+        """Tables of a small model with its whole base as dictionary: finds what is too short for runs."""
         if self.base_size == 0 or self.base_size > MAX_BLOCK or not _TEXT_FROM <= splice.length <= MAX_BLOCK:
             return None
         data = self.read_target(self._target_position, splice.length)

@@ -35,7 +35,7 @@ _ADVICE: Final = "Fetch the patch again, or make it anew."
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opening:
-    """What stands before the blocks: the manifest, what a signature signs, the signature, and its size in bytes."""
+    """What stands before the blocks: manifest, what a signature signs, signature, and size in bytes."""
 
     manifest: Manifest
     signed_bytes: bytes
@@ -90,11 +90,19 @@ def read_opening(stream: BinaryIO) -> Opening:
     head = bytearray(_read(stream, 6, 0, "header"))
     if head[:4] != MAGIC:
         raise CorruptPatch(
-            "not a sapwood patch", offset=0, expected=MAGIC.hex(), found=head[:4].hex(), advice="Check the path."
+            "not a sapwood patch",
+            offset=0,
+            expected=MAGIC.hex(),
+            found=head[:4].hex(),
+            advice="Check the path.",
         )
     if head[4] != VERSION or head[5] & ~_SIGNED:
         raise UnsupportedPatch(
-            "the patch is of a later version", offset=4, expected=VERSION, found=head[4], advice="Update sapwood."
+            "the patch is of a later version",
+            offset=4,
+            expected=VERSION,
+            found=head[4],
+            advice="Update sapwood.",
         )
     size = 0
     for i in range(5):
@@ -127,7 +135,11 @@ def read_chunk(stream: BinaryIO, chunk: Chunk, at: int) -> bytes:
     found = chunk_digest(data, len(chunk.digest))
     if found != chunk.digest:
         raise CorruptPatch(
-            "a chunk of blocks is damaged", offset=at, expected=chunk.digest.hex(), found=found.hex(), advice=_ADVICE
+            "a chunk of blocks is damaged",
+            offset=at,
+            expected=chunk.digest.hex(),
+            found=found.hex(),
+            advice=_ADVICE,
         )
     return data
 

@@ -3,14 +3,14 @@
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
-from sapwood.codec.encode import Level, encode_span
+from sapwood.codec.encode import Level, encode_plain, encode_span
 from sapwood.codec.zstandard_frames import compress_against, decompress_against
 from sapwood.formats.model import Model
 from sapwood.patch.assemble import Assembler
@@ -19,6 +19,7 @@ from sapwood.patch.container import opening_bytes
 from sapwood.patch.digest import identify
 from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest
+from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.plan import plan
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.signing import key_id
@@ -32,8 +33,6 @@ Progress = Callable[[int, int], None]
 # Blocks of a patch up to this size are kept in memory until the manifest is known; larger ones in a file.
 _SPOOL: Final = 64 << 20
 _PAGE: Final = 8 << 10
-
-
 
 
 @dataclasses.dataclass(slots=True)
@@ -82,10 +81,31 @@ def _account(report: DiffReport, coded: _Coded) -> None:
             totals.unmatched += length
 
 
-def _whole_file(base: ByteStream, target: ByteStream) -> Block | None:
+# What a chunk takes in the manifest and a block in its chunk, beside digest and payload.
+_RECORD: Final = 8
+
+
+def _simpler(base: ByteStream, target: ByteStream, level: Level, cost: int) -> Iterable[Block]:
+    """Blocks without regard for tensors, if they take less than ``cost`` bytes; none otherwise.
+
+    Of many tiny tensors every one may cost more as a block of its own than it holds.
+    """
+    if target.size > MAX_BLOCK:
+        if cost <= target.size:
+            return ()
+        steps = range(0, target.size, MAX_BLOCK)
+        return (encode_plain(target.read(at, min(MAX_BLOCK, target.size - at)), level) for at in steps)
+    if target.size == 0:
+        return ()
+    found = [encode_plain(target.read(0, target.size), level)]
+    if level is not Level.FAST and 0 < base.size <= MAX_BLOCK:
+        found.append(_whole_file(base, target))
+    best = min(found, key=lambda block: len(block.payload))
+    return (best,) if len(best.payload) + 2 * _RECORD < cost else ()
+
+
+def _whole_file(base: ByteStream, target: ByteStream) -> Block:
     """A small model as one zstd frame against the whole base: what retrained small models come down to."""
-    if target.size > MAX_BLOCK or not 0 < base.size <= MAX_BLOCK or target.size == 0:
-        return None
     old, new = base.read(0, base.size), target.read(0, target.size)
     frame = compress_against(old, new)
     if decompress_against(old, frame) != new:
@@ -93,7 +113,9 @@ def _whole_file(base: ByteStream, target: ByteStream) -> Block | None:
     return Block(Codec.ZSTD_BASE, target.size, frame, (0, base.size))
 
 
-def _assemble(coded: Iterator[_Coded], assembler: Assembler, target: ByteStream, done: Callable[[_Coded], None]) -> None:
+def _assemble(
+    coded: Iterator[_Coded], assembler: Assembler, target: ByteStream, done: Callable[[_Coded], None]
+) -> None:
     for item in coded:
         job = item.job
         if item.block is not None:
@@ -121,8 +143,6 @@ def diff_models(
 
     The bytes written depend on the models, the level and the other arguments, never on ``threads``.
     """
-    from sapwood.patch.ordered_pool import ordered_map
-
     started = time.perf_counter()
     old = Model("", False, ()) if base is None else base
     check_writable((old, target), metadata or {}, version_counter)
@@ -152,12 +172,13 @@ def diff_models(
         coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
         _assemble(coded, assembler, target_stream, finished)
         chunks = assembler.finish()
-        whole = _whole_file(base_stream, target_stream) if level is not Level.FAST else None
-        if whole is not None and len(whole.payload) + 16 < sum(c.coded for c in chunks):
-            spool.seek(0)
-            spool.truncate()
-            assembler = dataclasses.replace(assembler, chunks=[], splice_payload=0)
-            assembler.block(whole)
+        cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
+        for i, block in enumerate(_simpler(base_stream, target_stream, level, cost)):
+            if i == 0:
+                spool.seek(0)
+                spool.truncate()
+                assembler = dataclasses.replace(assembler, chunks=[], splice_payload=0)
+            assembler.block(block)
             chunks = assembler.finish()
         glue = report.kinds.setdefault("glue", KindTotals())
         glue.bytes_out += assembler.splice_payload

@@ -10,7 +10,7 @@ from sapwood.patch.plan import Piece
 
 __all__ = ["Job", "jobs"]
 
-# A piece this short costs less inside its neighbour's block, taken as the neighbour's elements, than in its own.
+# A piece this short costs less in its neighbour's block, taken as its elements, than in one of its own.
 _SMALL: Final = 1 << 10
 # Unchanged glue this short may stand between two tensors of one block: it costs next to nothing there.
 _BRIDGE: Final = 16 << 10
@@ -75,9 +75,13 @@ def jobs(pieces: Iterable[Piece], file_ends: frozenset[int]) -> Iterator[Job]:
         for job in _split(piece):
             if current is not None:
                 moved_together = (
-                    current.base is not None and job.base is not None and job.base - current.base == current.length
+                    current.base is not None
+                    and job.base is not None
+                    and job.base - current.base == current.length
                 )
-                element = _joined_element(current, job) if moved_together and job.start not in file_ends else None
+                element = (
+                    _joined_element(current, job) if moved_together and job.start not in file_ends else None
+                )
                 if element is not None:
                     current.element = element
                     current.length += job.length

@@ -12,7 +12,16 @@ from sapwood.codec.varint import ByteReader, put_bytes, put_unsigned
 from sapwood.errors import LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
 
-__all__ = ["Chunk", "FileEntry", "Manifest", "ModelIdentity", "Shape", "leads_out", "read_manifest", "write_manifest"]
+__all__ = [
+    "Chunk",
+    "FileEntry",
+    "Manifest",
+    "ModelIdentity",
+    "Shape",
+    "leads_out",
+    "read_manifest",
+    "write_manifest",
+]
 
 
 class Tag(enum.IntEnum):
@@ -224,7 +233,9 @@ def _read_metadata(reader: ByteReader) -> dict[str, str]:
     return pairs
 
 
-def _with_files(model: ModelIdentity, files: tuple[FileEntry, ...] | None, reader: ByteReader) -> ModelIdentity:
+def _with_files(
+    model: ModelIdentity, files: tuple[FileEntry, ...] | None, reader: ByteReader
+) -> ModelIdentity:
     if (model.shape is Shape.FOLDER) != (files is not None):
         raise reader.error("a folder and its list of files do not go together")
     if files is None:
@@ -272,7 +283,9 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
     base_files = _read_files(records[Tag.BASE_FILES]) if Tag.BASE_FILES in records else None
     target_files = _read_files(records[Tag.TARGET_FILES]) if Tag.TARGET_FILES in records else None
     chunks = _read_chunks(records[Tag.CHUNKS])
-    counter = records[Tag.VERSION_COUNTER].unsigned("version counter") if Tag.VERSION_COUNTER in records else 0
+    counter = (
+        records[Tag.VERSION_COUNTER].unsigned("version counter") if Tag.VERSION_COUNTER in records else 0
+    )
     if Tag.KEY_ID in records and records[Tag.KEY_ID].left != KEY_ID_SIZE:
         raise records[Tag.KEY_ID].error("a key id has 8 bytes", found=records[Tag.KEY_ID].left)
     text = records[Tag.FORMAT].data if Tag.FORMAT in records else memoryview(b"")

@@ -1,4 +1,4 @@
-"""Which tensor of the base a tensor of the target comes from: by name, then by content, whatever the formats."""
+"""Which tensor of the base one of the target comes from: by name, then by content, whatever the formats."""
 
 import dataclasses
 import re
@@ -66,7 +66,9 @@ class BaseTensors:
         if length < _SMALLEST or length not in self._by_length:
             return None
         if length not in self._by_content:
-            self._by_content[length] = {_digest(view): place for place, view in reversed(self._by_length[length])}
+            self._by_content[length] = {
+                _digest(view): place for place, view in reversed(self._by_length[length])
+            }
         return self._by_content[length].get(_digest(data))
 
 

@@ -84,7 +84,7 @@ class Patch:
             return
         path = os.fspath(self._source)
         try:
-            stream = open(path, "rb")  # noqa: SIM115  closed below, where failures have been told apart
+            stream = Path(path).open("rb")  # noqa: SIM115  closed below, where failures have been told apart
         except OSError as error:
             raise storage_error(error, path) from error
         with stream, _named(path):
@@ -169,7 +169,7 @@ class Patch:
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Check signature (with ``key``) and digests, and (with ``base``, or if it needs none) that it builds its target.
+        """Check signature (with ``key``) and digests; with ``base``, or if it needs none, that it builds the target.
 
         Raises:
             BadData: By the branch's classes, what is wrong.
@@ -189,13 +189,16 @@ class Patch:
                 check_base(opening.manifest, model, count)
                 rebuild(stream, opening, model, _Nowhere(), threads=count, progress=progress)
 
-    def _write_signed(self, key: Ed25519PrivateKey, out: BinaryIO) -> None:
+    def write_signed(self, key: Ed25519PrivateKey, out: BinaryIO) -> None:
+        """Write the patch as signed by ``key``; the blocks stay as they are."""
         with self._open() as stream:
             opening = open_checked(stream)
             at = opening.size
             chunks = []
             for chunk in opening.manifest.chunks:
-                chunks.append(dataclasses.replace(chunk, digest=chunk_digest(read_chunk(stream, chunk, at), 32)))
+                chunks.append(
+                    dataclasses.replace(chunk, digest=chunk_digest(read_chunk(stream, chunk, at), 32))
+                )
                 at += chunk.coded
             check_end(stream, at)
             manifest = dataclasses.replace(
@@ -383,14 +386,13 @@ def sign(
     ``out`` may be the patch's own path. Without it the signed patch is kept in memory.
     """
     opened = Patch.of(patch)
-    private = _private_key(key)
-    assert private is not None
+    private = key if isinstance(key, Ed25519PrivateKey) else load_private_key(key)
     if out is None:
         memory = io.BytesIO()
-        opened._write_signed(private, memory)
+        opened.write_signed(private, memory)
         return Patch(memory.getvalue(), opened.report)
     with atomic_output(out) as stream:
-        opened._write_signed(private, stream)
+        opened.write_signed(private, stream)
     return Patch(Path(out), opened.report)
 
 

@@ -84,7 +84,7 @@ def _in_step(pieces: list[Piece], i: int, base: ByteStream) -> int | None:
     if len(places) != 1:
         return None
     at = places.pop()
-    return at if 0 <= at and at + piece.length <= base.size else None
+    return at if at >= 0 and at + piece.length <= base.size else None
 
 
 def _place_glue(piece: Piece, at: int, base: ByteStream, target: ByteStream) -> Piece:
@@ -101,7 +101,10 @@ def _place_glue(piece: Piece, at: int, base: ByteStream, target: ByteStream) -> 
         if length:
             splice.copy(start, length)
         done = start + length
-    best, kind = len(encode_splice(splice, lambda offset, length: old[offset : offset + length]).payload), None
+    best, kind = (
+        len(encode_splice(splice, lambda offset, length: old[offset : offset + length]).payload),
+        None,
+    )
     for element in (Element.F32, Element.INT8):
         if piece.length % element.width == 0:
             coded = _core.encode_adaptive(old, new, element)
@@ -135,7 +138,9 @@ class _Gathered:
             length -= take
 
 
-def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[int, int]], target: ByteStream) -> list[Piece]:
+def _search_glue(
+    pieces: list[Piece], base: ByteStream, base_glue: list[tuple[int, int]], target: ByteStream
+) -> list[Piece]:
     """Glue not yet placed is cut into what the base's glue holds and what is new."""
     open_glue = [(p.start, p.length) for p in pieces if p.element is None and p.base is None]
     wanted = _Gathered(target, open_glue)
@@ -151,19 +156,22 @@ def _search_glue(pieces: list[Piece], base: ByteStream, base_glue: list[tuple[in
             found.append((at, base_at, length))
     placed: list[Piece] = []
     for at, base_at, length in found:
+        reached = at
         for base_offset, part in known.split(base_at, length):
             done = 0
-            for offset, take in wanted.split(at, part):
+            for offset, take in wanted.split(reached, part):
                 placed.append(Piece(offset, take, base_offset + done, None, "glue"))
                 done += take
-            at += part
+            reached += part
     return _overlay(pieces, placed)
 
 
 _SHORTEST_RUN: Final = 8
 
 
-def equal_runs(target: bytes | memoryview, base: bytes | memoryview, at: int, base_at: int, length: int) -> Iterator[tuple[int, int, int]]:
+def equal_runs(
+    target: bytes | memoryview, base: bytes | memoryview, at: int, base_at: int, length: int
+) -> Iterator[tuple[int, int, int]]:
     """The equal runs within an alignment that tolerates differences; short ones are not worth an entry."""
     start = None
     for i in range(length + 1):
@@ -199,7 +207,7 @@ def _overlay(pieces: list[Piece], placed: list[Piece]) -> list[Piece]:
 
 
 def _like(file: ModelFile, base: Model) -> ModelFile | None:
-    """The base's file that an opaque file is compared with: of the same path, else the only one, else the nearest in size."""
+    """The base's file to compare an opaque one with: of the same path, else of like name and nearest size."""
     by_path = {f.path: f for f in base.files}
     if file.path in by_path:
         return by_path[file.path]
@@ -218,7 +226,7 @@ def _opaque_pieces(file: ModelFile, start: int, base: Model) -> Iterator[Piece]:
         runs = _core.find_matches(like.data, file.data, limits.MATCH_MEMORY)
     at = 0
     for target_at, base_at, length, equal in runs:
-        yield from _opaque_part(file.data, start, at, target_at - at, None, 0)
+        yield from _opaque_part(file.data, start, at, target_at - at)
         if equal == length:
             yield Piece(start + target_at, length, base_start + base_at, None, "opaque")
         elif like is not None and length < _FEWEST_SIMILAR:
@@ -231,13 +239,21 @@ def _opaque_pieces(file: ModelFile, start: int, base: Model) -> Iterator[Piece]:
                     yield Piece(start + target_at + run_at, run, base_start + old_at, None, "opaque")
                 done = run_at + run
         elif like is not None:
-            yield from _opaque_part(file.data, start, target_at, length, (like.data, base_at), base_start)
+            yield from _opaque_part(
+                file.data, start, target_at, length, base=(like.data, base_at), base_start=base_start
+            )
         at = target_at + length
-    yield from _opaque_part(file.data, start, at, len(file.data) - at, None, 0)
+    yield from _opaque_part(file.data, start, at, len(file.data) - at)
 
 
 def _opaque_part(
-    data: memoryview, start: int, at: int, length: int, base: tuple[memoryview, int] | None, base_start: int
+    data: memoryview,
+    start: int,
+    at: int,
+    length: int,
+    *,
+    base: tuple[memoryview, int] | None = None,
+    base_start: int = 0,
 ) -> Iterator[Piece]:
     """Part of an opaque file, cut so that elements of the width found are whole."""
     end = at + length
@@ -270,7 +286,11 @@ def plan(base: Model, target: Model) -> list[Piece]:
         else:
             pieces += _opaque_pieces(file, start, base)
     for i, piece in enumerate(pieces):
-        if piece.element is None and piece.base is None and (at := _in_step(pieces, i, base_stream)) is not None:
+        if (
+            piece.element is None
+            and piece.base is None
+            and (at := _in_step(pieces, i, base_stream)) is not None
+        ):
             pieces[i] = _place_glue(piece, at, base_stream, target_stream)
     base_glue = [
         (start + offset, length)

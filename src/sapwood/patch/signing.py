@@ -46,7 +46,9 @@ def generate_key(path: str | os.PathLike[str]) -> Ed25519PublicKey:
                 os.fsync(out.fileno())
         except FileExistsError:
             raise WrongCall(
-                "a key is there already", path=str(file), advice="Choose another name; keys are not overwritten."
+                "a key is there already",
+                path=str(file),
+                advice="Choose another name; keys are not overwritten.",
             ) from None
         except OSError as error:
             raise storage_error(error, str(file)) from error
