@@ -1,10 +1,11 @@
 """Base and target -> patch. Every block is decoded and compared before it becomes part of one."""
 
+import contextlib
 import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -12,6 +13,7 @@ from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
 from sapwood.codec.encode import Level, encode_plain, encode_span
 from sapwood.codec.zstandard_frames import compress_against, decompress_against
+from sapwood.errors import storage_error
 from sapwood.formats.model import Model
 from sapwood.patch.assemble import Assembler
 from sapwood.patch.byte_stream import ByteStream, file_starts
@@ -79,6 +81,16 @@ def _account(report: DiffReport, coded: _Coded) -> None:
             totals.changed += coded.changed * (length // width)
         else:
             totals.unmatched += length
+
+
+@contextlib.contextmanager
+def _spool() -> Iterator[IO[bytes]]:
+    try:
+        with tempfile.SpooledTemporaryFile(_SPOOL) as spool:
+            yield spool
+    except OSError as error:
+        # The output tells its own failures: what is left is the temporary file.
+        raise storage_error(error, tempfile.gettempdir()) from error
 
 
 # What a chunk takes in the manifest and a block in its chunk, beside digest and payload.
@@ -159,7 +171,7 @@ def diff_models(
         if progress is not None:
             progress(done, target_stream.size)
 
-    with tempfile.SpooledTemporaryFile(_SPOOL) as spool:
+    with _spool() as spool:
         assembler = Assembler(
             base_stream.size,
             8 if key is None else 32,
@@ -179,7 +191,7 @@ def diff_models(
                 spool.truncate()
                 assembler = dataclasses.replace(assembler, chunks=[], splice_payload=0)
             assembler.block(block)
-            chunks = assembler.finish()
+        chunks = assembler.finish()
         glue = report.kinds.setdefault("glue", KindTotals())
         glue.bytes_out += assembler.splice_payload
         manifest = Manifest(
