@@ -1,11 +1,26 @@
 /* The encoder's loops in AVX-512. */
 #ifdef __AVX512VBMI2__
+#include "classes_avx512.h"
 #include "look_up8.h"
 
 #define SW_KERNEL(name) avx512_##name
 #include "encode_kernels.h"
 
 #define TRUNCATE (_MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)
+
+static void classes(const uint8_t *base, size_t count, const sw_element_shape *shape, unsigned top, uint8_t *out) {
+    size_t i = 0;
+    if (shape->width == 2) {
+        for (; i + 32 <= count; i += 32) {
+            _mm256_storeu_si256((void *)(out + i), sw_classes16(base + 2 * i, shape, top));
+        }
+    } else if (shape->width == 4) {
+        for (; i + 16 <= count; i += 16) {
+            _mm_storeu_si128((void *)(out + i), sw_classes32(base + 4 * i, shape, top));
+        }
+    }
+    avx512_classes(base + i * shape->width, count - i, shape, top, out + i);
+}
 
 static void group_sums(const int32_t *values, const uint8_t *classes, size_t count, uint64_t *sums) {
     const size_t whole = count / 64;
@@ -182,7 +197,7 @@ static uint8_t *rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans
 }
 
 const sw_encode_kernels sw_avx512_encode_kernels = {
-    "avx512", avx512_differences, avx512_classes, group_sums, buckets, rans32,
+    "avx512", avx512_differences, classes, group_sums, buckets, rans32,
 };
 #else
 typedef int sw_no_encode_avx512; /* C99 wants something in every file */

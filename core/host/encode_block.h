@@ -41,6 +41,9 @@ static inline int64_t sw_value_at(const sw_encoder *e, size_t i) {
     return sw_is_wide(e) ? e->w->values[i] : sw_narrow(e)[i];
 }
 
+/* Coded groups from which on a sample of a quarter says enough. */
+enum { SW_SAMPLE_FROM = 1024, SW_SAMPLE_STEP = 4 };
+
 /* Run over the coded groups: sets first and last (exclusive); false at the end. */
 static inline bool sw_next_run(const sw_encoder *e, size_t *group, size_t *first, size_t *last) {
     while (*group < e->h.groups && e->h.zero_level && e->w->scales[*group] == 0) {
@@ -66,6 +69,12 @@ void sw_choose_scales(sw_encoder *e);
 void sw_drop_idle_scales(sw_encoder *e);
 /* A symbol for every coded element, their counts and the raw bits; false if there is no way to say the block. */
 bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels);
+/* Its parts: buckets by magnitude; values with symbols of their own; counts of bucketed symbols. */
+unsigned sw_bucket_of_value(int64_t value, unsigned extra_bits);
+void sw_fill_buckets(sw_encoder *e);
+void sw_choose_exact(sw_encoder *e);
+void sw_count_symbols(sw_encoder *e);
+size_t sw_coded_groups(const sw_encoder *e);
 /* Which provisional symbols the block uses. */
 bool sw_find_alphabet(sw_encoder *e);
 /* Frequencies and what the entropy coder needs, from merged[table]. */

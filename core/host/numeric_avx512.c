@@ -1,27 +1,10 @@
 /* The decoder's hot loops in AVX-512 (F, BW, VL, DQ, VBMI, VBMI2). */
 #ifdef __AVX512VBMI2__
+#include "classes_avx512.h"
 #include "look_up8.h"
 
 #define SW_KERNEL(name) avx512_##name
 #include "numeric_kernels.h"
-
-/* Classes of 64 elements at a time: the field, counted down from the top, at most 15. */
-static inline __m256i classes16(const uint8_t *base, const sw_numeric_header *h) {
-    const __m512i v = _mm512_loadu_si512(base);
-    const __m512i field = _mm512_and_si512(_mm512_srl_epi16(v, _mm_cvtsi32_si128(h->shape.class_shift)),
-                                           _mm512_set1_epi16((short)h->shape.class_mask));
-    const __m512i below = _mm512_subs_epu16(_mm512_set1_epi16((short)h->class_top), field);
-    return _mm512_cvtepi16_epi8(_mm512_min_epu16(below, _mm512_set1_epi16(15)));
-}
-
-static inline __m128i classes32(const uint8_t *base, const sw_numeric_header *h) {
-    const __m512i v = _mm512_loadu_si512(base);
-    const __m512i field = _mm512_and_si512(_mm512_srl_epi32(v, _mm_cvtsi32_si128(h->shape.class_shift)),
-                                           _mm512_set1_epi32(h->shape.class_mask));
-    const __m512i below = _mm512_sub_epi32(_mm512_set1_epi32((int)h->class_top), field);
-    return _mm512_cvtepi32_epi8(
-        _mm512_min_epi32(_mm512_max_epi32(below, _mm512_setzero_si512()), _mm512_set1_epi32(15)));
-}
 
 static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
                      const uint8_t table_of[SW_CLASSES], uint8_t *out) {
@@ -29,12 +12,12 @@ static void contexts(const uint8_t *base, size_t count, const sw_numeric_header 
     size_t i = 0;
     if (h->shape.width == 2) {
         for (; i + 32 <= count; i += 32) {
-            const __m256i c = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(tables), classes16(base + 2 * i, h));
+            const __m256i c = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(tables), sw_classes16(base + 2 * i, &h->shape, h->class_top));
             _mm256_storeu_si256((void *)(out + i), c);
         }
     } else if (h->shape.width == 4) {
         for (; i + 16 <= count; i += 16) {
-            _mm_storeu_si128((void *)(out + i), _mm_shuffle_epi8(tables, classes32(base + 4 * i, h)));
+            _mm_storeu_si128((void *)(out + i), _mm_shuffle_epi8(tables, sw_classes32(base + 4 * i, &h->shape, h->class_top)));
         }
     }
     avx512_classes(base + i * h->shape.width, count - i, &h->shape, h->class_top, out + i);
