@@ -59,7 +59,8 @@ class TensorStats:
         compared: Elements with a counterpart in the base: blocks for block types, bytes for sub-byte types.
         changed: How many of those differ.
         base_rms: Root mean square of the base's elements; None where the elements are not floats.
-        rms: Root mean square of the difference over ``base_rms``; None also where that is 0.
+        rms: Root mean square of the difference over ``base_rms``; None also where that is 0
+            and the tensor changed.
         max: Largest difference, without its sign, over ``base_rms``.
     """
 
@@ -288,7 +289,7 @@ class _Sums:
             return None, None, None
         base_rms = math.sqrt(self._base_squares / self._finite)
         if base_rms == 0:
-            return 0.0, None, None
+            return (0.0, None, None) if self._squares else (0.0, 0.0, 0.0)
         return base_rms, math.sqrt(self._squares / self._finite) / base_rms, self._max / base_rms
 
 

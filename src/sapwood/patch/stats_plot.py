@@ -56,7 +56,9 @@ class _Cell:
 
     @property
     def relative(self) -> float:
-        return math.sqrt(self.squares / self.base_squares) if self.floats and self.base_squares else math.nan
+        if not self.floats:
+            return math.nan
+        return math.sqrt(self.squares / self.base_squares) if self.base_squares else 0.0
 
 
 def plot(stats: "ModelStats", path: str | os.PathLike[str]) -> None:
@@ -254,7 +256,7 @@ def _bars(axes: Any, bars: dict[str, _Cell], scale: tuple[float, float]) -> None
         axis.barh(places, lengths, left=start, color=color, height=0.65)
         axis.set_xlim(start, end)
         for y, value in zip(places, values, strict=True):
-            text = "no floats" if math.isnan(value) else f"{value:.1%}" if field == "share" else _short(value)
+            text = "-" if math.isnan(value) else f"{value:.1%}" if field == "share" else _short(value)
             axis.annotate(
                 text,
                 (1, y),

@@ -1,0 +1,109 @@
+"""``sapwood diff``: make a patch."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import click
+
+from sapwood.cli import options, screen
+
+if TYPE_CHECKING:
+    from sapwood.patch.report import DiffReport
+
+__all__ = ["command", "print_report"]
+
+
+@click.command("diff")
+@click.argument("base")
+@click.argument("target")
+@click.option("-o", "--output", "out", required=True, metavar="PATCH", help="Where to write the patch.")
+@options.level
+@click.option("--sign", "key", metavar="KEY", help="Sign with this private key, a file that keygen made.")
+@options.threads
+@click.option(
+    "--meta",
+    "metadata",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=options.read_metadata,
+    help="Text to carry in the patch; may be given more than once.",
+)
+@click.option(
+    "--version-counter",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    metavar="N",
+    help="The target's place in the order of versions, for apply --min-version.",
+)
+@options.as_json
+def command(
+    *,
+    base: str,
+    target: str,
+    out: str,
+    level: str,
+    key: str | None,
+    threads: int | None,
+    metadata: dict[str, str],
+    version_counter: int,
+    as_json: bool,
+) -> None:
+    """Make the patch that turns BASE into TARGET.
+
+    Both are files or folders. The patch is decoded and compared before it is written.
+    """
+    import sapwood
+
+    with screen.progress_bar("diff") as progress:
+        patch = sapwood.diff(
+            base,
+            target,
+            out,
+            level=level,
+            threads=threads,
+            metadata=metadata,
+            version_counter=version_counter,
+            key=key,
+            progress=progress,
+        )
+    print_report(patch.report, as_json)
+
+
+def print_report(report: "DiffReport | None", as_json: bool) -> None:
+    """What a diff did, by kind of tensor."""
+    if report is None:
+        return
+    screen.warn(report.warnings)
+    if as_json:
+        kinds = {
+            name: {**dataclasses.asdict(totals), "changed_share": totals.changed_share}
+            for name, totals in report.kinds.items()
+        }
+        screen.print_json({**dataclasses.asdict(report), "kinds": kinds, "share": report.share})
+        return
+    rows = [
+        (
+            name,
+            screen.share(totals.changed_share),
+            screen.size(totals.bytes_in),
+            screen.size(totals.bytes_out),
+            screen.share(totals.bytes_out / totals.bytes_in if totals.bytes_in else None),
+        )
+        for name, totals in sorted(
+            report.kinds.items(), key=lambda item: (item[0] == "glue", -item[1].bytes_in)
+        )
+    ]
+    rows.append(
+        (
+            "patch",
+            "",
+            screen.size(report.target_size),
+            screen.size(report.patch_size),
+            screen.share(report.share),
+        )
+    )
+    screen.print_table(("kind", "changed", "bytes in", "bytes out", "share"), rows)
+    click.echo(
+        f"\nratio {report.target_size / report.patch_size:.2f}, made in {report.seconds:.2f} s: "
+        f"{report.megabytes_per_second:.0f} MB/s with {report.threads} threads at level {report.level}"
+    )

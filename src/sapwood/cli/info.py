@@ -1,0 +1,57 @@
+"""``sapwood info``: what a patch says about itself."""
+
+import click
+
+from sapwood.cli import options, screen
+
+__all__ = ["command"]
+
+
+@click.command("info")
+@click.argument("patch")
+@options.as_json
+def command(*, patch: str, as_json: bool) -> None:
+    """Show what PATCH is from, to, and made of.
+
+    Only its manifest is read; nothing is proved. See verify.
+    """
+    import sapwood
+
+    opened = sapwood.open_patch(patch)
+    manifest = opened.manifest
+    models = {"base": manifest.base, "target": manifest.target}
+    if as_json:
+        described = {
+            name: {
+                "shape": model.shape.name.lower(),
+                "size": model.size,
+                "blake3": model.digest.hex(),
+                "files": [{"path": file.path, "size": file.size} for file in model.files],
+            }
+            for name, model in models.items()
+        }
+        screen.print_json(
+            {
+                "size": opened.size,
+                "format": manifest.format,
+                **described,
+                "chunks": len(manifest.chunks),
+                "version_counter": manifest.version_counter,
+                "signed": opened.signed,
+                "key_id": manifest.key_id.hex(),
+                "metadata": manifest.metadata,
+            }
+        )
+        return
+    share = opened.size / manifest.target.size if manifest.target.size else None
+    facts = {"patch": f"{screen.size(opened.size)}, {screen.share(share)} of the target"}
+    for name, model in models.items():
+        files = f", {len(model.files)} files" if model.files else ""
+        what = f"{model.shape.name.lower()} of {screen.size(model.size)}{files}, blake3 {model.digest.hex()}"
+        facts[name] = what if model.digest else "none"
+    facts["format"] = manifest.format or "unknown"
+    facts["chunks"] = str(len(manifest.chunks))
+    facts["version counter"] = str(manifest.version_counter)
+    facts["signature"] = f"by key {manifest.key_id.hex()}, not checked" if opened.signed else "none"
+    facts |= {f"meta {key}": value for key, value in manifest.metadata.items()}
+    screen.print_facts(facts)

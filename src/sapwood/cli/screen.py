@@ -1,0 +1,105 @@
+"""What commands print: tables for people, JSON for scripts, warnings and progress on stderr.
+
+Names come from untrusted files: nothing that a terminal would obey is printed.
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from sapwood.formats.layout import FormatWarning
+
+__all__ = ["print_facts", "print_json", "print_table", "printable", "progress_bar", "share", "size", "warn"]
+
+# In a pipe nobody sees a width: lines are as long as they are.
+_PIPE_WIDTH = 1000
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to ``main``, as all else that prints does."""
+        raise BrokenPipeError
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return _Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def printable(text: str) -> str:
+    """The text with escape codes for all that is not a character to be seen."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def size(count: float) -> str:
+    """Bytes in units of a thousand, three digits: ``4.93 MB``."""
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    power = 0
+    while count >= 999.5 and power < len(_UNITS) - 1:
+        count /= 1000
+        power += 1
+    return f"{count:.{0 if count >= 99.95 else 1 if count >= 9.995 else 2}f} {_UNITS[power]}"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent; a dash where there is none."""
+    return "-" if value is None else f"{value:.2%}"
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+    """A table; the first ``left`` columns are text, the others numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i < left else "right", overflow="fold", no_wrap=i >= left)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    _console().print(table)
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Names and values, one a line."""
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        click.echo(f"{printable(name):<{width}}  {printable(value)}".rstrip())
+
+
+def print_json(value: object) -> None:
+    """One object; keys as documented, sizes in bytes."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def warn(warnings: Sequence[FormatWarning | str]) -> None:
+    """Say what is not understood of a model, each by name, on stderr."""
+    for warning in warnings:
+        if isinstance(warning, str):
+            text = warning
+        else:
+            place = f" at offset {warning.offset}" if warning.offset is not None else ""
+            where = f"{warning.path}: " if warning.path else ""
+            text = f"{where}{warning.format}: {warning.reason}{place}"
+        click.echo(f"FormatWarning: {printable(text)}", err=True)
+
+
+@contextlib.contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A callback that draws a bar on stderr; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task: TaskID = bar.add_task(what, total=None)
+
+        def update(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield update
