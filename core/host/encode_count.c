@@ -39,14 +39,15 @@ static void add_tally(sw_encode_work *w, size_t rows) {
 
 enum { TALLY_MOST = 60000 }; /* elements, so that no counter overflows: a group adds 4096 at most */
 
-/* Count the plain symbols of one coded group in `step`, from the given one on. */
-static void tally_block(sw_encoder *e, size_t start, size_t step) {
+typedef enum { EVERY_GROUP, SAMPLED_GROUPS, OTHER_GROUPS } tally_which;
+
+static void tally_block(sw_encoder *e, tally_which which) {
     sw_encode_work *w = e->w;
     const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
     size_t tallied = 0;
     size_t group = 0, first, last;
     for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
-        if (coded % step != start) {
+        if (which != EVERY_GROUP && (coded % SW_SAMPLE_STEP == 0) != (which == SAMPLED_GROUPS)) {
             continue;
         }
         tally_group(w, w->scales[group - 1], first, last);
@@ -108,10 +109,10 @@ void sw_count_symbols(sw_encoder *e) {
     memset(e->w->tally[0], 0, rows * sizeof e->w->tally[0][0]);
     memset(e->w->tally[1], 0, rows * sizeof e->w->tally[1][0]);
     if (e->level == SW_LEVEL_MAX || sw_coded_groups(e) < SW_SAMPLE_FROM) {
-        tally_block(e, 0, 1);
+        tally_block(e, EVERY_GROUP);
         return;
     }
-    tally_block(e, 0, SW_SAMPLE_STEP);
+    tally_block(e, SAMPLED_GROUPS);
     if (!sample_is_rich(e)) {
         /* A sample says enough of the zeros, but each rare symbol counts. */
         for (size_t r = 0; r < rows; r++) {
@@ -122,8 +123,6 @@ void sw_count_symbols(sw_encoder *e) {
     } else if (e->level == SW_LEVEL_FAST) {
         e->sampled = SW_SAMPLE_STEP;
     } else {
-        for (size_t start = 1; start < SW_SAMPLE_STEP; start++) {
-            tally_block(e, start, SW_SAMPLE_STEP);
-        }
+        tally_block(e, OTHER_GROUPS);
     }
 }
