@@ -116,7 +116,7 @@ def _content(payload: bytes | memoryview) -> bytes:
         rest = b"" if decoder.eof or decoder.needs_input else decoder.decompress(b"", max_length=1)
     except lzma.LZMAError as error:
         raise CorruptPatch(f"LZMA stream is damaged: {error}", advice=_ADVICE) from error
-    if len(content) != size or rest or decoder.unused_data:
+    if len(content) != size or rest or not decoder.eof or decoder.unused_data:
         raise CorruptPatch(
             "LZMA stream has another size than it says", expected=size, found=len(content), advice=_ADVICE
         )

@@ -53,9 +53,9 @@ def open_checked(stream: BinaryIO, key: Ed25519PublicKey | None = None, min_vers
         BadSignature: ``key`` is given and did not sign the patch.
         RollbackRefused: The patch's version counter is below ``min_version``.
     """
-    opening = read_opening(stream)
-    if key is not None:
-        check_signature(opening, key)
+    opening = read_opening(
+        stream, None if key is None else lambda signed, signature: check_signature(signed, signature, key)
+    )
     if opening.manifest.version_counter < min_version:
         raise RollbackRefused(
             "the patch is older than what is allowed",
@@ -161,7 +161,8 @@ def rebuild(
     """
     target = opening.manifest.target
     entries = target.files if target.shape is Shape.FOLDER else (FileEntry("", target.size),)
-    base_stream = ByteStream([] if base is None else [f.data for f in base.files])
+    needs_base = base is not None and opening.manifest.base.shape is not Shape.NONE
+    base_stream = ByteStream([f.data for f in base.files] if base is not None and needs_base else [])
     pieces = _pieces(stream, opening, base_stream, threads)
     left = memoryview(b"")
     digests = []

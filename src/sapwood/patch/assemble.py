@@ -31,6 +31,7 @@ class Assembler:
         digest_size: 32 if the patch is to be signed, else 8.
         write: Called with each chunk's bytes, in order.
         read_base: Bytes of the base by offset and length.
+        target_size: Bytes of the target's stream: chunks grow with it, so that the manifest does not.
         read_target: Bytes of the target likewise: every splice is decoded and compared.
     """
 
@@ -39,6 +40,7 @@ class Assembler:
     write: Callable[[bytes], object]
     read_base: Callable[[int, int], memoryview]
     read_target: Callable[[int, int], memoryview]
+    target_size: int
     chunks: list[Chunk] = dataclasses.field(default_factory=list)
     splice_payload: int = 0
     _splice: Splice = dataclasses.field(default_factory=Splice)
@@ -47,6 +49,16 @@ class Assembler:
     _open_decoded: int = 0
     _base_position: int = 0
     _target_position: int = 0
+
+    @property
+    def chunk_coded(self) -> int:
+        """Coded bytes at which a chunk is closed."""
+        return min(max(limits.CHUNK_CODED, self.target_size >> 17), limits.MAX_CHUNK_CODED)
+
+    @property
+    def chunk_blocks(self) -> int:
+        """Blocks at which a chunk is closed."""
+        return max(limits.CHUNK_BLOCKS, self.target_size >> 37)
 
     def copy(self, offset: int, length: int) -> None:
         """Go on with a span of the base."""
@@ -102,7 +114,7 @@ class Assembler:
         self._open_blocks += 1
         self._open_decoded += block.length
         self._target_position += block.length
-        if len(self._open) >= limits.CHUNK_CODED or self._open_blocks >= limits.CHUNK_BLOCKS:
+        if len(self._open) >= self.chunk_coded or self._open_blocks >= self.chunk_blocks:
             self._close_chunk()
 
     def _close_chunk(self) -> None:

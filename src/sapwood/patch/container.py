@@ -15,6 +15,7 @@ Every chunk's digest stands in the manifest and is checked before the chunk is p
 
 import dataclasses
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from blake3 import blake3
@@ -30,6 +31,7 @@ MAGIC: Final = b"\x89SWP"
 VERSION: Final = 1
 _SIGNED: Final = 1
 _SIGNATURE_SIZE: Final = 64
+SIGNED_DIGEST: Final = 32
 _ADVICE: Final = "Fetch the patch again, or make it anew."
 
 
@@ -79,8 +81,11 @@ def _read(stream: BinaryIO, size: int, at: int, what: str) -> bytes:
     return data
 
 
-def read_opening(stream: BinaryIO) -> Opening:
+def read_opening(stream: BinaryIO, check: Callable[[bytes, bytes], None] | None = None) -> Opening:
     """Read up to the first block.
+
+    ``check`` is called with the signed bytes and the signature (empty without one) before the manifest is parsed:
+    what it raises ends the reading.
 
     Raises:
         CorruptPatch: Not a patch, damaged, or cut short.
@@ -109,10 +114,10 @@ def read_opening(stream: BinaryIO) -> Opening:
         byte = _read(stream, 1, len(head), "header")[0]
         head.append(byte)
         size |= (byte & 127) << (7 * i)
-        if byte < 128 and (byte or i == 0):
+        if byte < 128:
             break
-    else:
-        raise CorruptPatch("the manifest's size is no integer", offset=6, advice=_ADVICE)
+    if head[-1] >= 128 or (head[-1] == 0 and len(head) > 7):
+        raise CorruptPatch("the manifest's size is no proper integer", offset=6, advice=_ADVICE)
     if size > limits.MAX_MANIFEST:
         raise LimitExceeded("the manifest is too large", offset=6, expected=limits.MAX_MANIFEST, found=size)
     start = len(head)
@@ -122,7 +127,12 @@ def read_opening(stream: BinaryIO) -> Opening:
         raise CorruptPatch("the manifest is damaged: its CRC-32 differs", offset=start, advice=_ADVICE)
     signed = bytes(head) + body + crc
     signature = _read(stream, _SIGNATURE_SIZE, len(signed), "signature") if head[5] & _SIGNED else b""
-    return Opening(read_manifest(body, start), signed, signature, len(signed) + len(signature))
+    if check is not None:
+        check(signed, signature)
+    manifest = read_manifest(body, start)
+    if signature and any(len(chunk.digest) != SIGNED_DIGEST for chunk in manifest.chunks):
+        raise CorruptPatch("a signed manifest binds its blocks by digests that are too short", offset=start)
+    return Opening(manifest, signed, signature, len(signed) + len(signature))
 
 
 def read_chunk(stream: BinaryIO, chunk: Chunk, at: int) -> bytes:

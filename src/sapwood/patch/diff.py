@@ -178,6 +178,7 @@ def diff_models(
             spool.write,
             base_stream.read,
             target_stream.read,
+            target_stream.size,
         )
         ends = frozenset(file_starts(target.files))
         work = jobs(plan(old, target), ends)

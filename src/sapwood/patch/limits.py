@@ -18,7 +18,10 @@ MAX_DEPTH: Final = 64
 """Folders one inside the other."""
 
 CHUNK_CODED: Final = 64 << 10
-"""A chunk is closed once its blocks take this much, ..."""
+"""A chunk is closed once its blocks take this much (more for a target above 8 GiB), ..."""
+
+MAX_CHUNK_CODED: Final = 2 << 20
+"""... but never more than this, ..."""
 
 CHUNK_BLOCKS: Final = 64
 """... or number this many."""

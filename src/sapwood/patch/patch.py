@@ -169,7 +169,7 @@ class Patch:
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Check signature (with ``key``) and digests; with ``base``, or if it needs none, that it builds the target.
+        """Check signature (with ``key``) and digests; with ``base``, or if it needs none, build the target.
 
         Raises:
             BadData: By the branch's classes, what is wrong.

@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sapwood.errors import BadSignature, WrongCall, storage_error
-from sapwood.patch.container import Opening
 from sapwood.patch.manifest import KEY_ID_SIZE
 
 __all__ = ["check_signature", "generate_key", "key_id", "load_private_key", "load_public_key"]
@@ -92,23 +91,19 @@ def load_public_key(path: str | os.PathLike[str]) -> Ed25519PublicKey:
     return key
 
 
-def check_signature(opening: Opening, key: Ed25519PublicKey) -> None:
-    """Refuse a patch that ``key`` did not sign.
+def check_signature(signed: bytes, signature: bytes, key: Ed25519PublicKey) -> None:
+    """Refuse bytes that ``key`` did not sign.
 
     Raises:
         BadSignature: Not signed, or by another key, or changed since.
     """
-    wanted = key_id(key)
-    if not opening.signature:
+    if not signature:
         raise BadSignature("the patch is not signed", advice="Ask its publisher for a signed one.")
     try:
-        key.verify(opening.signature, opening.signed_bytes)
+        key.verify(signature, signed)
     except InvalidSignature:
         raise BadSignature(
             "the signature is not by this key, or the patch was changed",
-            expected=wanted.hex(),
-            found=opening.manifest.key_id.hex(),
+            expected=f"key {key_id(key).hex()}",
             advice="Use the publisher's public key, or fetch the patch again.",
         ) from None
-    if any(len(chunk.digest) != 32 for chunk in opening.manifest.chunks):
-        raise BadSignature("the signed manifest binds its blocks by digests that are too short")

@@ -216,8 +216,8 @@ def _compare(old: _Held | None, change: Change, new: _Held) -> TensorStats:
     for start in range(0, units, _BLOCK):
         count = min(_BLOCK, units - start)
         sums.add(_block(old, start, count), _block(new, start, count))
-    for held in (old, new):
-        _let_go(held)
+        for held in (old, new):
+            _let_go(held, start, count)
     if change is Change.CHANGED and not sums.changed:
         change = Change.SAME
     base_rms, rms, largest = sums.relative()
@@ -293,11 +293,13 @@ class _Sums:
         return base_rms, math.sqrt(self._squares / self._finite) / base_rms, self._max / base_rms
 
 
-def _let_go(held: _Held) -> None:
-    """Give back the pages of a mapped tensor: otherwise they count as this process's memory until it ends."""
+def _let_go(held: _Held, start: int, count: int) -> None:
+    """Give back the pages of elements that were read: mapped ones count as memory until then."""
     mapped = held.file.data.obj
     if not isinstance(mapped, mmap.mmap) or not hasattr(mapped, "madvise"):
         return
-    start = held.span.offset // mmap.PAGESIZE * mmap.PAGESIZE
+    unit = _unit(held.tensor.dtype)
+    at = held.span.offset + start * unit
+    first = at // mmap.PAGESIZE * mmap.PAGESIZE
     with contextlib.suppress(OSError):
-        mapped.madvise(mmap.MADV_DONTNEED, start, held.span.offset + held.span.length - start)
+        mapped.madvise(mmap.MADV_DONTNEED, first, at + count * unit - first)

@@ -6,6 +6,7 @@ The left half shows which share of the elements changed, the right half by how m
 import dataclasses
 import math
 import os
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -74,8 +75,10 @@ def plot(stats: "ModelStats", path: str | os.PathLike[str]) -> None:
         raise MissingDependency(
             "matplotlib is not installed", advice="Install it with: pip install 'sapwood[plot]'"
         ) from error
-    figure = _draw(stats, Figure)
-    with atomic_output(path) as out:
+    with atomic_output(path) as out, warnings.catch_warnings():
+        # A letter that the font lacks shows as a box, which is enough to tell rows apart.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure = _draw(stats, Figure)
         # Without a date, the same numbers give the same file.
         metadata = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
         figure.savefig(out, format=kind, dpi=150, metadata=metadata)
@@ -193,7 +196,11 @@ def _heat(
         axis.set_title(title, fontsize=9)
         axis.invert_yaxis()
         axis.tick_params(length=0)
-        axis.set_yticks([i + 0.5 for i in range(len(cells))], cells if axis is axes[0] else [], fontsize=8)
+        axis.set_yticks(
+            [i + 0.5 for i in range(len(cells))],
+            [_cut(role) for role in cells] if axis is axes[0] else [],
+            fontsize=8,
+        )
         _layer_ticks(axis, columns)
         if len(columns) <= _MOST_NUMBERED:
             _numbers(axis, values, norm, field)
@@ -230,13 +237,15 @@ def _layer_ticks(axis: Any, columns: list[Column]) -> None:
     shown = range(0, len(columns), step)
     axis.set_xticks([i + 0.5 for i in shown], [str(columns[i][1]) for i in shown], fontsize=7)
     if len(stacks) == 1:
-        axis.set_xlabel(stacks[0], fontsize=8)
+        axis.set_xlabel(_cut(stacks[0]), fontsize=8)
         return
     for stack in stacks:
         places = [i for i, column in enumerate(columns) if column[0] == stack]
         if places[0]:
             axis.axvline(places[0], color="black", linewidth=0.8)
-    axis.set_xlabel(" | ".join(stacks) if len(stacks) <= 4 else f"{len(stacks)} groups of layers", fontsize=8)
+    axis.set_xlabel(
+        " | ".join(map(_cut, stacks)) if len(stacks) <= 4 else f"{len(stacks)} groups of layers", fontsize=8
+    )
 
 
 def _bars(axes: Any, bars: dict[str, _Cell], scale: tuple[float, float]) -> None:
