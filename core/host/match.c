@@ -17,11 +17,10 @@ enum {
     LEAST_SIMILAR = 32,  /* bytes of a run that is only similar */
     STRONG = 2,          /* one in STRONG bytes equal continues a run */
     WEAK = 5,            /* one in WEAK bytes equal is reported apart */
-    MOST_QUEUED = 8,     /* runs that one step can settle */
     /* Work on candidates is bounded by credit: a byte of the target earns 1, a candidate costs CANDIDATE. */
     CANDIDATE = 4,
     COMPARED_PER_CREDIT = 128,
-    MOST_CREDIT = 1 << 18
+    MOST_CREDIT = 1 << 20
 };
 
 struct sw_matcher {
@@ -148,6 +147,10 @@ static void share_gap(const search *x, uint64_t from, uint64_t to, uint64_t a, u
 /* The open run goes on: the gap up to `at` is part of it, or a run of its own where little is equal. */
 static void resume_run(search *x, uint64_t at, uint64_t displacement) {
     sw_match *open = &x->s->open;
+    const reach r = reach_of(x, displacement);
+    if (end_of(open) < r.from) {
+        *open = empty_run(r.from, displacement);
+    }
     const uint64_t end = end_of(open);
     const uint64_t gap = at - end;
     const uint64_t equal = sw_count_equal(x->target + end, base_at(x, end, displacement), gap);
@@ -166,8 +169,7 @@ static void resume_run(search *x, uint64_t at, uint64_t displacement) {
 static void change_run(search *x, uint64_t at, uint64_t a, uint64_t b) {
     sw_match *open = &x->s->open;
     const uint64_t end = end_of(open);
-    const reach ra = reach_of(x, a);
-    if (a == b && end >= ra.from && at <= ra.to) {
+    if (a == b && at <= reach_of(x, a).to) {
         resume_run(x, at, a);
         return;
     }
@@ -296,6 +298,15 @@ static uint64_t least_to_resume(uint64_t gap) {
     return gap < NEAR ? 8 : gap < COMPARED ? 16 : 32;
 }
 
+static bool has_credit(sw_match_search *s, uint64_t at) {
+    s->credit += (int64_t)(at - s->credited);
+    s->credited = at;
+    if (s->credit > MOST_CREDIT) {
+        s->credit = MOST_CREDIT;
+    }
+    return s->credit >= 0;
+}
+
 /* Go on until a run is found, or the target ends. */
 static void step(search *x) {
     sw_match_search *s = x->s;
@@ -303,14 +314,12 @@ static void step(search *x) {
     const reach r = reach_of(x, s->displacement);
     const uint64_t end = end_of(&s->open);
     const uint64_t look_end = x->target_size < index->anchor ? 0 : x->target_size - index->anchor + 1;
-    const uint64_t begun = s->at;
     for (uint64_t at = s->at; at < x->target_size; at++) {
         if (at >= r.from && at + 8 <= r.to) {
             const uint8_t *p = base_at(x, at, s->displacement);
             if (sw_load64(x->target + at) == sw_load64(p)) {
                 const uint64_t length = sw_common_front(x->target + at, p, r.to - at);
                 if (length >= least_to_resume(at - end)) {
-                    s->credit = (int64_t)least(MOST_CREDIT, (uint64_t)(s->credit + MOST_CREDIT) + (at - begun) + length) - MOST_CREDIT;
                     resume_run(x, at, s->displacement);
                     s->open.length += length;
                     s->open.equal += length;
@@ -321,10 +330,8 @@ static void step(search *x) {
         }
         if (at < look_end) {
             const uint64_t hash = sw_anchor_hash(x->target + at, index->anchor);
-            if (sw_match_index_may_have(index, hash) && s->credit > -MOST_CREDIT) {
-                if (move_to_candidate(x, at, hash)) {
-                    return;
-                }
+            if (sw_match_index_may_have(index, hash) && has_credit(s, at) && move_to_candidate(x, at, hash)) {
+                return;
             }
         }
     }

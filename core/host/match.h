@@ -26,6 +26,7 @@ typedef struct {
     uint64_t at;
     uint64_t displacement; /* base offset less target offset, modulo 2^64 */
     int64_t credit;
+    uint64_t credited; /* target bytes that have earned theirs */
     uint64_t island; /* displacement of the last short run */
     sw_match open; /* the run that may still grow */
     unsigned queued;
