@@ -26,6 +26,8 @@ _MOST_ROLES: Final = 24
 _MOST_BARS: Final = 16
 # Cells are wide enough for numbers up to this many layers.
 _MOST_NUMBERED: Final = 14
+# Narrower cells would be hidden by the lines between them.
+_MOST_EDGED: Final = 40
 _EMPTY: Final = "#eeeeee"
 _UNCHANGED: Final = "#ffffff"
 _COLORS: Final = "YlGnBu"
@@ -187,10 +189,11 @@ def _heat(
         ("share of elements changed", Normalize(0, 1), "share", PercentFormatter(1.0)),
         ("rms of the change / rms of the weights", LogNorm(*scale), "relative", None),
     )
+    edge = 0.5 if len(columns) <= _MOST_EDGED else 0
     for axis, (title, norm, field, ticks) in zip(axes, halves, strict=True):
         values = [[getattr(row.get(c, _Cell()), field) for c in columns] for row in cells.values()]
         image = axis.pcolormesh(
-            _masked(values, norm), cmap=colors, norm=norm, edgecolors="white", linewidth=0.5
+            _masked(values, norm), cmap=colors, norm=norm, edgecolors="white", linewidth=edge
         )
         figure.colorbar(image, ax=axis, format=ticks, fraction=0.05, pad=0.02).ax.tick_params(labelsize=7)
         axis.set_title(title, fontsize=9)
