@@ -17,6 +17,7 @@ enum {
     LEAST_SIMILAR = 32,  /* bytes of a run that is only similar */
     STRONG = 2,          /* one in STRONG bytes equal continues a run */
     WEAK = 5,            /* one in WEAK bytes equal is reported apart */
+    AHEAD = 32,          /* positions hashed together once nothing matches: their filter words are asked for at once */
     /* Work on candidates is bounded by credit: a byte of the target earns 1, a candidate costs CANDIDATE. */
     CANDIDATE = 4,
     COMPARED_PER_CREDIT = 128,
@@ -314,6 +315,8 @@ static void step(search *x) {
     const reach r = reach_of(x, s->displacement);
     const uint64_t end = end_of(&s->open);
     const uint64_t look_end = x->target_size < index->anchor ? 0 : x->target_size - index->anchor + 1;
+    uint64_t hashes[AHEAD];
+    uint64_t hashed = s->at;
     for (uint64_t at = s->at; at < x->target_size; at++) {
         if (at >= r.from && at + 8 <= r.to) {
             const uint8_t *p = base_at(x, at, s->displacement);
@@ -329,7 +332,15 @@ static void step(search *x) {
             }
         }
         if (at < look_end) {
-            const uint64_t hash = sw_anchor_hash(x->target + at, index->anchor);
+            if (at == hashed) {
+                const uint64_t ahead = at - s->at < AHEAD ? 1 : least(AHEAD, look_end - at);
+                for (uint64_t i = 0; i < ahead; i++) {
+                    hashes[(at + i) % AHEAD] = sw_anchor_hash(x->target + at + i, index->anchor);
+                    __builtin_prefetch(&index->filter[sw_filter_word(index, hashes[(at + i) % AHEAD])]);
+                }
+                hashed = at + ahead;
+            }
+            const uint64_t hash = hashes[at % AHEAD];
             if (sw_match_index_may_have(index, hash) && has_credit(s, at) && move_to_candidate(x, at, hash)) {
                 return;
             }

@@ -36,7 +36,7 @@ typedef struct {
 } sw_match_search;
 
 /* Index the base, which must outlive the matcher, in at most memory_limit bytes (but at least some KB).
- * NULL when out of memory. A base of more than about memory_limit / 9 bytes is sampled: the larger the base,
+ * NULL when out of memory. A base of more than about memory_limit / 12 bytes (or 4 million) is sampled: the larger the base,
  * the longer a content must be to be found. */
 sw_matcher *sw_matcher_new(const uint8_t *base, size_t base_size, size_t memory_limit);
 void sw_matcher_free(sw_matcher *matcher);
