@@ -14,8 +14,8 @@ import pytest
 from safetensors.numpy import save, save_file
 
 import sapwood
+from sapwood.patch.model_stats import Change, ModelStats, TensorStats
 from sapwood.patch.roles import position
-from sapwood.patch.stats import Change, ModelStats, TensorStats
 from sapwood.patch.stats_plot import plot
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -100,6 +100,14 @@ def test_inspect_names_what_it_does_not_understand(run: Run, tmp_path: Path) -> 
     assert "gguf" in ended.err
 
 
+def test_diff_names_what_it_does_not_understand(run: Run, pair: Pair) -> None:
+    broken = pair.folder / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\xff" * 60)
+    ended = run("diff", pair.base, broken, "-o", "p", "--json")
+    assert ended.err.startswith(f"FormatWarning: {broken}: gguf: ")
+    assert json.loads(ended.out)["warnings"][0]["format"] == "gguf"
+
+
 def test_stats_shows_each_tensor(run: Run, pair: Pair) -> None:
     lines = run("stats", pair.base, pair.target).out.splitlines()
     assert any(line.startswith("layers.0.weight") and "changed" in line for line in lines)

@@ -77,16 +77,11 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def warn(warnings: Sequence[FormatWarning | str]) -> None:
+def warn(warnings: Sequence[FormatWarning]) -> None:
     """Say what is not understood of a model, each by name, on stderr."""
     for warning in warnings:
-        if isinstance(warning, str):
-            text = warning
-        else:
-            place = f" at offset {warning.offset}" if warning.offset is not None else ""
-            where = f"{warning.path}: " if warning.path else ""
-            text = f"{where}{warning.format}: {warning.reason}{place}"
-        click.echo(f"FormatWarning: {printable(text)}", err=True)
+        where = f"{warning.path}: " if warning.path else ""
+        click.echo(f"FormatWarning: {printable(f'{where}{warning.format}: {warning.reason}')}", err=True)
 
 
 @contextlib.contextmanager

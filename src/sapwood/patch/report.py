@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from sapwood.formats.layout import FormatWarning
+
 __all__ = ["DiffReport", "KindTotals"]
 
 
@@ -26,7 +28,7 @@ class KindTotals:
 
 @dataclasses.dataclass
 class DiffReport:
-    """Sizes in bytes, time in seconds."""
+    """Sizes in bytes, time in seconds; ``warnings`` are about the base, then the target."""
 
     base_size: int = 0
     target_size: int = 0
@@ -35,7 +37,7 @@ class DiffReport:
     threads: int = 1
     level: str = "default"
     format: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[FormatWarning, ...] = ()
     kinds: dict[str, KindTotals] = dataclasses.field(default_factory=dict)
 
     @property

@@ -16,7 +16,7 @@ from sapwood.patch.atomic_file import atomic_output
 from sapwood.patch.roles import ROLES, position
 
 if TYPE_CHECKING:
-    from sapwood.patch.stats import ModelStats, TensorStats
+    from sapwood.patch.model_stats import ModelStats, TensorStats
 
 __all__ = ["plot"]
 
