@@ -259,12 +259,15 @@ def _in_memory(
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Errors in data of a file carry its path."""
+    """Errors in a file's data, and in reading it, carry its path."""
     try:
         yield
     except BadData as error:
         error.path = error.path or path
         raise
+    except OSError as error:
+        # Outputs tell their own failures: what is left is reading here.
+        raise storage_error(error, path) from error
 
 
 def diff(
