@@ -78,3 +78,8 @@ def with_manifest(patch: bytes, body: bytes) -> bytes:
     put_unsigned(head, len(body))
     head += body
     return bytes(head) + zlib.crc32(head).to_bytes(4, "little") + rest
+
+
+def with_payload(block: Block, payload: bytes) -> Block:
+    """The block with other coded bytes."""
+    return dataclasses.replace(block, payload=payload)

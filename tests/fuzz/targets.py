@@ -1,0 +1,184 @@
+"""What is fuzzed: for each target a corpus, made anew from real files, and one call on one mutant.
+
+A call returns the name of its outcome. Anything but a documented error or a right answer is raised.
+"""
+
+import random
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+import sapwood
+from sapwood import _core
+from sapwood.codec.element import Element
+from sapwood.codec.encode import Level
+from sapwood.errors import BadData
+from sapwood.formats.detect import read_layout
+from sapwood.patch import limits
+from tests.fuzz.mutate import mutated
+from tests.patch import models, seal
+
+__all__ = ["TARGETS"]
+
+_PATHS: Final = ("portable", "avx2", "avx512", "neon")
+# A mutant may say a target of any size: more than this much work proves nothing new.
+_MOST_BUILT: Final = 64 << 20
+
+
+@cache
+def _patches() -> list[tuple[bytes, bytes, bytes]]:
+    """(base, target, patch) of every format and level."""
+    found = []
+    for i, name in enumerate(models.MAKERS):
+        base, target = models.pair(name, 20)
+        level = list(Level)[i % 3]
+        found.append((base, target, sapwood.diff(base, target, level=level, threads=1).to_bytes()))
+        found.append((b"", target, sapwood.diff(b"", target, level=level, threads=1).to_bytes()))
+    return found
+
+
+def _verify(base: bytes, target: bytes, patch: bytes) -> str:
+    try:
+        opened = sapwood.open_patch(patch)
+        if opened.manifest.target.size > _MOST_BUILT:
+            return "too large to try"
+        built = sapwood.apply(base, opened, threads=1)
+    except BadData as error:
+        return type(error).__name__
+    if isinstance(built, dict):
+        raise AssertionError("a folder from a patch of a file")
+    if built != target and opened.manifest.target.digest == _digest(target):
+        raise AssertionError("another target under the same digest")
+    return "right"
+
+
+@cache
+def _digest(target: bytes) -> bytes:
+    return sapwood.compress(target, threads=1).manifest.target.digest
+
+
+def patch(dice: random.Random) -> str:
+    """A patch as it comes over the wire: the digests stop most of the damage."""
+    base, target, data = dice.choice(_patches())
+    return _verify(base, target, mutated(data, dice))
+
+
+def manifest(dice: random.Random) -> str:
+    """A damaged manifest under a CRC-32 that fits."""
+    base, target, data = dice.choice(_patches())
+    return _verify(base, target, seal.with_manifest(data, mutated(seal.manifest_body(data)[1], dice)))
+
+
+def blocks(dice: random.Random) -> str:
+    """Damaged blocks under digests that fit."""
+    base, target, data = dice.choice(_patches())
+    parts = seal.parts(data)
+    chunk = dice.randrange(len(parts.chunks))
+    parts.chunks[chunk] = mutated(parts.chunks[chunk], dice)[: limits.MAX_CHUNK] or b"\0"
+    return _verify(base, target, parts.seal())
+
+
+def payload(dice: random.Random) -> str:
+    """A damaged payload in a block whose record is whole."""
+    base, target, data = dice.choice(_patches())
+    parts = seal.parts(data)
+    chunk = dice.randrange(len(parts.chunks))
+    found = parts.blocks(chunk)
+    i = dice.randrange(len(found))
+    found[i] = seal.with_payload(found[i], mutated(bytes(found[i].payload), dice))
+    parts.put_blocks(chunk, found)
+    return _verify(base, target, parts.seal())
+
+
+@cache
+def _models() -> list[bytes]:
+    return [make(models.first_version(9)) for make in models.MAKERS.values()]
+
+
+def model(dice: random.Random) -> str:
+    """A damaged model file: a layout that covers it, whatever it holds."""
+    data = mutated(dice.choice(_models()), dice)
+    layout = read_layout(memoryview(data))
+    at = 0
+    for span in layout.spans:
+        if span.offset != at or span.length <= 0:
+            raise AssertionError("a layout with a hole")
+        at += span.length
+    if at != len(data):
+        raise AssertionError("a layout of another size")
+    return f"{layout.format}{' with a warning' if layout.warnings else ''}"
+
+
+@cache
+def _coded(codec: str) -> list[tuple[bytes, bytes | None, int]]:
+    """(payload, base, size of the target) of every element, with and without a base."""
+    found: list[tuple[bytes, bytes | None, int]] = []
+    noise = np.random.default_rng(1)
+    for element in Element:
+        for size in (4096, 2400, 16_384) if codec == "numeric" else (24, 400, 2400):
+            base = noise.standard_normal(size // 4).astype(np.float32).tobytes()
+            flips = (noise.random(size) < 0.05) * noise.integers(0, 16, size)
+            target = (np.frombuffer(base, np.uint8) ^ flips.astype(np.uint8)).tobytes()
+            for old in (base, None):
+                if codec == "numeric":
+                    coded = _core.encode_numeric(old, target, element, Level.DEFAULT)
+                else:
+                    coded = _core.encode_adaptive(old, target, element)
+                if coded is not None:
+                    found.append((coded, old, size))
+    return found
+
+
+@cache
+def _usable() -> tuple[str, ...]:
+    def works(path: str) -> bool:
+        try:
+            _core.decode_numeric(b"", None, bytearray(1), path=path)
+        except ValueError:
+            return False
+        return True
+
+    return tuple(filter(works, _PATHS))
+
+
+def _sized(size: int, dice: random.Random) -> int:
+    return (
+        size
+        if dice.randrange(4)
+        else dice.choice((1, 3, size - 1, size + 8, 2 * size, 1 << 20, 0, (1 << 20) + 1))
+    )
+
+
+def numeric(dice: random.Random) -> str:
+    """NUMERIC payloads: every instruction set gives the same status, and the same bytes where it is 0."""
+    coded, base, size = dice.choice(_coded("numeric"))
+    data, size = mutated(coded, dice), _sized(size, dice)
+    results = []
+    for path in _usable():
+        out = bytearray(size)
+        results.append((_core.decode_numeric(data, base, out, path=path), out))
+    if len({status for status, _ in results}) != 1:
+        raise AssertionError(f"statuses differ: {[status for status, _ in results]}")
+    if results[0][0] == 0 and any(out != results[0][1] for _, out in results):
+        raise AssertionError("instruction sets differ")
+    return f"status {results[0][0]}"
+
+
+def adaptive(dice: random.Random) -> str:
+    """ADAPTIVE payloads."""
+    coded, base, size = dice.choice(_coded("adaptive"))
+    return f"status {_core.decode_adaptive(mutated(coded, dice), base, bytearray(_sized(size, dice)))}"
+
+
+TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
+    "patch": patch,
+    "manifest": manifest,
+    "blocks": blocks,
+    "payload": payload,
+    "model": model,
+    "numeric": numeric,
+    "adaptive": adaptive,
+}
+"""Each by its name: one mutant of a dice's choosing, and what came of it."""
