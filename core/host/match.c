@@ -14,6 +14,7 @@ enum {
     ISLAND = 64,         /* a shorter run does not make its displacement the present one at first */
     ISLAND_REACH = 256,
     NEAR = 64,           /* gaps on one displacement that are bridged without asking */
+    LEAST_COPY = 4096,   /* an exact stretch this long is a run of its own: a copy costs nothing to say */
     LEAST_SIMILAR = 32,  /* bytes of a run that is only similar */
     STRONG = 2,          /* one in STRONG bytes equal continues a run */
     WEAK = 5,            /* one in WEAK bytes equal is reported apart */
@@ -100,6 +101,40 @@ static void emit(search *x, sw_match run) {
     }
 }
 
+/* Hand out the open run, its long exact tail as a copy. */
+static void emit_open(search *x) {
+    sw_match *open = &x->s->open;
+    const uint64_t tail = x->s->tail;
+    const uint64_t end = end_of(open);
+    if (tail >= LEAST_COPY && tail < open->length) {
+        const uint64_t head = open->length - tail;
+        const sw_match mixed = {open->target_offset, open->base_offset, head, open->equal - tail};
+        const sw_match copy = {open->target_offset + head, open->base_offset + head, tail, tail};
+        if (mixed.equal > 0 || head >= LEAST_SIMILAR) {
+            emit(x, mixed);
+        }
+        emit(x, copy);
+    } else {
+        emit(x, *open);
+    }
+    *open = empty_run(end, open->base_offset - open->target_offset);
+    x->s->tail = 0;
+}
+
+/* The open run goes on for `length` bytes, of which `equal` are equal. */
+static void extend_open(search *x, uint64_t length, uint64_t equal) {
+    sw_match_search *s = x->s;
+    if (length == 0) {
+        return;
+    }
+    if (equal < length && s->tail >= LEAST_COPY) {
+        emit_open(x);
+    }
+    s->open.length += length;
+    s->open.equal += equal;
+    s->tail = equal < length ? 0 : s->tail + length;
+}
+
 static void emit_similar(search *x, uint64_t from, uint64_t length, uint64_t displacement) {
     if (length >= LEAST_SIMILAR) {
         sw_match run = empty_run(from, displacement);
@@ -148,18 +183,13 @@ static void share_gap(const search *x, uint64_t from, uint64_t to, uint64_t a, u
 /* The open run goes on: the gap up to `at` is part of it, or a run of its own where little is equal. */
 static void resume_run(search *x, uint64_t at, uint64_t displacement) {
     sw_match *open = &x->s->open;
-    const reach r = reach_of(x, displacement);
-    if (end_of(open) < r.from) {
-        *open = empty_run(r.from, displacement);
-    }
-    const uint64_t end = end_of(open);
+    const uint64_t end = end_of(open); /* not before the displacement's reach: it was met there */
     const uint64_t gap = at - end;
     const uint64_t equal = sw_count_equal(x->target + end, base_at(x, end, displacement), gap);
     if (gap < NEAR || equal * STRONG >= gap) {
-        open->length += gap;
-        open->equal += equal;
+        extend_open(x, gap, equal);
     } else {
-        emit(x, *open);
+        emit_open(x);
         const sw_match similar = {end, end + displacement, gap, equal};
         emit(x, similar);
         *open = empty_run(at, displacement);
@@ -178,10 +208,9 @@ static void change_run(search *x, uint64_t at, uint64_t a, uint64_t b) {
     uint64_t back = 0;
     share_gap(x, end, at, a, b, STRONG, &front, &back);
     if (front > 0) {
-        open->equal += sw_count_equal(x->target + end, base_at(x, end, a), front);
-        open->length += front;
+        extend_open(x, front, sw_count_equal(x->target + end, base_at(x, end, a), front));
     }
-    emit(x, *open);
+    emit_open(x);
     sw_match next = empty_run(at - back, b);
     next.length = back;
     next.equal = back == 0 ? 0 : sw_count_equal(x->target + next.target_offset, base_at(x, next.target_offset, b), back);
@@ -194,6 +223,7 @@ static void change_run(search *x, uint64_t at, uint64_t a, uint64_t b) {
         emit_similar(x, to - back, back, b);
     }
     *open = next;
+    x->s->tail = next.equal == next.length ? next.length : 0;
 }
 
 typedef struct {
@@ -270,14 +300,13 @@ static bool move_to_candidate(search *x, uint64_t at, uint64_t hash) {
     if (open->length > 0 && open->length <= ISLAND && end_of(open) == start &&
         c.base_offset - c.back >= open->length &&
         sw_common_back(x->target + start, base_at(x, start, displacement), open->length) == open->length) {
-        open->length = 0;
-        open->equal = 0;
+        *open = empty_run(open->target_offset, present);
+        s->tail = 0;
     }
     change_run(x, at, present, displacement);
     const uint64_t length = sw_common_front(x->target + at, x->base + c.base_offset,
                                             least(x->target_size - at, x->base_size - c.base_offset));
-    s->open.length += length;
-    s->open.equal += length;
+    extend_open(x, length, length);
     s->at = at + length;
     if (length + c.back >= ISLAND || displacement == present || displacement == s->island) {
         s->displacement = displacement;
@@ -286,10 +315,11 @@ static bool move_to_candidate(search *x, uint64_t at, uint64_t hash) {
     s->island = displacement;
     const uint64_t room = least(ISLAND_REACH, least(x->target_size - s->at, x->base_size - (s->at + displacement)));
     const uint64_t more = sw_similar_front(x->target + s->at, base_at(x, s->at, displacement), room, STRONG);
-    s->open.equal += sw_count_equal(x->target + s->at, base_at(x, s->at, displacement), more);
-    s->open.length += more;
+    if (more > 0) {
+        extend_open(x, more, sw_count_equal(x->target + s->at, base_at(x, s->at, displacement), more));
+    }
     s->at += more;
-    emit(x, s->open);
+    emit_open(x);
     s->open = empty_run(s->at, present);
     return true;
 }
@@ -324,8 +354,7 @@ static void step(search *x) {
                 const uint64_t length = sw_common_front(x->target + at, p, r.to - at);
                 if (length >= least_to_resume(at - end)) {
                     resume_run(x, at, s->displacement);
-                    s->open.length += length;
-                    s->open.equal += length;
+                    extend_open(x, length, length);
                     s->at = at + length;
                     return;
                 }
@@ -350,8 +379,7 @@ static void step(search *x) {
     /* The ends of both files belong together. */
     const uint64_t displacement = x->base_size - x->target_size;
     change_run(x, x->target_size, s->displacement, displacement);
-    emit(x, s->open);
-    s->open = empty_run(x->target_size, displacement);
+    emit_open(x);
     s->over = true;
 }
 

@@ -29,6 +29,7 @@ typedef struct {
     uint64_t credited; /* target bytes that have earned theirs */
     uint64_t island; /* displacement of the last short run */
     sw_match open; /* the run that may still grow */
+    uint64_t tail; /* equal bytes at its end */
     unsigned queued;
     unsigned taken;
     bool over;
