@@ -1,5 +1,4 @@
-"""Sapwood's C core: block codecs and the content matcher."""
-
+# The C core: block codecs and the content matcher (src/sapwood/_core.cpp).
 from typing_extensions import Buffer
 
 MAX_BLOCK: int

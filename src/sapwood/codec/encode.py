@@ -27,7 +27,7 @@ class Level(enum.IntEnum):
 
 
 # The adaptive coder gains up to 8 % below this and takes 5 to 40 MB/s.
-_ADAPTIVE_TO: Final = {Level.FAST: 0, Level.DEFAULT: 48 << 10, Level.MAX: 1 << 20}
+_ADAPTIVE_TO: Final = {Level.FAST: 0, Level.DEFAULT: 48 << 10, Level.MAX: 256 << 10}
 
 
 def _numeric(
