@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct sw_matcher sw_matcher;
 
-enum { SW_MATCH_QUEUE = 64 };
+enum { SW_MATCH_QUEUE = 16 };
 
 /* A search under way. Set it to {0} before the first call; only `reached` is for the caller. */
 typedef struct {
@@ -37,8 +37,8 @@ typedef struct {
 } sw_match_search;
 
 /* Index the base, which must outlive the matcher, in at most memory_limit bytes (but at least some KB).
- * NULL when out of memory. A base of more than about memory_limit / 12 bytes (or 4 million) is sampled: the larger the base,
- * the longer a content must be to be found. */
+ * NULL when out of memory. A base of more than memory_limit / 12 bytes, or 4 million, is sampled: the larger the
+ * base, the longer a content must be to be found for certain (16 bytes below 4 MB, 96 bytes at 256 MB). */
 sw_matcher *sw_matcher_new(const uint8_t *base, size_t base_size, size_t memory_limit);
 void sw_matcher_free(sw_matcher *matcher);
 

@@ -67,7 +67,9 @@ uint64_t sw_similar_front(const uint8_t *a, const uint8_t *b, uint64_t n, unsign
     uint64_t best = 0;
     for (uint64_t i = 0; i < n; i += 8) {
         const uint64_t m = n - i < 8 ? n - i : 8;
-        const uint64_t equal = m == 8 ? equal_bytes(sw_load64(a + i), sw_load64(b + i)) : sw_count_equal(a + i, b + i, m);
+        const uint8_t *p = a + i;
+        const uint8_t *q = b + i;
+        const uint64_t equal = m == 8 ? equal_bytes(sw_load64(p), sw_load64(q)) : sw_count_equal(p, q, m);
         score += (int64_t)(equal * weight) - (int64_t)m;
         if (score > best_score) {
             best_score = score;

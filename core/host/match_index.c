@@ -5,7 +5,8 @@
 enum {
     BYTES_PER_ANCHOR = 12, /* of memory, at most: bucket start 4, entry 4, filter 4 */
     LEAST_ANCHORS = 256,
-    MOST_ANCHORS = 1 << 22, /* more would make the index slower than the search */
+    MANY_ANCHORS = 1 << 22, /* more would make the index slower than the search, but for a very large base */
+    WIDEST_STEP = 128,
     BATCH = 64
 };
 
@@ -23,7 +24,8 @@ static bool is_degenerate(const uint8_t *p, unsigned anchor) {
 static void choose_sampling(sw_match_index *x, size_t size, size_t memory_limit) {
     size_t most = memory_limit / BYTES_PER_ANCHOR;
     most = most < LEAST_ANCHORS ? LEAST_ANCHORS : most;
-    most = most > MOST_ANCHORS ? MOST_ANCHORS : most;
+    const size_t enough = size / WIDEST_STEP > MANY_ANCHORS ? size / WIDEST_STEP : MANY_ANCHORS;
+    most = most > enough ? enough : most;
     x->step = size / most + 1;
     if (size <= 1 << 20 && x->step == 1) {
         x->anchor = 8;
