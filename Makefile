@@ -43,7 +43,9 @@ bench: $(VENV)/with-bench ## compare with the peers on small pairs
 bench-full: $(VENV)/with-bench ## compare with the peers on every pair
 	$(VENV)/bin/python -m bench --full
 
-fuzz: $(VENV)/with-test ## the property tests with many more examples
+fuzz: $(VENV)/with-test ## mutants of patches, models and blocks; the property tests with many more examples
+	$(VENV)/bin/python -m tests.fuzz.run --count 100000
+	core/fuzz/run.sh 60 $(CURDIR)/$(VENV)/bin/python
 	HYPOTHESIS_PROFILE=deep $(VENV)/bin/python -m pytest -n 2 -m hypothesis $(ARGS)
 
 lint: $(VENV)/with-lint $(VENV)/with-test ## style, types and layers

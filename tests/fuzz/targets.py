@@ -20,7 +20,7 @@ from sapwood.patch import limits
 from tests.fuzz.mutate import mutated
 from tests.patch import models, seal
 
-__all__ = ["TARGETS"]
+__all__ = ["TARGETS", "coded"]
 
 _PATHS: Final = ("portable", "avx2", "avx512", "neon")
 # A mutant may say a target of any size: more than this much work proves nothing new.
@@ -80,7 +80,7 @@ def blocks(dice: random.Random) -> str:
     return _verify(base, target, parts.seal())
 
 
-def payload(dice: random.Random) -> str:
+def in_block(dice: random.Random) -> str:
     """A damaged payload in a block whose record is whole."""
     base, target, data = dice.choice(_patches())
     parts = seal.parts(data)
@@ -111,8 +111,22 @@ def model(dice: random.Random) -> str:
     return f"{layout.format}{' with a warning' if layout.warnings else ''}"
 
 
+def pair(dice: random.Random) -> str:
+    """A damaged model against a whole one: the patch gives it back, and is not larger."""
+    base = dice.choice(_models())
+    target = mutated(base if dice.randrange(4) else dice.choice(_models()), dice)
+    if dice.randrange(2):
+        base, target = target, base
+    made = sapwood.diff(base, target, level=dice.choice(list(Level)), threads=1)
+    if sapwood.apply(base, made, threads=1) != target:
+        raise AssertionError("another target")
+    if made.size > len(target) + 256 + len(target) // 4096:
+        raise AssertionError(f"a patch of {made.size} bytes for a target of {len(target)}")
+    return made.manifest.format
+
+
 @cache
-def _coded(codec: str) -> list[tuple[bytes, bytes | None, int]]:
+def coded(codec: str) -> list[tuple[bytes, bytes | None, int]]:
     """(payload, base, size of the target) of every element, with and without a base."""
     found: list[tuple[bytes, bytes | None, int]] = []
     noise = np.random.default_rng(1)
@@ -123,11 +137,11 @@ def _coded(codec: str) -> list[tuple[bytes, bytes | None, int]]:
             target = (np.frombuffer(base, np.uint8) ^ flips.astype(np.uint8)).tobytes()
             for old in (base, None):
                 if codec == "numeric":
-                    coded = _core.encode_numeric(old, target, element, Level.DEFAULT)
+                    made = _core.encode_numeric(old, target, element, Level.DEFAULT)
                 else:
-                    coded = _core.encode_adaptive(old, target, element)
-                if coded is not None:
-                    found.append((coded, old, size))
+                    made = _core.encode_adaptive(old, target, element)
+                if made is not None:
+                    found.append((made, old, size))
     return found
 
 
@@ -153,8 +167,8 @@ def _sized(size: int, dice: random.Random) -> int:
 
 def numeric(dice: random.Random) -> str:
     """NUMERIC payloads: every instruction set gives the same status, and the same bytes where it is 0."""
-    coded, base, size = dice.choice(_coded("numeric"))
-    data, size = mutated(coded, dice), _sized(size, dice)
+    payload, base, size = dice.choice(coded("numeric"))
+    data, size = mutated(payload, dice), _sized(size, dice)
     results = []
     for path in _usable():
         out = bytearray(size)
@@ -168,15 +182,16 @@ def numeric(dice: random.Random) -> str:
 
 def adaptive(dice: random.Random) -> str:
     """ADAPTIVE payloads."""
-    coded, base, size = dice.choice(_coded("adaptive"))
-    return f"status {_core.decode_adaptive(mutated(coded, dice), base, bytearray(_sized(size, dice)))}"
+    payload, base, size = dice.choice(coded("adaptive"))
+    return f"status {_core.decode_adaptive(mutated(payload, dice), base, bytearray(_sized(size, dice)))}"
 
 
 TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "patch": patch,
     "manifest": manifest,
     "blocks": blocks,
-    "payload": payload,
+    "payload": in_block,
+    "pair": pair,
     "model": model,
     "numeric": numeric,
     "adaptive": adaptive,
