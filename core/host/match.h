@@ -8,7 +8,8 @@
 
 /* An aligned run: target bytes from target_offset correspond to base bytes from base_offset, one to one.
  * `equal` of its `length` bytes are the same. equal == length is a copy. Where much less is equal (numbers that
- * all moved a little, known only by their neighbours) the caller decides what a difference is worth. */
+ * all moved a little, known only by their neighbours) the caller decides what a difference is worth, best by coding
+ * it: retrained 8-bit weights with 6 in 100 bytes equal can still be far smaller as differences. */
 typedef struct {
     uint64_t target_offset;
     uint64_t base_offset;

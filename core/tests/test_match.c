@@ -34,6 +34,7 @@ typedef struct {
     size_t runs;
     uint64_t equal;
     uint64_t length;
+    uint64_t copied; /* bytes in runs that are wholly equal */
 } found;
 
 static size_t find_all(const sw_matcher *m, const uint8_t *target, size_t target_size, size_t capacity, sw_match *runs) {
@@ -60,7 +61,7 @@ static found check(const uint8_t *base_bytes, size_t base_size, const uint8_t *t
     uint8_t *target = exact(target_bytes, target_size);
     sw_matcher *m = sw_matcher_new(base, base_size, memory_limit);
     assert(m != NULL);
-    found f = {find_all(m, target, target_size, 1 << 12, runs), 0, 0};
+    found f = {find_all(m, target, target_size, 1 << 12, runs), 0, 0, 0};
     uint64_t at = 0;
     for (size_t i = 0; i < f.runs; i++) {
         const sw_match r = runs[i];
@@ -74,6 +75,7 @@ static found check(const uint8_t *base_bytes, size_t base_size, const uint8_t *t
         assert(r.equal == equal);
         f.equal += equal;
         f.length += r.length;
+        f.copied += equal == r.length ? equal : 0;
         at = r.target_offset + r.length;
     }
     /* The capacity of the calls does not show. */
@@ -149,6 +151,33 @@ static void neighbours_tell_similar_data(void) {
     assert(f.length >= 78900);
 }
 
+/* A difference now and then leaves most of the target to copies. */
+static void long_exact_stretches_are_copies(void) {
+    fill_random(base, 200000, 256);
+    memcpy(target, base, 200000);
+    for (size_t i = 500; i < 100000; i += i < 3000 ? 100 : 9000) {
+        target[i] ^= 1;
+        target[i + 9] ^= 1;
+    }
+    const found f = check(base, 200000, target, 200000, 1 << 24);
+    assert(f.copied > 190000 && f.length == 200000);
+}
+
+/* Nothing after the header is equal for long, but both files end together. */
+static void ends_belong_together(void) {
+    fill_random(base, 50000, 256);
+    memcpy(target, base, 1000);
+    fill_random(target + 1000, 8, 256);
+    memcpy(target + 1008, base + 1000, 49000);
+    for (size_t i = 1008; i < 50008; i++) {
+        if (i % 3 != 0) {
+            target[i] = (uint8_t)draw(256);
+        }
+    }
+    const found f = check(base, 50000, target, 50008, 1 << 24);
+    assert(f.length >= 49900);
+}
+
 static void large_base_is_sampled(void) {
     fill_random(base, sizeof base, 256);
     memcpy(target, base + 600000, 400000);
@@ -207,6 +236,8 @@ int main(void) {
     shifted_copy_is_one_run();
     random_edits();
     neighbours_tell_similar_data();
+    long_exact_stretches_are_copies();
+    ends_belong_together();
     large_base_is_sampled();
     sizes_at_the_edge();
     degenerate_inputs();
