@@ -38,7 +38,9 @@ def quick(corpus: Path) -> list[Pair]:
             old,
             Path(f"{old}"[:-10] + "new.tflite"),
         )
-        for old in sorted((HERE / "tflite").glob("*.old.tflite"))
+        # Ours lie beside this file; others, whose licences do not let us pass them on, in the corpus folder.
+        for folder in (HERE / "tflite", corpus / "tflite")
+        for old in sorted(folder.glob("*.old.tflite"))
     ]
     for folder in sorted((corpus / "synthetic").iterdir()):
         files = folder / "base.safetensors", folder / "target.safetensors"
