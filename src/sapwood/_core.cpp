@@ -183,6 +183,26 @@ size_t changed_elements(nb::object a, nb::object b, int width) {
     }
 }
 
+// Runs of at least `shortest` bytes that are the same in both, as (start, length).
+std::vector<std::tuple<uint64_t, uint64_t>> equal_runs(nb::object a, nb::object b, size_t shortest) {
+    const Buffer x(a);
+    const Buffer y(b);
+    require_same_size(&x, y);
+    std::vector<std::tuple<uint64_t, uint64_t>> runs;
+    nb::gil_scoped_release release;
+    size_t start = 0;
+    for (size_t i = 0; i <= y.size(); i++) {
+        if (i < y.size() && x.data()[i] == y.data()[i]) {
+            continue;
+        }
+        if (i - start >= shortest) {
+            runs.emplace_back(start, i - start);
+        }
+        start = i + 1;
+    }
+    return runs;
+}
+
 using Run = std::tuple<uint64_t, uint64_t, uint64_t, uint64_t>;
 
 // Where the target's content lies in the base: (target offset, base offset, length, equal bytes), in target order.
@@ -222,6 +242,7 @@ NB_MODULE(_core, m) {
     m.def("instruction_set", [] { return std::string(sw_decode_kernels(nullptr)->name); });
     m.def("changed_elements", &changed_elements, nb::arg("a"), nb::arg("b"), nb::arg("width"));
     m.def("equal", &equal, nb::arg("a"), nb::arg("b"));
+    m.def("equal_runs", &equal_runs, nb::arg("a"), nb::arg("b"), nb::arg("shortest"));
     m.def("encode_numeric", &encode_numeric, nb::arg("base").none(), nb::arg("target"), nb::arg("element"),
           nb::arg("level"), nb::arg("path") = nb::none());
     m.def("decode_numeric", &decode_numeric, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"),

@@ -84,8 +84,8 @@ def _read(stream: BinaryIO, size: int, at: int, what: str) -> bytes:
 def read_opening(stream: BinaryIO, check: Callable[[bytes, bytes], None] | None = None) -> Opening:
     """Read up to the first block.
 
-    ``check`` gets the signed bytes and the signature (empty without one) before the manifest is parsed: what it
-    raises ends the reading.
+    ``check`` gets the signed bytes and the signature (empty without one) before the manifest is parsed; what
+    it raises ends the reading.
 
     Raises:
         CorruptPatch: Not a patch, damaged, or cut short.

@@ -27,7 +27,9 @@ _MOST_NUMBERS: Final = 256 << 10
 _FEWEST_NUMBERS: Final = 1 << 10
 # Runs of an opaque file are looked at this many bytes at a time: its arrays may be of several kinds.
 _OPAQUE_STEP: Final = 1 << 20
-# Shorter parts of it are tables, not arrays: they go into splices.
+# Shorter runs of equal bytes are not worth an entry in a splice.
+_SHORTEST_RUN: Final = 8
+# Shorter parts of an opaque file are tables, not arrays: they go into splices.
 _FEWEST_SIMILAR: Final = 4 << 10
 
 
@@ -96,7 +98,7 @@ def _place_glue(piece: Piece, at: int, base: ByteStream, target: ByteStream) -> 
         return piece
     splice = Splice()
     done = 0
-    for start, _, length in [*equal_runs(new, old, 0, 0, piece.length), (piece.length, 0, 0)]:
+    for start, length in [*_core.equal_runs(old, new, _SHORTEST_RUN), (piece.length, 0)]:
         splice.literal(new[done:start])
         if length:
             splice.copy(start, length)
@@ -151,7 +153,7 @@ def _search_glue(
     for at, base_at, length, equal in _core.find_matches(known.data, wanted.data, limits.MATCH_MEMORY):
         if equal != length:
             new, old = wanted.data[at : at + length], known.data[base_at : base_at + length]
-            found += equal_runs(new, old, at, base_at, length)
+            found += [(at + i, base_at + i, run) for i, run in _core.equal_runs(old, new, _SHORTEST_RUN)]
         else:
             found.append((at, base_at, length))
     placed: list[Piece] = []
@@ -164,24 +166,6 @@ def _search_glue(
                 done += take
             reached += part
     return _overlay(pieces, placed)
-
-
-_SHORTEST_RUN: Final = 8
-
-
-def equal_runs(
-    target: bytes | memoryview, base: bytes | memoryview, at: int, base_at: int, length: int
-) -> Iterator[tuple[int, int, int]]:
-    """The equal runs within an alignment that tolerates differences; short ones are not worth an entry."""
-    start = None
-    for i in range(length + 1):
-        same = i < length and target[i] == base[i]
-        if same and start is None:
-            start = i
-        elif not same and start is not None:
-            if i - start >= _SHORTEST_RUN:
-                yield at + start, base_at + start, i - start
-            start = None
 
 
 def _overlay(pieces: list[Piece], placed: list[Piece]) -> list[Piece]:
@@ -232,11 +216,13 @@ def _opaque_pieces(file: ModelFile, start: int, base: Model) -> Iterator[Piece]:
         elif like is not None and length < _FEWEST_SIMILAR:
             new, old = file.data[target_at : target_at + length], like.data[base_at : base_at + length]
             done = 0
-            for run_at, old_at, run in [*equal_runs(new, old, 0, base_at, length), (length, 0, 0)]:
+            for run_at, run in [*_core.equal_runs(old, new, _SHORTEST_RUN), (length, 0)]:
                 if run_at > done:
                     yield Piece(start + target_at + done, run_at - done, None, None, "opaque")
                 if run:
-                    yield Piece(start + target_at + run_at, run, base_start + old_at, None, "opaque")
+                    yield Piece(
+                        start + target_at + run_at, run, base_start + base_at + run_at, None, "opaque"
+                    )
                 done = run_at + run
         elif like is not None:
             yield from _opaque_part(
