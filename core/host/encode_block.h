@@ -14,7 +14,7 @@ typedef struct {
     unsigned bucket_count;
     unsigned exact_count;
     uint8_t alphabet[SW_MAX_SYMBOLS];      /* provisional symbol of each final one */
-    uint64_t bucket_of[SW_FIRST_EXACT];    /* raw blocks: field value of each provisional symbol */
+    uint64_t bucket_of[SW_MAX_SYMBOLS];    /* raw blocks: field value of each provisional symbol */
     int32_t exact[SW_MAX_EXACT];
     uint64_t offset[SW_MAX_SYMBOLS];       /* by provisional symbol */
     uint8_t bits[SW_MAX_SYMBOLS];

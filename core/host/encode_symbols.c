@@ -23,7 +23,7 @@ static bool fill_fields(sw_encoder *e) {
         unsigned used = 0;
         for (unsigned f = 0; f < 1u << keep; f++) {
             if (e->w->field_counts[f] > 0) {
-                if (used < SW_FIRST_EXACT) {
+                if (used < SW_MAX_SYMBOLS) {
                     e->w->field_symbol[f] = (uint8_t)used;
                     e->bucket_of[used] = f;
                     e->offset[used] = (uint64_t)f << e->h.raw_bits;

@@ -3,19 +3,32 @@
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from sapwood.codec.element import Element
 from tests.fuzz.targets import coded
+from tests.patch import models
 
 __all__ = ["write_seeds"]
 
 
 def write_seeds(folder: Path) -> None:
-    """Write one file a seed into ``folder``/numeric and ``folder``/adaptive."""
+    """Write one file a seed into a folder of ``folder`` for each program."""
     for codec in ("numeric", "adaptive"):
         place = folder / codec
         place.mkdir(parents=True, exist_ok=True)
         for i, (payload, base, size) in enumerate(coded(codec)):
             head = size.to_bytes(3, "little") + bytes([base is not None])
             (place / f"{i:03}").write_bytes(head + payload)
+    place = folder / "encode"
+    place.mkdir(parents=True, exist_ok=True)
+    bell = np.random.default_rng(0).normal(128, 30, 3000).clip(0, 255).astype(np.uint8)
+    # Every value of a byte, some often: the largest alphabet.
+    samples = [bell.tobytes() + bytes(range(256)), *(a.tobytes() for a in models.every_element().values())]
+    for i, sample in enumerate(samples):
+        element, data = 1 + i % len(Element), sample[:4000]
+        for options in range(6):
+            (place / f"{i:02}{options}").write_bytes(bytes([element, options]) + data + data[8:] + data[:8])
 
 
 if __name__ == "__main__":

@@ -61,3 +61,17 @@ def test_instruction_sets_change_nothing(path: str, element: Element) -> None:
                     out = bytearray(size)
                     assert _core.decode_numeric(coded[0], old, out, path=one) == 0
                     assert out == target
+
+
+def test_bytes_of_every_value_are_coded_whatever_was_in_the_work_area() -> None:
+    random = np.random.default_rng(1)
+    seen = set()
+    for width in (5, 60, 15, 30) * 3:
+        other = random.normal(128, width, 3000).clip(0, 255).astype(np.uint8)
+        _core.encode_numeric(None, other.tobytes(), Element.INT8, Level.FAST)
+        bell = np.random.default_rng(0).normal(128, 30, 3000).clip(0, 255).astype(np.uint8)
+        target = bell.tobytes() + bytes(range(256))
+        coded = _core.encode_numeric(None, target, Element.INT8, Level.FAST)
+        assert coded is not None
+        seen.add(coded)
+    assert len(seen) == 1

@@ -98,7 +98,7 @@ def test_a_kill_at_any_moment_leaves_one_version_whole(
             clear(room)
             put(room / "v1", first)
             # The first two are left alone, to see how long it takes.
-            delay = "" if i < 2 else random.random() * longest
+            delay = "" if i < 2 else 1.2 * random.random() * longest
             print(room / "v1", patch, out, delay, sep="\t", file=worker.stdin, flush=True)
             took = float(worker.stdout.readline())
             longest = max(longest, took) if i < 2 else longest
