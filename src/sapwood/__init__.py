@@ -8,8 +8,9 @@ from importlib.metadata import version
 from sapwood.errors import SapwoodError
 from sapwood.formats.layout import Layout
 from sapwood.formats.model import open_model
+from sapwood.patch.calls import apply, compress, decompress, diff, open_patch, sign, verify
 from sapwood.patch.model_stats import ModelStats, TensorStats
-from sapwood.patch.patch import Patch, apply, compress, decompress, diff, open_patch, sign, verify
+from sapwood.patch.patch import Patch
 from sapwood.patch.signing import generate_key
 from sapwood.patch.stats import stats
 from sapwood.patch.tensors import apply_tensors, diff_tensors

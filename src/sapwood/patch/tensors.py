@@ -21,8 +21,9 @@ from sapwood.formats import limits
 from sapwood.formats.layout import Layout, Span, Tensor
 from sapwood.formats.model import Model, ModelFile
 from sapwood.patch.array_types import ARRAY_TYPES, layout_dtype
+from sapwood.patch.calls import diff
 from sapwood.patch.manifest import Manifest, Shape
-from sapwood.patch.patch import Patch, PathLike, diff
+from sapwood.patch.patch import Patch, PathLike
 
 if TYPE_CHECKING:
     from typing import BinaryIO

@@ -1,0 +1,187 @@
+"""The public calls. Each command is one of these."""
+
+import contextlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from sapwood.codec.encode import Level
+from sapwood.errors import WrongCall
+from sapwood.formats.model import Source, open_model
+from sapwood.patch.apply import Progress
+from sapwood.patch.atomic_file import atomic_output
+from sapwood.patch.diff import diff_models
+from sapwood.patch.manifest import Manifest
+from sapwood.patch.patch import Patch, PatchSource, PathLike, thread_count
+from sapwood.patch.signing import load_private_key
+
+__all__ = ["apply", "compress", "decompress", "diff", "open_patch", "sign", "verify"]
+
+
+def _level(level: str | Level) -> Level:
+    if isinstance(level, Level):
+        return level
+    try:
+        return Level[level.upper()]
+    except KeyError:
+        raise WrongCall("no such level", expected="fast, default or max", found=level) from None
+
+
+def _private_key(key: Ed25519PrivateKey | PathLike | None) -> Ed25519PrivateKey | None:
+    return key if key is None or isinstance(key, Ed25519PrivateKey) else load_private_key(key)
+
+
+def diff(
+    base: Source | None,
+    target: Source,
+    out: PathLike | None = None,
+    *,
+    level: str | Level = Level.DEFAULT,
+    threads: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    version_counter: int = 0,
+    key: Ed25519PrivateKey | PathLike | None = None,
+    progress: Progress | None = None,
+) -> Patch:
+    """Make the patch that turns ``base`` into ``target``.
+
+    Args:
+        base: A path (file or folder), bytes, or a stream; None for a patch without a base.
+        target: Likewise.
+        out: Where to write it; without, it is kept in memory.
+        level: "fast", "default" or "max".
+        threads: As many as the processor has by default. The bytes do not depend on it.
+        metadata: Strings to carry in the manifest.
+        version_counter: What ``min_version`` of apply is compared with.
+        key: Sign with this Ed25519 key, or the PEM file of one.
+        progress: Called with target bytes done and in all.
+
+    Raises:
+        WrongCall: An input or the output makes no sense. MissingInput: An input is not there.
+        StorageFailure: Reading or writing failed; no output was left.
+    """
+    private = _private_key(key)
+    count, chosen = thread_count(threads), _level(level)
+    with contextlib.ExitStack() as stack:
+        old = stack.enter_context(open_model(base)) if base is not None else None
+        new = stack.enter_context(open_model(target))
+        stream: BinaryIO = io.BytesIO() if out is None else stack.enter_context(atomic_output(out))
+        report = diff_models(
+            old,
+            new,
+            stream,
+            level=chosen,
+            threads=count,
+            metadata=metadata,
+            version_counter=version_counter,
+            key=private,
+            progress=progress,
+        )
+        made = stream.getvalue() if isinstance(stream, io.BytesIO) else b""
+    return Patch(made if out is None else Path(out), report)
+
+
+def open_patch(source: PathLike | bytes | bytearray | memoryview | BinaryIO) -> Patch:
+    """Open a patch by path, from bytes or from a stream (which is read to its end)."""
+    return Patch.of(source)
+
+
+def apply(
+    base: Source | None,
+    patch: PatchSource,
+    out: PathLike | None = None,
+    *,
+    verify_key: Ed25519PublicKey | PathLike | None = None,
+    min_version: int = 0,
+    in_place: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> bytes | dict[str, bytes] | None:
+    """Build the target of ``patch`` from ``base``.
+
+    The base's digest is checked first and the target's before the output appears, whole or not at all.
+
+    Args:
+        base: What the patch was made from; None if it was made without.
+        patch: Path, bytes, stream, or an open patch.
+        out: Where the target goes. Without it the target is returned: bytes, or path -> bytes for a folder.
+        verify_key: Refuse a patch this Ed25519 public key (or PEM file) did not sign.
+        min_version: Refuse a patch whose version counter is lower.
+        in_place: The target replaces the base, in one step.
+        threads: As many as the processor has by default.
+        progress: Called with target bytes done and in all.
+
+    Raises:
+        WrongBase, CorruptPatch, DigestMismatch, BadSignature, RollbackRefused: The inputs do not go together.
+        StorageFailure: Reading or writing failed; no output was left and the base is untouched.
+    """
+    return Patch.of(patch).apply(
+        base,
+        out,
+        verify_key=verify_key,
+        min_version=min_version,
+        in_place=in_place,
+        threads=threads,
+        progress=progress,
+    )
+
+
+def verify(
+    patch: PatchSource,
+    base: Source | None = None,
+    *,
+    key: Ed25519PublicKey | PathLike | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Check a patch, as far as what is given allows; see :meth:`Patch.verify`. Returns its manifest."""
+    opened = Patch.of(patch)
+    opened.verify(base, key=key, threads=threads, progress=progress)
+    return opened.manifest
+
+
+def sign(
+    patch: PatchSource,
+    key: Ed25519PrivateKey | PathLike,
+    out: PathLike | None = None,
+) -> Patch:
+    """Sign a patch, or sign it anew; the blocks stay as they are.
+
+    ``out`` may be the patch's own path. Without it the signed patch is kept in memory.
+    """
+    opened = Patch.of(patch)
+    private = key if isinstance(key, Ed25519PrivateKey) else load_private_key(key)
+    if out is None:
+        memory = io.BytesIO()
+        opened.write_signed(private, memory)
+        return Patch(memory.getvalue(), opened.report)
+    with atomic_output(out) as stream:
+        opened.write_signed(private, stream)
+    return Patch(Path(out), opened.report)
+
+
+def compress(
+    model: Source,
+    out: PathLike | None = None,
+    *,
+    level: str | Level = Level.DEFAULT,
+    threads: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Patch:
+    """A patch without a base: the model on its own, smaller."""
+    return diff(None, model, out, level=level, threads=threads, metadata=metadata, progress=progress)
+
+
+def decompress(
+    patch: PatchSource,
+    out: PathLike | None = None,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> bytes | dict[str, bytes] | None:
+    """The model of a patch without a base."""
+    return apply(None, patch, out, threads=threads, progress=progress)
