@@ -27,7 +27,20 @@ class Level(enum.IntEnum):
 
 
 # The adaptive coder gains up to 8 % below this and takes 5 to 40 MB/s.
+_ADAPTIVE_ALWAYS: Final = 8 << 10
 _ADAPTIVE_TO: Final = {Level.FAST: 0, Level.DEFAULT: 48 << 10, Level.MAX: 256 << 10}
+
+
+def _adaptive_may_win(size: int, tables: int | None, level: Level) -> bool:
+    """Whether to try it, given what the coder with tables took, if that was tried and did not fail.
+
+    Of blocks that hardly compress, tables are a small part: there it gains too little for its time.
+    """
+    if size < _TABLES_FROM or level is Level.MAX:
+        return size <= _ADAPTIVE_TO[Level.MAX]
+    return size <= _ADAPTIVE_TO[level] and (
+        tables is None or tables < _POOR * size or size <= _ADAPTIVE_ALWAYS
+    )
 
 
 def _numeric(
@@ -38,7 +51,7 @@ def _numeric(
         coded = _core.encode_numeric(base, target, element, level)
         if coded is not None:
             found.append((Codec.NUMERIC, coded))
-    if len(target) <= max(_ADAPTIVE_TO[level], _TABLES_FROM):
+    if _adaptive_may_win(len(target), len(found[0][1]) if found else None, level):
         coded = _core.encode_adaptive(base, target, element)
         if coded is not None:
             found.append((Codec.ADAPTIVE, coded))

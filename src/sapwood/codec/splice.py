@@ -31,6 +31,8 @@ MOST_RUNS: Final = 1 << 16
 _ZSTD: Final = 0
 _LZMA: Final = 1
 _PLAIN: Final = 2
+# So little is not worth a compressor's time.
+_PLAIN_TO: Final = 24
 # Up to this much, LZMA is tried too: some 12 % smaller on zip directories and flatbuffer tables, but slow.
 _LZMA_TO: Final = 256 << 10
 # Raw LZMA1 without header; lc 0, lp 0, pb 0 suit short tables. Part of the format.
@@ -89,6 +91,8 @@ def encode_splice(splice: Splice, read_base: ReadBase) -> Block:
     for _, _, length in splice.runs:
         put_unsigned(content, length)
     content += literals
+    if len(content) <= _PLAIN_TO:
+        return Block(Codec.SPLICE, splice.length, bytes([_PLAIN]) + bytes(content))
     payload = min(bytes([_ZSTD]) + compress(bytes(content), 19), bytes([_PLAIN]) + bytes(content), key=len)
     if len(content) <= _LZMA_TO:
         raw = bytearray([_LZMA])
