@@ -4,8 +4,10 @@ A call returns the name of its outcome. Anything but a documented error or a rig
 """
 
 import random
+import tempfile
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -125,6 +127,33 @@ def pair(dice: random.Random) -> str:
     return made.manifest.format
 
 
+def _write(folder: Path, dice: random.Random) -> dict[str, bytes]:
+    folder.mkdir()
+    files = {}
+    for name in ("a", "b", "c/d", "c/e", "model.onnx", "w.safetensors"):
+        if dice.randrange(3):
+            data = dice.choice([*_models(), b"", b"x"])
+            files[name] = mutated(data, dice) if dice.randrange(2) else data
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(files[name])
+    return files
+
+
+def folder(dice: random.Random) -> str:
+    """Two folders of models, whole and damaged, on one thread or two."""
+    with tempfile.TemporaryDirectory() as room:
+        base, target = Path(room, "base"), Path(room, "target")
+        old, new = _write(base, dice), _write(target, dice)
+        made = sapwood.diff(base, target, level=dice.choice(list(Level)), threads=dice.choice((1, 2)))
+        if sapwood.apply(base, made, threads=1) != new:
+            raise AssertionError("another target")
+        most = sum(map(len, new.values()))
+        names = sum(len(name) + 9 for files in (old, new) for name in files)
+        if made.size > most + 256 + most // 4096 + names:
+            raise AssertionError(f"a patch of {made.size} bytes for a target of {most}")
+    return f"{len(new)} files"
+
+
 @cache
 def coded(codec: str) -> list[tuple[bytes, bytes | None, int]]:
     """(payload, base, size of the target) of every element, with and without a base."""
@@ -192,6 +221,7 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "blocks": blocks,
     "payload": in_block,
     "pair": pair,
+    "folder": folder,
     "model": model,
     "numeric": numeric,
     "adaptive": adaptive,
