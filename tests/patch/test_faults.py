@@ -1,5 +1,6 @@
 """Full disks and killed processes: afterwards the base is whole or the target is whole, never less."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import sapwood
-from sapwood.errors import DiskFull, SapwoodError, StorageFailure
+from sapwood.errors import DiskFull, SapwoodError, StorageFailure, WrongCall
 from tests.patch import models
 
 APPLY = textwrap.dedent(
@@ -215,3 +216,9 @@ def test_a_reader_that_fails_is_told(tmp_path: Path) -> None:
         with pytest.raises(SapwoodError) as caught:
             sapwood.open_patch(source)
         assert isinstance(caught.value, StorageFailure)
+
+
+def test_a_pipe_is_no_patch(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WrongCall):
+        sapwood.open_patch(tmp_path / "pipe")

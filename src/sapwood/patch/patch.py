@@ -4,8 +4,8 @@ import contextlib
 import dataclasses
 import io
 import os
+import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -69,10 +69,13 @@ class Patch:
             return
         path = os.fspath(self._source)
         try:
-            stream = Path(path).open("rb")  # noqa: SIM115  closed below, where failures have been told apart
+            # Opened as it is, a pipe would wait for a writer before it could be refused.
+            stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115, PTH123  closed below
         except OSError as error:
             raise storage_error(error, path) from error
         with stream, _named(path):
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise WrongCall("is not a regular file", path=path)
             yield stream
 
     @classmethod
@@ -240,6 +243,10 @@ def _in_memory(
     if opening.manifest.target.shape is Shape.FILE:
         return bytes(memory.files[""])
     return {path: bytes(data) for path, data in memory.files.items()}
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager
