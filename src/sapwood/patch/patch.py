@@ -70,7 +70,7 @@ class Patch:
         path = os.fspath(self._source)
         try:
             # Opened as it is, a pipe would wait for a writer before it could be refused.
-            stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115, PTH123  closed below
+            stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  closed below
         except OSError as error:
             raise storage_error(error, path) from error
         with stream, _named(path):
