@@ -79,6 +79,8 @@ def diff(
             version_counter=version_counter,
             key=private,
             progress=progress,
+            # Beside the output there is room for it; the system's folder may be in memory.
+            spool_folder=None if out is None else str(Path(out).absolute().parent),
         )
         made = stream.getvalue() if isinstance(stream, io.BytesIO) else b""
     return Patch(made if out is None else Path(out), report)

@@ -84,13 +84,13 @@ def _account(report: DiffReport, coded: _Coded) -> None:
 
 
 @contextlib.contextmanager
-def _spool() -> Iterator[IO[bytes]]:
+def _spool(folder: str | None) -> Iterator[IO[bytes]]:
     try:
-        with tempfile.SpooledTemporaryFile(_SPOOL) as spool:
+        with tempfile.SpooledTemporaryFile(_SPOOL, dir=folder) as spool:
             yield spool
     except OSError as error:
         # The output tells its own failures: what is left is the temporary file.
-        raise storage_error(error, tempfile.gettempdir()) from error
+        raise storage_error(error, folder or tempfile.gettempdir()) from error
 
 
 # What a chunk takes in the manifest and a block in its chunk, beside digest and payload.
@@ -150,9 +150,11 @@ def diff_models(
     version_counter: int = 0,
     key: Ed25519PrivateKey | None = None,
     progress: Progress | None = None,
+    spool_folder: str | None = None,
 ) -> DiffReport:
     """Write the patch from ``base`` (None: a patch without one) to ``target``; returns what it did.
 
+    Blocks above 64 MiB in all wait in an unnamed file in ``spool_folder`` until the manifest is known.
     The bytes written depend on the models, the level and the other arguments, never on ``threads``.
     """
     started = time.perf_counter()
@@ -171,7 +173,7 @@ def diff_models(
         if progress is not None:
             progress(done, target_stream.size)
 
-    with _spool() as spool:
+    with _spool(spool_folder) as spool:
         assembler = Assembler(
             base_stream.size,
             8 if key is None else 32,
