@@ -8,11 +8,12 @@ from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.zstandard_frames import compress, decompress
 
-__all__ = ["Level", "encode_plain", "encode_span"]
+__all__ = ["SAMPLE", "Level", "encode_plain", "encode_span"]
 
 # Below this a block's tables cost more than they save.
 _TABLES_FROM: Final = 2 << 10
-_SAMPLE: Final = 32 << 10
+SAMPLE: Final = 32 << 10
+"""Bytes looked at when kinds of coding are compared on a sample."""
 # A difference that leaves more than this share may be no relation at all.
 _POOR: Final = 0.6
 _ZSTD_LEVEL: Final = {0: 3, 1: 9, 2: 19}
@@ -26,7 +27,7 @@ class Level(enum.IntEnum):
     MAX = 2
 
 
-# The adaptive coder gains up to 8 % below this and takes 5 to 40 MB/s.
+# The adaptive coder takes 5 to 40 MB/s: always tried up to the first size, where it may pay up to the second.
 _ADAPTIVE_ALWAYS: Final = 8 << 10
 _ADAPTIVE_TO: Final = {Level.FAST: 0, Level.DEFAULT: 48 << 10, Level.MAX: 256 << 10}
 
@@ -59,7 +60,7 @@ def _numeric(
 
 
 def _sample(data: memoryview, width: int) -> memoryview:
-    size = min(_SAMPLE, len(data)) // width * width
+    size = min(SAMPLE, len(data)) // width * width
     start = (len(data) - size) // 2 // width * width
     return data[start : start + size]
 

@@ -25,22 +25,32 @@ from sapwood.errors import CorruptPatch, LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
 from sapwood.patch.manifest import Chunk, Manifest, read_manifest, write_manifest
 
-__all__ = ["MAGIC", "Opening", "check_end", "chunk_digest", "opening_bytes", "read_chunk", "read_opening"]
+__all__ = [
+    "MAGIC",
+    "PLAIN_DIGEST",
+    "SIGNED_DIGEST",
+    "Opening",
+    "check_end",
+    "chunk_digest",
+    "opening_bytes",
+    "read_chunk",
+    "read_opening",
+]
 
 MAGIC: Final = b"\x89SWP"
 VERSION: Final = 1
 _SIGNED: Final = 1
 _SIGNATURE_SIZE: Final = 64
 SIGNED_DIGEST: Final = 32
+PLAIN_DIGEST: Final = 8
 _ADVICE: Final = "Fetch the patch again, or make it anew."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opening:
-    """What stands before the blocks: manifest, what a signature signs, signature, and size in bytes."""
+    """What stands before the blocks: manifest, signature (empty if unsigned), and size in bytes."""
 
     manifest: Manifest
-    signed_bytes: bytes
     signature: bytes
     size: int
 
@@ -132,7 +142,7 @@ def read_opening(stream: BinaryIO, check: Callable[[bytes, bytes], None] | None 
     manifest = read_manifest(body, start)
     if signature and any(len(chunk.digest) != SIGNED_DIGEST for chunk in manifest.chunks):
         raise CorruptPatch("a signed manifest binds its blocks by digests that are too short", offset=start)
-    return Opening(manifest, signed, signature, len(signed) + len(signature))
+    return Opening(manifest, signature, len(signed) + len(signature))
 
 
 def read_chunk(stream: BinaryIO, chunk: Chunk, at: int) -> bytes:

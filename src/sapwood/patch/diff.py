@@ -17,7 +17,7 @@ from sapwood.errors import storage_error
 from sapwood.formats.model import Model
 from sapwood.patch.assemble import Assembler
 from sapwood.patch.byte_stream import ByteStream, file_starts
-from sapwood.patch.container import opening_bytes
+from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST, opening_bytes
 from sapwood.patch.digest import identify
 from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest
@@ -79,8 +79,6 @@ def _account(report: DiffReport, coded: _Coded) -> None:
         if job.base is not None:
             totals.elements += length // width
             totals.changed += coded.changed * (length // width)
-        else:
-            totals.unmatched += length
 
 
 @contextlib.contextmanager
@@ -176,7 +174,7 @@ def diff_models(
     with _spool(spool_folder) as spool:
         assembler = Assembler(
             base_stream.size,
-            8 if key is None else 32,
+            PLAIN_DIGEST if key is None else SIGNED_DIGEST,
             spool.write,
             base_stream.read,
             target_stream.read,

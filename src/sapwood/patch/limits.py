@@ -31,6 +31,3 @@ MAX_CHUNK: Final = 4 << 20
 
 MATCH_MEMORY: Final = 256 << 20
 """Index of the base when an opaque target is searched for known content."""
-
-SAMPLE: Final = 32 << 10
-"""Bytes of base and target looked at when kinds of coding are compared on a sample."""

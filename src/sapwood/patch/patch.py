@@ -14,7 +14,7 @@ from sapwood.errors import BadData, LimitExceeded, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
 from sapwood.patch.apply import Progress, TargetWriter, check_base, open_checked, rebuild, write_target
 from sapwood.patch.atomic_file import atomic_output, restore_folder
-from sapwood.patch.container import Opening, check_end, chunk_digest, opening_bytes, read_chunk
+from sapwood.patch.container import SIGNED_DIGEST, Opening, check_end, chunk_digest, opening_bytes, read_chunk
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
 from sapwood.patch.signing import key_id, load_public_key
@@ -184,9 +184,8 @@ class Patch:
             at = opening.size
             chunks = []
             for chunk in opening.manifest.chunks:
-                chunks.append(
-                    dataclasses.replace(chunk, digest=chunk_digest(read_chunk(stream, chunk, at), 32))
-                )
+                digest = chunk_digest(read_chunk(stream, chunk, at), SIGNED_DIGEST)
+                chunks.append(dataclasses.replace(chunk, digest=digest))
                 at += chunk.coded
             check_end(stream, at)
             manifest = dataclasses.replace(

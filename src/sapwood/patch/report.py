@@ -16,7 +16,6 @@ class KindTotals:
 
     elements: int = 0
     changed: float = 0.0
-    unmatched: int = 0
     bytes_in: int = 0
     bytes_out: float = 0.0
 

@@ -4,11 +4,10 @@ from typing import Final
 
 from sapwood import _core
 from sapwood.codec.element import Element
-from sapwood.patch import limits
+from sapwood.codec.encode import SAMPLE, Level
 
 __all__ = ["guess_element", "sample_size"]
 
-_FAST: Final = 0
 # Width before meaning: of two that cost the same, the earlier is taken.
 _CANDIDATES: Final = (Element.F32, Element.BF16, Element.F16, Element.INT8, Element.F64)
 # A guess must beat plain bytes by this much to be believed.
@@ -23,14 +22,14 @@ def _middle(data: memoryview, size: int, phase: int) -> memoryview:
 
 def sample_size(base: memoryview | None, target: memoryview, element: Element, phase: int = 0) -> float:
     """Coded size of a sample from the middle, as a share of it; 1.0 for what does not compress."""
-    size = min(limits.SAMPLE, len(target) - phase) // element.width * element.width
+    size = min(SAMPLE, len(target) - phase) // element.width * element.width
     if size <= 0:
         return 1.0
     new = _middle(target, size, phase)
     old = _middle(base, size, phase) if base is not None else None
     if old is not None and _core.equal(old, new):
         return 0.0
-    coded = _core.encode_numeric(old, new, element, _FAST)
+    coded = _core.encode_numeric(old, new, element, Level.FAST)
     return 1.0 if coded is None else len(coded) / size
 
 
@@ -41,7 +40,7 @@ def guess_element(target: memoryview, base: memoryview | None) -> tuple[Element 
     """
     if len(target) < _SMALLEST:
         return (Element.INT8 if base is not None else None), 0
-    best: tuple[float, Element | None, int] = (1.0 * _MARGIN, None, 0)
+    best: tuple[float, Element | None, int] = (_MARGIN, None, 0)
     for element in _CANDIDATES:
         for phase in range(element.width):
             share = sample_size(base, target, element, phase)
