@@ -79,6 +79,8 @@ $(VENV)/extension: $(VENV)/tools $(NATIVE)
 	$(INSTALL) .
 	@touch $@
 
+# What an extra lists, and not the extension again: a peer that comes as source needs an isolated build.
 $(VENV)/with-%: pyproject.toml | $(VENV)/extension
-	$(INSTALL) '.[$*]'
+	$(PIP) install --quiet $$($(VENV)/bin/python -c 'import sys, tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])' $*)
 	@touch $@
