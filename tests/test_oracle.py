@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sapwood import _core
 from sapwood.codec.element import Element
 from tests.oracle.adaptive import decode_adaptive
-from tests.oracle.any_numeric import any_numeric
+from tests.oracle.any_numeric import any_given, any_numeric
 from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.reader import Refused
@@ -124,6 +124,37 @@ def test_both_decode_all_that_the_format_allows(seed: int) -> None:
     assert target is not None
     for path in _paths():
         assert core_numeric(payload, base, length, path) == target, path
+
+
+@given(seeds)
+def test_both_take_classes_that_are_given(seed: int) -> None:
+    payload, base, length, classes = any_given(seed)
+    for bad in (payload, damaged(random.Random(seed), payload)):
+        try:
+            expected = decode_numeric(bad, base, length, classes)
+        except Refused:
+            assert bad != payload
+            expected = None
+        for path in _paths():
+            out = bytearray(length)
+            given = None if classes is None else bytes(classes)
+            status = _core.decode_numeric(bad, base, out, path, given)
+            assert (bytes(out) if status == 0 else None) == expected, path
+
+
+@given(elements, st.integers(0, 2), st.sampled_from(LENGTHS), seeds)
+def test_oracle_decodes_what_is_encoded_with_classes(
+    element: Element, level: int, length: int, seed: int
+) -> None:
+    base, target = pair(seed, element, length, True)
+    classes = random.Random(seed).choices(range(16), k=8 * len(target) // _bits(element))
+    payload = _core.encode_numeric(base, target, element, level, None, bytes(classes))
+    if payload is None:
+        return
+    assert decode_numeric(payload, base, len(target), classes) == target
+    # Without its classes it is refused.
+    assert oracle_numeric(payload, base, len(target)) is None
+    assert core_numeric(payload, base, len(target)) is None
 
 
 def damaged(rng: random.Random, payload: bytes) -> bytes:

@@ -1,6 +1,6 @@
 /* The encoders: whatever is in the work area and in the data, they give a block that decodes to the data, or none.
  *
- * Byte 0: element; byte 1: bit 0 base or none, bits 1.. level; then base and target in turns.
+ * Byte 0: element; byte 1: bit 0 base or none, bits 1 to 5 level, bit 6 classes given; then base and target in turns.
  */
 #include "adaptive_encode.h"
 #include "cpu.h"
@@ -23,7 +23,7 @@ static sw_encode_work *work_for(size_t set) {
     return &works[set > 0];
 }
 
-static void encode(const uint8_t *base, const uint8_t *target, size_t size, sw_element element, int level) {
+static void encode(const uint8_t *base, const uint8_t *classes, const uint8_t *target, size_t size, sw_element element, int level) {
     static const char *const sets[] = {"portable", "avx512", "avx2", "neon"};
     uint8_t *first = fuzz_buffer(size);
     size_t first_size = 0;
@@ -35,7 +35,7 @@ static void encode(const uint8_t *base, const uint8_t *target, size_t size, sw_e
         }
         uint8_t *out = fuzz_buffer(size);
         const size_t coded =
-            sw_numeric_encode(encode_set, decode_set, base, target, size, element, level, out, size, work_for(i));
+            sw_numeric_encode(encode_set, decode_set, base, classes, target, size, element, level, out, size, work_for(i));
         if (i == 0) {
             first_size = coded;
             memcpy(first, out, coded);
@@ -65,7 +65,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *target = fuzz_buffer(half);
     memcpy(base, data + 2, half);
     memcpy(target, data + 2 + half, half);
-    encode(data[1] & 1 ? base : NULL, target, half, element, (data[1] >> 1) % 3);
+    uint8_t *classes = fuzz_buffer(2 * half);
+    for (size_t i = 0; i < 2 * half; i++) {
+        classes[i] = (uint8_t)((i * 2654435761u) >> 20 & (SW_CLASSES - 1));
+    }
+    encode(data[1] & 1 ? base : NULL, data[1] & 64 ? classes : NULL, target, half, element, (data[1] >> 1 & 31) % 3);
+    free(classes);
     free(base);
     free(target);
     return 0;

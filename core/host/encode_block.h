@@ -9,6 +9,7 @@ typedef struct {
     sw_numeric_header h;
     const uint8_t *base;
     const uint8_t *target;
+    const uint8_t *given; /* the class of each element; NULL to take them from the base */
     int level;
     size_t groups64;
     unsigned bucket_count;

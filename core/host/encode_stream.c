@@ -39,7 +39,7 @@ static size_t write_side(sw_encoder *e) {
     if (!e->h.has_base) {
         sw_put_integer(&r, scalar, e->h.raw_bits);
     }
-    if (e->h.has_classes) {
+    if (e->h.has_classes && !e->h.given_classes) {
         sw_put_integer(&r, scalar, e->h.class_top);
     }
     sw_put_integer(&r, scalar, e->bucket_count);
@@ -207,7 +207,7 @@ size_t sw_write_block(sw_encoder *e, const sw_encode_kernels *kernels, uint8_t *
     }
     const sw_numeric_header *h = &e->h;
     out[0] = (uint8_t)((unsigned)h->element | (unsigned)h->has_base << 4 | (unsigned)h->has_classes << 5 |
-                       (unsigned)h->zero_level << 6);
+                       (unsigned)h->zero_level << 6 | (unsigned)h->given_classes << 7);
     out[1] = (uint8_t)((h->group_bits - 5) | h->lane_bits << 3 | (h->table_bits - 10) << 6);
     out[2] = (uint8_t)((h->scale_count - 1) | h->extra_bits << 3);
     uint8_t *at = put_varint(put_varint(out + 3, side), words_size);

@@ -31,7 +31,7 @@ static void wide_group_sums(sw_encoder *e) {
             const int64_t v = e->w->values[i];
             const uint64_t magnitude = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
             /* 24 bits of room: 64 values moved up by up to 15. Small values keep their lowest bit. */
-            sum += ((magnitude >> 24) | (magnitude != 0)) << (15 - e->w->classes[i]);
+            sum += ((magnitude >> 24) | (magnitude != 0)) << (e->h.given_classes ? 0 : 15 - e->w->classes[i]);
         }
         e->w->sums[g] = sum;
     }
@@ -83,7 +83,13 @@ bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
     const bool fields = !e->h.has_base && (shape->is_float || shape->bits <= 16);
     e->groups64 = (e->h.elements + 63) / 64;
     e->h.has_classes = e->h.has_base;
-    if (e->h.has_classes) {
+    e->h.given_classes = e->given != NULL;
+    /* Classes that are given are no exponents: all values weigh alike in the sums of groups. */
+    uint8_t alike[CHUNK];
+    memset(alike, SW_CLASSES - 1, sizeof alike);
+    if (e->h.given_classes) {
+        memcpy(w->classes, e->given, e->h.elements);
+    } else if (e->h.has_classes) {
         find_class_top(e);
     } else {
         memset(w->classes, 0, e->h.elements);
@@ -95,11 +101,11 @@ bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
         const uint8_t *base = e->base == NULL ? NULL : e->base + i * shape->width;
         void *values = wide ? (void *)(w->values + i) : (void *)((int32_t *)(void *)w->values + i);
         any |= kernels->differences(base, e->target + i * shape->width, n, shape, values);
-        if (e->h.has_classes) {
+        if (e->h.has_classes && !e->h.given_classes) {
             kernels->classes(base, n, shape, e->h.class_top, w->classes + i);
         }
         if (!fields && !wide) {
-            kernels->group_sums(values, w->classes + i, n, w->sums + i / 64);
+            kernels->group_sums(values, e->h.given_classes ? alike : w->classes + i, n, w->sums + i / 64);
         }
     }
     if (any == 0) {

@@ -35,14 +35,15 @@ static bool prepare(sw_encoder *e, const sw_encode_kernels *kernels) {
 }
 
 size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numeric_kernels *decode_kernels,
-                         const uint8_t *base, const uint8_t *target, size_t size, sw_element element, int level,
-                         uint8_t *out, size_t capacity, sw_encode_work *w) {
+                         const uint8_t *base, const uint8_t *classes, const uint8_t *target, size_t size,
+                         sw_element element, int level, uint8_t *out, size_t capacity, sw_encode_work *w) {
     sw_encoder e;
     memset(&e, 0, sizeof e);
     e.w = w;
     e.level = level;
     e.base = base;
     e.target = target;
+    e.given = base == NULL ? NULL : classes;
     e.h.element = element;
     e.h.shape = sw_shape_of((unsigned)element);
     e.h.has_base = base != NULL;
@@ -76,7 +77,8 @@ size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numer
     if (written == 0) {
         return 0;
     }
-    if (sw_numeric_decode_with(decode_kernels, out, written, base, size, w->check, size, &w->decode) != SW_OK ||
+    if (sw_numeric_decode_given(decode_kernels, out, written, base, size, e.given, e.h.elements, w->check, size,
+                                &w->decode) != SW_OK ||
         memcmp(w->check, target, size) != 0) {
         return 0;
     }

@@ -97,10 +97,11 @@ typedef struct {
 /* Encode `size` bytes of target, against as many of base (NULL: on its own), as a NUMERIC block.
  *
  * The result is decoded and compared before it is returned. Returns its size; 0 if it would be larger than
- * capacity or the block is not one this codec can say (the caller has other codecs).
+ * capacity or the block is not one this codec can say (the caller has other codecs). With a base, classes may
+ * give the class of each element, below SW_CLASSES; NULL takes them from the base.
  */
 size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numeric_kernels *decode_kernels,
-                         const uint8_t *base, const uint8_t *target, size_t size, sw_element element, int level,
-                         uint8_t *out, size_t capacity, sw_encode_work *work);
+                         const uint8_t *base, const uint8_t *classes, const uint8_t *target, size_t size,
+                         sw_element element, int level, uint8_t *out, size_t capacity, sw_encode_work *work);
 
 #endif

@@ -46,6 +46,7 @@ typedef struct {
     sw_element_shape shape;
     bool has_base;        /* values are differences to the base */
     bool has_classes;
+    bool given_classes;   /* they come with the base, from whoever made it, and not from its fields */
     bool zero_level;      /* scale level 0 marks groups in which every value is zero */
     unsigned group_bits;  /* log2 of a group's elements: 5 to 12 */
     unsigned lane_bits;   /* log2 of the rANS lanes: 0 to 5 */
@@ -109,6 +110,11 @@ uint64_t sw_expand64(const sw_numeric_header *header, const sw_numeric_work *wor
 sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
                                  const uint8_t *base, size_t base_size, uint8_t *out, size_t out_size,
                                  sw_numeric_work *work);
+
+/* The same for a base that was predicted: classes holds the class of each element, below SW_CLASSES; or is NULL. */
+sw_status sw_numeric_decode_given(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
+                                  const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
+                                  uint8_t *out, size_t out_size, sw_numeric_work *work);
 
 /* Table entries: frequency - 1 in bits 20..31, distance of the slot from the symbol's first in 8..19, symbol in 0..7. */
 static inline uint32_t sw_table_entry(uint32_t frequency, uint32_t distance, uint32_t symbol) {

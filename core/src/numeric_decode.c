@@ -7,6 +7,7 @@ typedef struct {
     const sw_numeric_header *header;
     sw_numeric_work *work;
     const uint8_t *base;
+    const uint8_t *classes;  /* of each element, where they are given */
     uint8_t *out;
     const uint8_t *at;       /* next rANS word */
     const uint8_t *words_end;
@@ -124,7 +125,11 @@ static sw_status decode_run(decoder *d, size_t first, size_t count) {
     for (size_t i = 0; i < count; i += group) {
         const size_t n = count - i < group ? count - i : group;
         const uint8_t *table_of = d->work->table_of[d->work->scales[(first + i) >> h->group_bits]];
-        if (h->has_classes) {
+        if (h->given_classes) {
+            for (size_t k = 0; k < n; k++) {
+                d->work->contexts[i + k] = table_of[d->classes[first + i + k] & (SW_CLASSES - 1)];
+            }
+        } else if (h->has_classes) {
             d->kernels->contexts(base + i * width, n, h, table_of, d->work->contexts + i);
         } else {
             memset(d->work->contexts + i, table_of[0], n);
@@ -223,9 +228,9 @@ static sw_status decode_body(decoder *d) {
     return status == SW_OK ? check_end(d) : status;
 }
 
-sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
-                                 const uint8_t *base, size_t base_size, uint8_t *out, size_t out_size,
-                                 sw_numeric_work *work) {
+sw_status sw_numeric_decode_given(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
+                                  const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
+                                  uint8_t *out, size_t out_size, sw_numeric_work *work) {
     sw_numeric_header header;
     sw_status status = sw_numeric_parse(payload, payload_size, out_size, &header, work);
     if (status != SW_OK) {
@@ -234,7 +239,10 @@ sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_
     if (header.has_base && base_size < out_size) {
         return SW_ERROR_BASE;
     }
-    decoder d = {kernels, &header, work, base, out, NULL, NULL, 0, {0}, 0};
+    if (header.given_classes && (classes == NULL || class_count < header.elements)) {
+        return SW_ERROR_HEADER;
+    }
+    decoder d = {kernels, &header, work, base, classes, out, NULL, NULL, 0, {0}, 0};
     if (header.shape.bits != 4) {
         return decode_body(&d);
     }
@@ -251,6 +259,12 @@ sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_
         pack_nibbles(nibbles, out_size, out);
     }
     return status;
+}
+
+sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
+                                 const uint8_t *base, size_t base_size, uint8_t *out, size_t out_size,
+                                 sw_numeric_work *work) {
+    return sw_numeric_decode_given(kernels, payload, payload_size, base, base_size, NULL, 0, out, out_size, work);
 }
 
 sw_status sw_numeric_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,

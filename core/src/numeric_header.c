@@ -63,13 +63,14 @@ static bool read_fixed(const uint8_t *p, sw_numeric_header *h) {
     h->has_base = p[0] >> 4 & 1;
     h->has_classes = p[0] >> 5 & 1;
     h->zero_level = p[0] >> 6 & 1;
+    h->given_classes = p[0] >> 7;
     h->group_bits = 5u + (p[1] & 7);
     h->lane_bits = p[1] >> 3 & 7;
     h->table_bits = 10u + (p[1] >> 6);
     h->scale_count = 1u + (p[2] & 7);
     h->extra_bits = p[2] >> 3 & 3;
-    return h->shape.width != 0 && p[0] < 128 && h->lane_bits <= 5 && h->table_bits <= SW_MAX_TABLE_BITS &&
-           p[2] < 32 && (h->has_base || !h->has_classes);
+    return h->shape.width != 0 && h->lane_bits <= 5 && h->table_bits <= SW_MAX_TABLE_BITS &&
+           p[2] < 32 && (h->has_base || !h->has_classes) && (h->has_classes || !h->given_classes);
 }
 
 static sw_status read_alphabet(sw_range_decoder *d, sw_numeric_header *h, sw_numeric_work *w) {
@@ -209,7 +210,7 @@ static sw_status read_side(sw_range_decoder *d, sw_numeric_header *h, sw_numeric
     uint16_t *scalar = w->models + SW_MODELS_SCALAR;
     const uint64_t shift = sw_range_integer(d, scalar);
     const uint64_t raw_bits = h->has_base ? 0 : sw_range_integer(d, scalar);
-    const uint64_t top = h->has_classes ? sw_range_integer(d, scalar) : 0;
+    const uint64_t top = h->has_classes && !h->given_classes ? sw_range_integer(d, scalar) : 0;
     if (shift >= h->shape.bits || raw_bits > SW_MAX_RAW_BITS || raw_bits + shift > h->shape.bits ||
         top > h->shape.class_mask) {
         return SW_ERROR_HEADER;

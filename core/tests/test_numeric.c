@@ -72,12 +72,14 @@ typedef struct {
     uint8_t *out;
     uint8_t *again;
     uint8_t *decoded;
+    const uint8_t *classes; /* given with a base; or NULL */
 } buffers;
 
 static void check_sets(const buffers *b, const uint8_t *base, const uint8_t *target, size_t size,
                        sw_element element, int level, size_t *encoded) {
     const size_t capacity = 2 * size + 4096;
-    *encoded = sw_numeric_encode(&sw_portable_encode_kernels, &sw_portable_kernels, base, target, size, element, level,
+    const uint8_t *classes = base == NULL ? NULL : b->classes;
+    *encoded = sw_numeric_encode(&sw_portable_encode_kernels, &sw_portable_kernels, base, classes, target, size, element, level,
                                  b->out, capacity, b->work);
     for (size_t s = 0; s < SET_COUNT; s++) {
         const sw_numeric_kernels *decode = sw_decode_kernels(names[s]);
@@ -86,15 +88,15 @@ static void check_sets(const buffers *b, const uint8_t *base, const uint8_t *tar
         if (decode == NULL) {
             continue;
         }
-        const size_t found = sw_numeric_encode(encode, decode, base, target, size, element, level, b->again, capacity,
-                                               b->work);
+        const size_t found = sw_numeric_encode(encode, decode, base, classes, target, size, element, level, b->again,
+                                               capacity, b->work);
         assert(found == *encoded && memcmp(b->again, b->out, found) == 0);
         if (found == 0) {
             continue;
         }
         memset(b->decoded, 0xA5, size);
-        assert(sw_numeric_decode_with(decode, b->out, found, base, base == NULL ? 0 : size, b->decoded, size,
-                                      &b->work->decode) == SW_OK);
+        assert(sw_numeric_decode_given(decode, b->out, found, base, base == NULL ? 0 : size, classes, size * 2, b->decoded,
+                                       size, &b->work->decode) == SW_OK);
         assert(memcmp(b->decoded, target, size) == 0);
     }
 }
@@ -130,8 +132,8 @@ static void check_damage(const buffers *b, const uint8_t *base, size_t size, siz
             }
             uint8_t *out = malloc(size);
             assert(out != NULL);
-            const sw_status status = sw_numeric_decode_with(decode, payload, length, base, base == NULL ? 0 : size, out,
-                                                            size, &b->work->decode);
+            const sw_status status = sw_numeric_decode_given(decode, payload, length, base, base == NULL ? 0 : size, b->classes,
+                                                             2 * MOST, out, size, &b->work->decode);
             if (s == 0) {
                 first = status;
                 memcpy(expected, out, status == SW_OK ? size : 0);
@@ -187,17 +189,41 @@ static void check_quiet_tail(const buffers *b, uint8_t *base, uint8_t *target) {
     assert(encoded > 0 && encoded < 4096);
 }
 
+/* Classes that come from outside: every set takes them, and a block that wants them is refused without. */
+static void check_given_classes(buffers *b, uint8_t *base, uint8_t *target) {
+    uint8_t *classes = malloc(2 * MOST);
+    assert(classes != NULL);
+    for (size_t i = 0; i < 2 * MOST; i++) {
+        classes[i] = (uint8_t)(next_random() % SW_CLASSES);
+    }
+    b->classes = classes;
+    for (unsigned element = SW_ELEMENT_INT8; element <= SW_ELEMENT_INT4; element++) {
+        const size_t size = (size_t)20000 * width_of(element);
+        fill_base(base, size, width_of(element));
+        fill_target(target, base, size, width_of(element), RANDOM);
+        size_t encoded;
+        check_sets(b, base, target, size, (sw_element)element, 1, &encoded);
+        if (encoded > 0) {
+            assert(b->out[0] >> 7 == 1);
+            assert(sw_numeric_decode(b->out, encoded, base, size, b->decoded, size, &b->work->decode) == SW_ERROR_HEADER);
+            check_damage(b, base, size, encoded, 24);
+        }
+    }
+    b->classes = NULL;
+    free(classes);
+}
+
 static void check_refusals(const buffers *b, const uint8_t *base) {
-    assert(sw_numeric_encode(&sw_portable_encode_kernels, &sw_portable_kernels, base, base, 64, SW_ELEMENT_BF16, 1, b->out,
+    assert(sw_numeric_encode(&sw_portable_encode_kernels, &sw_portable_kernels, base, NULL, base, 64, SW_ELEMENT_BF16, 1, b->out,
                              4096, b->work) == 0);
-    assert(sw_numeric_encode(&sw_portable_encode_kernels, &sw_portable_kernels, NULL, base, 63, SW_ELEMENT_BF16, 1, b->out,
+    assert(sw_numeric_encode(&sw_portable_encode_kernels, &sw_portable_kernels, NULL, NULL, base, 63, SW_ELEMENT_BF16, 1, b->out,
                              4096, b->work) == 0);
     assert(sw_decode_kernels("none") == NULL && sw_encode_kernels_for("none") == NULL);
     assert(sw_decode_kernels(NULL) != NULL && sw_encode_kernels_for(NULL) != NULL);
 }
 
 int main(void) {
-    const buffers b = {malloc(sizeof(sw_encode_work)), malloc(4 * MOST), malloc(4 * MOST), malloc(MOST)};
+    buffers b = {malloc(sizeof(sw_encode_work)), malloc(4 * MOST), malloc(4 * MOST), malloc(MOST), NULL};
     uint8_t *base = malloc(MOST + 64);
     uint8_t *target = malloc(MOST + 64);
     assert(b.work != NULL && b.out != NULL && b.again != NULL && b.decoded != NULL && base != NULL && target != NULL);
@@ -206,6 +232,7 @@ int main(void) {
         check_element(&b, element, base, target);
     }
     check_quiet_tail(&b, base, target);
+    check_given_classes(&b, base, target);
     check_refusals(&b, base);
     free(b.work);
     free(b.out);

@@ -79,31 +79,45 @@ nb::object bytes_or_none(const std::unique_ptr<uint8_t[]> &data, size_t size) {
     return size == 0 ? nb::none() : nb::object(nb::bytes(data.get(), size));
 }
 
-nb::object encode_numeric(nb::object base, nb::object target, int element, int level, std::optional<std::string> path) {
+// Classes of elements that a predictor gives, checked against what they belong to.
+std::unique_ptr<Buffer> class_buffer(nb::handle classes, size_t bytes, int element) {
+    auto found = optional_buffer(classes);
+    if (found && found->size() * sw_shape_of(static_cast<unsigned>(element)).bits != bytes * 8) {
+        throw std::invalid_argument("there is not one class for each element");
+    }
+    return found;
+}
+
+nb::object encode_numeric(nb::object base, nb::object target, int element, int level, std::optional<std::string> path,
+                          nb::object classes) {
     const auto b = optional_buffer(base);
     const Buffer t(target);
     require_same_size(b.get(), t);
+    const auto c = class_buffer(classes, t.size(), element);
     const sw_encode_kernels *ek = encode_kernels(path);
     const sw_numeric_kernels *dk = decode_kernels(path);
     const std::unique_ptr<uint8_t[]> out(new uint8_t[t.size() + 16]);
     size_t size;
     {
         nb::gil_scoped_release release;
-        size = sw_numeric_encode(ek, dk, b ? b->data() : nullptr, t.data(), t.size(),
+        size = sw_numeric_encode(ek, dk, b ? b->data() : nullptr, c ? c->data() : nullptr, t.data(), t.size(),
                                  static_cast<sw_element>(element), level, out.get(), t.size(),
                                  &work_area<sw_encode_work>());
     }
     return bytes_or_none(out, size);
 }
 
-int decode_numeric(nb::object payload, nb::object base, nb::object out, std::optional<std::string> path) {
+int decode_numeric(nb::object payload, nb::object base, nb::object out, std::optional<std::string> path,
+                   nb::object classes) {
     const Buffer p(payload);
     const auto b = optional_buffer(base);
+    const auto c = optional_buffer(classes);
     const Buffer o(out, true);
     const sw_numeric_kernels *dk = decode_kernels(path);
     nb::gil_scoped_release release;
-    return sw_numeric_decode_with(dk, p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0, o.data(),
-                                  o.size(), &work_area<sw_numeric_work>());
+    return sw_numeric_decode_given(dk, p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0,
+                                   c ? c->data() : nullptr, c ? c->size() : 0, o.data(), o.size(),
+                                   &work_area<sw_numeric_work>());
 }
 
 nb::object encode_adaptive(nb::object base, nb::object target, int element) {
@@ -244,9 +258,9 @@ NB_MODULE(_core, m) {
     m.def("equal", &equal, nb::arg("a"), nb::arg("b"));
     m.def("equal_runs", &equal_runs, nb::arg("a"), nb::arg("b"), nb::arg("shortest"));
     m.def("encode_numeric", &encode_numeric, nb::arg("base").none(), nb::arg("target"), nb::arg("element"),
-          nb::arg("level"), nb::arg("path") = nb::none());
+          nb::arg("level"), nb::arg("path") = nb::none(), nb::arg("classes") = nb::none());
     m.def("decode_numeric", &decode_numeric, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"),
-          nb::arg("path") = nb::none());
+          nb::arg("path") = nb::none(), nb::arg("classes") = nb::none());
     m.def("encode_adaptive", &encode_adaptive, nb::arg("base").none(), nb::arg("target"), nb::arg("element"));
     m.def("decode_adaptive", &decode_adaptive, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"));
     m.def("find_matches", &find_matches, nb::arg("base"), nb::arg("target"), nb::arg("memory_limit"));

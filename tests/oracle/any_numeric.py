@@ -7,7 +7,7 @@ from tests.oracle.numeric import MODEL_COUNT, MODELS, bucket_range
 from tests.oracle.range_coder import MODEL_START
 from tests.oracle.range_encoder import RangeEncoder
 
-__all__ = ["any_numeric"]
+__all__ = ["any_given", "any_numeric"]
 
 
 def _buckets(rng: random.Random, element: Element, by_magnitude: bool, extra_bits: int) -> list[int]:
@@ -77,6 +77,15 @@ def _words(symbols: list[tuple[int, int]], lanes: int, table_bits: int) -> bytes
 
 def any_numeric(seed: int) -> tuple[bytes, bytes | None, int]:
     """A payload, its base, and the length it makes."""
+    return _any(seed, False)[:3]
+
+
+def any_given(seed: int) -> tuple[bytes, bytes | None, int, list[int] | None]:
+    """The same, with the class of each element if the payload wants classes given."""
+    return _any(seed, True)
+
+
+def _any(seed: int, may_be_given: bool) -> tuple[bytes, bytes | None, int, list[int] | None]:
     rng = random.Random(seed)
     number = rng.choice(list(ELEMENTS))
     element = ELEMENTS[number]
@@ -87,6 +96,8 @@ def any_numeric(seed: int) -> tuple[bytes, bytes | None, int]:
     table_bits, scales, extra_bits = rng.randrange(10, 13), rng.randrange(1, 9), rng.randrange(4)
     size = rng.choice([1, 3, 31, 32, 33, 500, 4096, 5000]) * max(1, element.bits // 8)
     base = bytes(rng.choices(range(rng.choice([2, 256])), k=size)) if has_base else None
+    count = 8 * size // element.bits
+    given = rng.choices(range(16), k=count) if may_be_given and has_classes else None
     groups = -(-(8 * size // element.bits) // (1 << group_bits))
 
     models = [MODEL_START] * MODEL_COUNT
@@ -97,7 +108,7 @@ def any_numeric(seed: int) -> tuple[bytes, bytes | None, int]:
     e.integer(models, MODELS["scalar"], shift)
     if not has_base:
         e.integer(models, MODELS["scalar"], field_bits)
-    if has_classes:
+    if has_classes and given is None:
         e.integer(models, MODELS["scalar"], class_top)
 
     by_magnitude = has_base or (not element.is_float and element.bits > 8)
@@ -142,6 +153,7 @@ def any_numeric(seed: int) -> tuple[bytes, bytes | None, int]:
             continue
         field = old >> element.class_shift & element.class_mask
         k = min(max(class_top - field, 0), 15) if has_classes else 0
+        k = k if given is None else given[i]
         frequencies = tables[table_of[level, k]][1]
         symbol = rng.choices(range(len(frequencies)), frequencies)[0]
         coded.append((sum(frequencies[:symbol]), frequencies[symbol]))
@@ -151,13 +163,13 @@ def any_numeric(seed: int) -> tuple[bytes, bytes | None, int]:
 
     head = bytes(
         [
-            number | has_base << 4 | has_classes << 5 | zero_level << 6,
+            number | has_base << 4 | has_classes << 5 | zero_level << 6 | (given is not None) << 7,
             group_bits - 5 | lane_bits << 3 | (table_bits - 10) << 6,
             scales - 1 | extra_bits << 3,
         ]
     )
     payload = head + _varint(len(side)) + _varint(len(words)) + side + words
-    return payload + raw.to_bytes((raw_size + 7) // 8, "little"), base, size
+    return payload + raw.to_bytes((raw_size + 7) // 8, "little"), base, size, given
 
 
 def _varint(value: int) -> bytes:

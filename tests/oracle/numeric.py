@@ -27,6 +27,7 @@ class _Header:
     element: Element
     has_base: bool
     has_classes: bool
+    given_classes: bool
     zero_level: bool
     group: int
     lanes: int
@@ -51,11 +52,12 @@ def _check(good: bool, what: str) -> None:
 
 
 def _read_header(head: bytes) -> _Header:
-    _check(head[0] < 128 and head[2] < 32 and head[0] & 15 in ELEMENTS, "a header field is out of range")
+    _check(head[2] < 32 and head[0] & 15 in ELEMENTS, "a header field is out of range")
     header = _Header(
         element=ELEMENTS[head[0] & 15],
         has_base=bool(head[0] & 16),
         has_classes=bool(head[0] & 32),
+        given_classes=bool(head[0] & 128),
         zero_level=bool(head[0] & 64),
         group=32 << (head[1] & 7),
         lanes=1 << (head[1] >> 3 & 7),
@@ -65,6 +67,7 @@ def _read_header(head: bytes) -> _Header:
     )
     _check(header.lanes <= 32 and header.table_bits <= 12, "a header field is out of range")
     _check(header.has_base or not header.has_classes, "classes without a base")
+    _check(header.has_classes or not header.given_classes, "classes given, but none used")
     return header
 
 
@@ -161,7 +164,7 @@ def _read_side(data: bytes, h: _Header, groups: int) -> _Side:
     models = [MODEL_START] * MODEL_COUNT
     shift = d.integer(models, MODELS["scalar"])
     field_bits = 0 if h.has_base else d.integer(models, MODELS["scalar"])
-    class_top = d.integer(models, MODELS["scalar"]) if h.has_classes else 0
+    class_top = d.integer(models, MODELS["scalar"]) if h.has_classes and not h.given_classes else 0
     _check(shift < h.element.bits and class_top <= h.element.class_mask, "a scalar is out of range")
     _check(field_bits <= 56 and field_bits + shift <= h.element.bits, "a scalar is out of range")
     symbols = _read_symbols(d, models, h, field_bits)
@@ -215,8 +218,12 @@ class _RawBits:
         return (self.at + 7) // 8 == len(self.data)
 
 
-def decode_numeric(payload: bytes, base: bytes | None, length: int) -> bytes:
+def decode_numeric(
+    payload: bytes, base: bytes | None, length: int, classes: list[int] | None = None
+) -> bytes:
     """The ``length`` bytes a NUMERIC payload makes, against ``base`` if its header says so.
+
+    ``classes`` are those that a predictor gives.
 
     Raises:
         Refused: The payload is not a NUMERIC block, or needs a base it is not given.
@@ -233,6 +240,7 @@ def decode_numeric(payload: bytes, base: bytes | None, length: int) -> bytes:
     symbols = _Symbols(reader.take(words_size), h, side.tables)
     raw = _RawBits(reader.take(reader.left()))
     _check(not h.has_base or (base is not None and len(base) >= length), "the base is too short")
+    _check(not h.given_classes or classes is not None, "classes are missing")
     bases = split(base[:length], bits) if h.has_base and base is not None else [0] * count
     out = []
     for i, old in enumerate(bases):
@@ -241,7 +249,9 @@ def decode_numeric(payload: bytes, base: bytes | None, length: int) -> bytes:
             out.append(old)
             continue
         k = 0
-        if h.has_classes:
+        if h.given_classes and classes is not None:
+            k = classes[i]
+        elif h.has_classes:
             field = old >> h.element.class_shift & h.element.class_mask
             k = min(max(side.class_top - field, 0), 15)
         offset, raw_bits = side.symbols[symbols.next(side.table_of[level, k])]
