@@ -65,6 +65,8 @@ ROWS = (
     _made("npz", "make_numpy", ".npz", f"numpy.savez of {_WRITER}"),
     _made("onnx", "make_onnx", ".onnx", f"onnx's own writer on {_WRITER}"),
     _made("gguf", "make_gguf", ".gguf", f"gguf's own writer on {_WRITER}"),
+    _made("openvino f32", "make_openvino", "-f32", f"openvino.convert_model of {_WRITER}"),
+    _made("openvino f16", "make_openvino", "-f16", "as above, compressed to f16", kind="f16"),
     _made("torch", "make_torch", ".pt", f"torch.save of {_WRITER}"),
 )
 

@@ -19,6 +19,7 @@ from sapwood.codec.encode import Level
 from sapwood.errors import BadData
 from sapwood.formats.detect import read_layout
 from sapwood.patch import limits
+from tests.formats import folders
 from tests.fuzz.mutate import mutated
 from tests.patch import models, seal
 
@@ -96,7 +97,26 @@ def in_block(dice: random.Random) -> str:
 
 @cache
 def _models() -> list[bytes]:
-    return [make(models.first_version(9)) for make in models.MAKERS.values()]
+    made = [make(models.first_version(9)) for make in models.MAKERS.values()]
+    return made + [data for files in _folders() for data in files.values()]
+
+
+@cache
+def _folders() -> list[dict[str, bytes]]:
+    """Folders of real files of which one describes another."""
+    return [folders.contents(place.name) for place in sorted(folders.REAL.glob("*-1"))]
+
+
+def linked(dice: random.Random) -> str:
+    """A folder in which one file is damaged: a layout covers every file, whatever the others say."""
+    files = dict(dice.choice(_folders()))
+    path = dice.choice(sorted(files))
+    files[path] = mutated(files[path], dice)
+    found = folders.layouts(files)
+    for name, layout in found.items():
+        if sum(span.length for span in layout.spans) != len(files[name]):
+            raise AssertionError("a layout of another size")
+    return f"{found[path].format}{' with a warning' if any(x.warnings for x in found.values()) else ''}"
 
 
 def model(dice: random.Random) -> str:
@@ -223,6 +243,7 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "pair": pair,
     "folder": folder,
     "model": model,
+    "linked": linked,
     "numeric": numeric,
     "adaptive": adaptive,
 }

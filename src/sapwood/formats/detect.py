@@ -8,7 +8,7 @@ import dataclasses
 from typing import Final, Protocol
 
 from sapwood.errors import MalformedModel, WrongCall
-from sapwood.formats import gguf, numpy_format, onnx, opaque, safetensors, tflite, torch_zip
+from sapwood.formats import gguf, numpy_format, onnx, opaque, openvino, safetensors, tflite, torch_zip
 from sapwood.formats.layout import FormatWarning, Layout
 
 __all__ = ["READERS", "read_layout"]
@@ -31,7 +31,7 @@ class Reader(Protocol):
 
 
 # Formats with a magic number first; ONNX has none and comes last.
-READERS: Final[tuple[Reader, ...]] = (gguf, tflite, torch_zip, numpy_format, safetensors, onnx)
+READERS: Final[tuple[Reader, ...]] = (gguf, tflite, torch_zip, numpy_format, openvino, safetensors, onnx)
 
 
 def read_layout(data: memoryview, path: str = "") -> Layout:

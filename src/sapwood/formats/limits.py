@@ -30,6 +30,13 @@ MAX_PICKLE_OPCODES: Final = 1 << 22
 MAX_ZIP_ENTRIES: Final = 1 << 20
 # Bytes of the text header of one .npy array. numpy itself writes at most 64 KiB without structured types.
 MAX_NPY_HEADER_BYTES: Final = 1 << 20
+# Bytes of one XML file, of one tag with the text behind it, and elements of the file: an OpenVINO graph takes
+# some 20 elements a layer. expat keeps some 100 bytes for each name that is new to it.
+MAX_XML_BYTES: Final = 1 << 26
+MAX_XML_TAG_BYTES: Final = 1 << 18
+MAX_XML_ELEMENTS: Final = 1 << 21
+# Elements in elements; a loop's body takes five more.
+MAX_XML_DEPTH: Final = 256
 # Files of one model folder, and folders inside folders.
 MAX_FOLDER_FILES: Final = 1 << 16
 MAX_FOLDER_DEPTH: Final = 64

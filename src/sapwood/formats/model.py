@@ -1,8 +1,8 @@
 """A model is a file or a folder of files, opened read-only and laid out.
 
 Files are in the order of their paths. A symbolic link to a file is read as that file, because hub snapshots
-are links to blobs; a link to a folder, and what is neither file nor folder, is refused. Files that an .onnx
-file names as the place of its tensors are laid out by it.
+are links to blobs; a link to a folder, and what is neither file nor folder, is refused. Files in
+which another file of the model keeps its tensors are laid out by that file.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from sapwood.errors import LimitExceeded, StorageFailure, WrongCall, storage_err
 from sapwood.formats import limits, opaque
 from sapwood.formats.detect import read_layout
 from sapwood.formats.layout import Layout
-from sapwood.formats.onnx_external import link_external
+from sapwood.formats.link import link
 
 __all__ = ["Model", "ModelFile", "Source", "open_model"]
 
@@ -105,7 +105,7 @@ def open_model(source: Source, *, layouts: bool = True) -> Model:
         )
         if not layouts:
             return Model(root, is_folder, files, resources.pop_all())
-        linked = link_external({file.path: (file.data, file.layout) for file in files}, root)
+        linked = link({file.path: (file.data, file.layout) for file in files}, root)
         for file, layout in zip(files, linked, strict=True):
             file.layout = layout
         return Model(root, is_folder, files, resources.pop_all())

@@ -6,13 +6,13 @@ tensors in attributes of nodes. A tensor's span is its ``raw_data``, or its one 
 in other files are listed apart.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Final
 
 from sapwood.errors import MalformedModel
 from sapwood.formats import limits
 from sapwood.formats.cursor import elements, text
+from sapwood.formats.described import Described
 from sapwood.formats.dtype import BYTES, DTYPES
 from sapwood.formats.layout import Layout, Tensor, cover, fit
 from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, varint
@@ -52,16 +52,6 @@ _PACKED: Final = {_FLOAT_DATA: ("f32", "c64"), _DOUBLE_DATA: ("f64", "c128")}
 _EXTERNAL: Final = 1
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ExternalTensor:
-    """A tensor at ``offset`` of the file ``location``, a path relative to the .onnx file's folder."""
-
-    location: str
-    offset: int
-    length: int
-    tensor: Tensor
-
-
 def matches(_head: memoryview, size: int, data: memoryview, /) -> bool:
     """There is no magic number: the outermost message must have the fields of a model, and a graph."""
     seen: set[int] = set()
@@ -88,18 +78,18 @@ def read(data: memoryview) -> Layout:
     return cover(FORMAT, len(data), found)
 
 
-def external_tensors(data: memoryview) -> tuple[ExternalTensor, ...]:
+def external_tensors(data: memoryview) -> tuple[Described, ...]:
     """The tensors of an .onnx file that are stored in other files.
 
     Raises:
         MalformedModel: As ``read``.
     """
-    found: list[ExternalTensor] = []
+    found: list[Described] = []
     for offset, length, tensor, location in _walk(data):
         if location is not None:
             if len(found) >= limits.MAX_TENSORS:
                 raise MalformedModel("too many tensors", offset=offset)
-            found.append(ExternalTensor(location, offset, length, tensor))
+            found.append(Described(location, offset, length, tensor))
     return tuple(found)
 
 

@@ -9,11 +9,11 @@ from typing import Final
 from blake3 import blake3
 
 from sapwood.codec.element import element_of
-from sapwood.formats.layout import Span
+from sapwood.formats.layout import Layout, Span
 from sapwood.formats.model import Model
 from sapwood.patch.byte_stream import file_starts
 
-__all__ = ["BaseTensors", "Place"]
+__all__ = ["BaseTensors", "Place", "glue_of", "plain_names"]
 
 # What frameworks put before or behind the same parameter's name.
 _WRAPPERS: Final = re.compile(r"^(?:module\.|model\.|_orig_mod\.|state_dict\.|base_model\.|0\.auto_model\.)+")
@@ -47,10 +47,15 @@ class BaseTensors:
         self._by_path_and_name: dict[tuple[str, str, int], Place] = {}
         self._by_length: dict[int, list[tuple[Place, memoryview]]] = defaultdict(list)
         self._by_content: dict[int, dict[bytes, Place]] = {}
+        # What comes after a tensor, by its offset, or first in a file, by its path: (name, place).
+        self._next: dict[int | str, tuple[str, Place]] = {}
         for file, start in zip(base.files, file_starts(base.files), strict=True):
+            before: int | str = file.path
             for span, tensor in file.layout.tensors():
                 width = element_of(tensor.dtype).width
                 place = Place(start + span.offset, span.length, width)
+                self._next[before] = (_plain(tensor.name), place)
+                before = place.offset
                 self._by_path_and_name.setdefault((file.path, tensor.name, width), place)
                 self._by_name.setdefault((_plain(tensor.name), width), place)
                 view = file.data[span.offset : span.offset + span.length]
@@ -59,6 +64,17 @@ class BaseTensors:
     def by_name(self, path: str, name: str, width: int) -> Place | None:
         """The tensor of that name, in the file of that path first."""
         return self._by_path_and_name.get((path, name, width)) or self._by_name.get((_plain(name), width))
+
+    def by_order(self, before: int | str, length: int, width: int, taken: frozenset[str]) -> Place | None:
+        """The tensor after the one at the offset ``before`` (or first in that file), if it is of that form.
+
+        Converters number what has no name of its own, and number it otherwise every time. A tensor whose name
+        is among ``taken`` (plain names) is somebody else's.
+        """
+        name, place = self._next.get(before, ("", None))
+        if place is None or (place.length, place.width) != (length, width) or name in taken:
+            return None
+        return place
 
     def by_content(self, data: memoryview) -> Place | None:
         """A tensor of the same bytes, whatever its name."""
@@ -70,6 +86,11 @@ class BaseTensors:
                 _digest(view): place for place, view in reversed(self._by_length[length])
             }
         return self._by_content[length].get(_digest(data))
+
+
+def plain_names(layout: Layout) -> frozenset[str]:
+    """The names of a file's tensors as they are compared."""
+    return frozenset(_plain(tensor.name) for _, tensor in layout.tensors())
 
 
 def glue_of(spans: Iterable[Span]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from sapwood.codec.splice import Splice, encode_splice
 from sapwood.formats.model import Model, ModelFile
 from sapwood.patch import limits
 from sapwood.patch.byte_stream import ByteStream, file_starts
-from sapwood.patch.match_tensors import BaseTensors, glue_of
+from sapwood.patch.match_tensors import BaseTensors, glue_of, plain_names
 from sapwood.patch.sampling import guess_element
 
 __all__ = ["Piece", "plan"]
@@ -53,6 +53,8 @@ class Piece:
 
 
 def _tensor_pieces(file: ModelFile, start: int, tensors: BaseTensors) -> Iterator[Piece]:
+    taken = plain_names(file.layout)
+    before: int | str | None = file.path
     for span in file.layout.spans:
         at = start + span.offset
         if span.tensor is None:
@@ -64,6 +66,9 @@ def _tensor_pieces(file: ModelFile, start: int, tensors: BaseTensors) -> Iterato
         place = tensors.by_name(file.path, span.tensor.name, element.width)
         if place is None or place.length != span.length:
             place = tensors.by_content(data) or place
+        if place is None and before is not None:
+            place = tensors.by_order(before, span.length, element.width, taken)
+        before = None if place is None else place.offset
         if place is None:
             yield Piece(at, span.length, None, element, kind)
             continue
