@@ -10,7 +10,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # Without isolation the build folder stays valid between runs, so that only what changed is compiled again.
 INSTALL := $(PIP) install --quiet --no-build-isolation \
 	--config-settings=build-dir=build/extension --config-settings=cmake.define.SAPWOOD_WERROR=ON --editable
-NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.cpp core/include/*.h \
+NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.cpp src/sapwood/*.h core/include/*.h \
 	core/src/*.[ch] core/host/*.[ch])
 TYPED := $(wildcard src tests bench examples)
 

@@ -8,11 +8,12 @@ from blake3 import blake3
 
 import sapwood
 from sapwood.codec.block import Block, Codec
-from sapwood.codec.decode import decode_block
+from sapwood.codec.decode import decode_block, decode_factors
 from sapwood.codec.element import Element
 from tests.golden.make_golden import FOLDER, LIST
 from tests.oracle.blocks import decode_block as decode_by_oracle
 from tests.oracle.container import decode_patch
+from tests.oracle.predicted import Factors
 
 CASES: dict[str, dict[str, Any]] = json.loads(LIST.read_text(encoding="utf-8"))
 
@@ -28,7 +29,10 @@ def _digest(data: object) -> str:
 
 
 def test_every_codec_and_element_has_golden_blocks() -> None:
-    assert {facts["codec"] for facts in CASES.values() if facts["kind"] == "block"} == {c.name for c in Codec}
+    blocks = [facts for facts in CASES.values() if facts["kind"] == "block"]
+    # FACTORS makes nothing of its own: it goes with the block that needs it.
+    with_factors = {"FACTORS"} if any("factors" in facts for facts in blocks) else set()
+    assert {facts["codec"] for facts in blocks} | with_factors == {c.name for c in Codec}
     for codec in ("numeric", "adaptive"):
         for element in Element:
             for kind in ("raw", "base"):
@@ -36,7 +40,8 @@ def test_every_codec_and_element_has_golden_blocks() -> None:
 
 
 def test_no_file_is_left_over() -> None:
-    named = {facts[part] for facts in CASES.values() for part in ("payload", "base", "target")}
+    parts = ("payload", "base", "target", "factors")
+    named = {facts[part] for facts in CASES.values() for part in parts if part in facts}
     assert named == {path.name for path in FOLDER.glob("*.bin")}
 
 
@@ -51,9 +56,14 @@ def test_both_decode_golden_blocks(name: str) -> None:
     codec, length = Codec[facts["codec"]], facts["length"]
     span = tuple(facts["span"]) if facts["span"] else None
     block = Block(codec, length, payload, span)
-    pieces = decode_block(block, len(base), lambda at, size: memoryview(base)[at : at + size])
+    ours, theirs = None, Factors()
+    if "factors" in facts:
+        given = _read(name, "factors")
+        ours = decode_factors(Block(Codec.FACTORS, 0, given), None)
+        theirs.read(given)
+    pieces = decode_block(block, len(base), lambda at, size: memoryview(base)[at : at + size], ours)
     assert _digest(b"".join(pieces)) == facts["digest"]
-    assert _digest(decode_by_oracle(codec, payload, length, base, span)) == facts["digest"]
+    assert _digest(decode_by_oracle(codec, payload, length, base, span, factors=theirs)) == facts["digest"]
 
 
 @pytest.mark.parametrize("name", [n for n, facts in CASES.items() if facts["kind"] == "patch"])

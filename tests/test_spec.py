@@ -2,6 +2,7 @@
 
 import functools
 import re
+import struct
 from pathlib import Path
 
 import sapwood
@@ -13,7 +14,7 @@ from sapwood.codec.splice import MOST_CONTENT, MOST_RUNS
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.patch import container, limits
 from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
-from tests.oracle import adaptive, blocks, elements, numeric
+from tests.oracle import adaptive, blocks, elements, numeric, predicted
 from tests.oracle import container as oracle
 from tests.oracle.container import decode_patch
 
@@ -61,7 +62,8 @@ def code_bytes(title: str) -> bytes:
 def c_numbers() -> dict[str, int]:
     """Enumerators of the C headers that are plain numbers, shifts, or sums of others, in order."""
     names: dict[str, int] = {}
-    for header in ("include/sapwood.h", "src/range_decoder.h", "src/numeric.h", "src/adaptive.h"):
+    sources = ("range_decoder.h", "numeric.h", "adaptive.h", "predicted.h")
+    for header in ("include/sapwood.h", *(f"src/{name}" for name in sources)):
         text = re.sub(r"/\*.*?\*/", "", (ROOT / "core" / header).read_text(encoding="utf-8"), flags=re.DOTALL)
         for body in re.findall(r"enum \{(.*?)\}", text, re.DOTALL):
             for name, value in re.findall(r"(\w+) = ([^,}]+)", body):
@@ -73,7 +75,7 @@ def c_numbers() -> dict[str, int]:
 def test_codecs() -> None:
     rows = next(t for t in tables("Blocks") if len(t[0]) == 4)
     assert {row[1]: int(row[0]) for row in rows} == {c.name: c.value for c in Codec}
-    assert [row[1] for row in rows if row[2] == "always"] == ["ZSTD_BASE"]
+    assert [row[1] for row in rows if row[2] == "always"] == ["ZSTD_BASE", "PREDICTED"]
     for number, name in ((c.value, c.name) for c in Codec):
         assert section(f"Codec {number}: {name}")
         assert getattr(blocks, name) == number
@@ -113,6 +115,10 @@ def test_limits() -> None:
         "span of the base of one block (all codecs but SPLICE)": MAX_BLOCK,
         "content of a SPLICE": MOST_CONTENT,
         "runs of a SPLICE": MOST_RUNS,
+        "components of a right factor": c_numbers()["SW_MAX_RANK"],
+        "elements of one component": c_numbers()["SW_MAX_COLUMNS"],
+        "elements of a right factor": c_numbers()["SW_MAX_FACTOR"],
+        "FACTORS in a chunk": limits.MAX_FACTORS,
         "window of a zstd frame": 1 << zstandard_frames._WINDOW_LOG,
         "any integer": (1 << 64) - 1,
     }
@@ -120,6 +126,10 @@ def test_limits() -> None:
     assert (oracle.MAX_MANIFEST, oracle.MAX_FILES) == (limits.MAX_MANIFEST, limits.MAX_FILES)
     assert (oracle.MAX_CHUNK, oracle.MAX_RECORDS) == (limits.MAX_CHUNK, limits.MAX_RECORDS)
     assert blocks.MAX_RUNS == MOST_RUNS
+    assert blocks.MAX_FACTORS == limits.MAX_FACTORS
+    assert predicted.MAX_RANK == _core.MAX_RANK == c_numbers()["SW_MAX_RANK"]
+    assert predicted.MAX_COLUMNS == _core.MAX_COLUMNS == c_numbers()["SW_MAX_COLUMNS"]
+    assert predicted.MAX_FACTOR == _core.MAX_FACTOR == c_numbers()["SW_MAX_FACTOR"]
 
 
 def test_container() -> None:
@@ -196,6 +206,23 @@ def test_numbers_of_adaptive_blocks() -> None:
     assert f"from -{c['SW_AD_VOTE']} to\n{c['SW_AD_VOTE']}" in text
     assert f"no less than -{c['SW_AD_SUM']}, no more than {c['SW_AD_SUM']}" in text
     assert f"min(n[v] + 1, {c['SW_AD_SEEN']})" in text
+
+
+def test_numbers_of_predicted_blocks() -> None:
+    c = c_numbers()
+    text = section("Codec 6: PREDICTED")
+    assert f"from {c['SW_LEAST_EXPONENT']} to {c['SW_MOST_EXPONENT']}" in text
+    assert f"spread, at most {c['SW_MOST_SPREAD']}" in text
+    assert [c[f"SW_RESIDUAL_{name}"] for name in ("NONE", "NUMERIC", "ADAPTIVE")] == [0, 1, 2]
+    assert f"at most {c['SW_MAX_BLOCK']} bytes" in section("Matrix")
+    listed = re.search(r"how many of ([\d, ]+) are at most x", text)
+    assert listed is not None
+    edges = [int(edge) for edge in listed[1].split(",")]
+    # A distance of x quarter units, by the numbers of BF16.
+    for x in range(23):
+        value = struct.unpack("<d", ((1023 << 52) + (1 << 44) + (x << 37)).to_bytes(8, "little"))[0]
+        expected = 12 if x >= 15 else 2 * sum(edge <= x for edge in edges) + 1
+        assert predicted.classify(value, Element.BF16, 127 + 37) == expected
 
 
 def test_the_patch_of_the_example() -> None:

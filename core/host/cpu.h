@@ -3,10 +3,12 @@
 #define SW_CPU_H
 
 #include "numeric_encode.h"
+#include "predicted.h"
 
 /* name: NULL for the best set, or "portable", "avx2", "avx512", "neon".
  * NULL if the build or this processor has no such set. */
 const sw_numeric_kernels *sw_decode_kernels(const char *name);
 const sw_encode_kernels *sw_encode_kernels_for(const char *name);
+const sw_predict_kernels *sw_predict_kernels_for(const char *name);
 
 #endif

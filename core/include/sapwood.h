@@ -22,7 +22,8 @@ typedef enum {
     SW_ERROR_TRUNCATED = -1, /* the payload ends too early, or has bytes left over */
     SW_ERROR_HEADER = -2,    /* a header field is out of its range */
     SW_ERROR_ENTROPY = -3,   /* coded symbols do not end in the state they must end in */
-    SW_ERROR_BASE = -4       /* a difference is given and the base is too short */
+    SW_ERROR_BASE = -4,      /* a difference is given and the base is too short */
+    SW_ERROR_FACTORS = -5    /* a low-rank term is given and the chunk's right factor does not fit it */
 } sw_status;
 
 /* What one element of a block is; the number is part of the format. */
@@ -109,6 +110,66 @@ typedef struct {
 sw_status sw_adaptive_decode(const uint8_t *payload, size_t payload_size,
                              const uint8_t *base, size_t base_size,
                              uint8_t *out, size_t out_size, sw_adaptive_work *work);
+
+/* Limits of low-rank terms. */
+enum {
+    SW_MAX_RANK = 128,         /* components of a chunk's right factor */
+    SW_MAX_COLUMNS = 1 << 20,  /* elements of one component */
+    SW_MAX_FACTOR = 1 << 21,   /* elements of a right factor */
+    SW_PREDICT_TILE = 256      /* elements predicted at once */
+};
+
+/* The right factor of a chunk: rank rows of columns integers each, in the caller's memory. Starts with rank 0. */
+typedef struct {
+    uint32_t columns;
+    uint32_t rank;
+    uint64_t largest;  /* magnitude */
+    int32_t *values;
+    size_t capacity;   /* elements that values has room for; SW_MAX_FACTOR are always enough */
+} sw_factors;
+
+/* Work area of the PREDICTED and FACTORS decoders, in the caller's memory; no need to clear it. About 11 MiB. */
+typedef struct {
+    sw_numeric_work numeric;
+    sw_adaptive_work adaptive;
+    double right[SW_MAX_RANK * SW_PREDICT_TILE];
+    double sums[SW_PREDICT_TILE];
+    double values[SW_PREDICT_TILE];
+    int32_t left[SW_MAX_BLOCK / 2]; /* the left factor */
+    uint8_t matrix[SW_MAX_BLOCK];   /* a factor before it is widened */
+    uint8_t prediction[SW_MAX_BLOCK];
+    uint8_t classes[SW_MAX_BLOCK / 2];
+} sw_predicted_work;
+
+/* Decode one FACTORS block (SPEC, "Codec 7") into factors: it takes their place, or adds to them.
+ *
+ * Returns SW_OK, or the reason (SW_ERROR_FACTORS: beyond the limits or the capacity); then factors hold nothing
+ * of value.
+ */
+sw_status sw_factors_decode(const uint8_t *payload, size_t payload_size, sw_factors *factors,
+                            sw_predicted_work *work);
+
+/* What a PREDICTED payload that makes out_size bytes wants to be given. */
+typedef struct {
+    size_t base_size;    /* bytes of each span */
+    bool has_second;
+    int64_t second_move; /* start of the second span less the start of the first */
+} sw_predicted_wants;
+
+sw_status sw_predicted_read_wants(const uint8_t *payload, size_t payload_size, size_t out_size,
+                                  sw_predicted_wants *wants);
+
+/* Decode one PREDICTED block (SPEC, "Codec 6").
+ *
+ * base, second   the spans, base_size bytes each; second may be NULL if none is wanted.
+ * factors        the chunk's right factor; may be NULL if there is none yet.
+ * out            where the block's out_size bytes go; may not overlap the spans.
+ *
+ * Returns SW_OK, or the reason; then out holds nothing of value.
+ */
+sw_status sw_predicted_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
+                              const uint8_t *second, size_t second_size, const sw_factors *factors,
+                              uint8_t *out, size_t out_size, sw_predicted_work *work);
 
 #ifdef __cplusplus
 }

@@ -15,59 +15,12 @@
 
 extern "C" {
 #include "adaptive_encode.h"
-#include "cpu.h"
 #include "match.h"
-#include "numeric_encode.h"
-#include "sapwood.h"
 }
 
-namespace nb = nanobind;
+#include "_core_shared.h"
 
 namespace {
-
-// A contiguous view of any object with the buffer protocol, held for as long as C reads it.
-class Buffer {
-  public:
-    Buffer(nb::handle object, bool writable = false) {
-        if (PyObject_GetBuffer(object.ptr(), &view_, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) != 0) {
-            throw nb::python_error();
-        }
-    }
-    Buffer(const Buffer &) = delete;
-    Buffer &operator=(const Buffer &) = delete;
-    ~Buffer() { PyBuffer_Release(&view_); }
-    uint8_t *data() const { return static_cast<uint8_t *>(view_.buf); }
-    size_t size() const { return static_cast<size_t>(view_.len); }
-
-  private:
-    Py_buffer view_;
-};
-
-std::unique_ptr<Buffer> optional_buffer(nb::handle object) {
-    return object.is_none() ? nullptr : std::make_unique<Buffer>(object);
-}
-
-// Work areas are several MiB: one of each a thread, made when first needed.
-template <typename T> T &work_area() {
-    thread_local std::unique_ptr<T> area(new T);
-    return *area;
-}
-
-const sw_numeric_kernels *decode_kernels(const std::optional<std::string> &path) {
-    const sw_numeric_kernels *found = sw_decode_kernels(path ? path->c_str() : nullptr);
-    if (found == nullptr) {
-        throw std::invalid_argument("no such instruction set path on this machine: " + *path);
-    }
-    return found;
-}
-
-const sw_encode_kernels *encode_kernels(const std::optional<std::string> &path) {
-    const sw_encode_kernels *found = sw_encode_kernels_for(path ? path->c_str() : nullptr);
-    if (found == nullptr) {
-        throw std::invalid_argument("no such instruction set path on this machine: " + *path);
-    }
-    return found;
-}
 
 void require_same_size(const Buffer *base, const Buffer &target) {
     if (base != nullptr && base->size() < target.size()) {
@@ -94,8 +47,8 @@ nb::object encode_numeric(nb::object base, nb::object target, int element, int l
     const Buffer t(target);
     require_same_size(b.get(), t);
     const auto c = class_buffer(classes, t.size(), element);
-    const sw_encode_kernels *ek = encode_kernels(path);
-    const sw_numeric_kernels *dk = decode_kernels(path);
+    const sw_encode_kernels *ek = kernels(sw_encode_kernels_for, path);
+    const sw_numeric_kernels *dk = kernels(sw_decode_kernels, path);
     const std::unique_ptr<uint8_t[]> out(new uint8_t[t.size() + 16]);
     size_t size;
     {
@@ -113,7 +66,7 @@ int decode_numeric(nb::object payload, nb::object base, nb::object out, std::opt
     const auto b = optional_buffer(base);
     const auto c = optional_buffer(classes);
     const Buffer o(out, true);
-    const sw_numeric_kernels *dk = decode_kernels(path);
+    const sw_numeric_kernels *dk = kernels(sw_decode_kernels, path);
     nb::gil_scoped_release release;
     return sw_numeric_decode_given(dk, p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0,
                                    c ? c->data() : nullptr, c ? c->size() : 0, o.data(), o.size(),
@@ -263,5 +216,6 @@ NB_MODULE(_core, m) {
           nb::arg("path") = nb::none(), nb::arg("classes") = nb::none());
     m.def("encode_adaptive", &encode_adaptive, nb::arg("base").none(), nb::arg("target"), nb::arg("element"));
     m.def("decode_adaptive", &decode_adaptive, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"));
+    bind_predicted(m);
     m.def("find_matches", &find_matches, nb::arg("base"), nb::arg("target"), nb::arg("memory_limit"));
 }

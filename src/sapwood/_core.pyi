@@ -25,3 +25,35 @@ def decode_numeric(
 def encode_adaptive(base: Buffer | None, target: Buffer, element: int) -> bytes | None: ...
 def decode_adaptive(payload: Buffer, base: Buffer | None, out: Buffer) -> int: ...
 def find_matches(base: Buffer, target: Buffer, memory_limit: int) -> list[tuple[int, int, int, int]]: ...
+
+MAX_RANK: int
+MAX_COLUMNS: int
+MAX_FACTOR: int
+
+class Factors:
+    @property
+    def columns(self) -> int: ...
+    @property
+    def rank(self) -> int: ...
+    @property
+    def largest(self) -> int: ...
+
+# A negative number is the reason why there is none.
+def decode_factors(payload: Buffer, before: Factors | None, path: str | None = None) -> Factors | int: ...
+def predicted_wants(payload: Buffer, length: int) -> tuple[int, int | None] | int: ...
+def decode_predicted(
+    payload: Buffer,
+    base: Buffer,
+    second: Buffer | None,
+    factors: Factors | None,
+    out: Buffer,
+    path: str | None = None,
+) -> int: ...
+def predict(
+    parameters: Buffer,
+    base: Buffer,
+    second: Buffer | None,
+    factors: Factors | None,
+    length: int,
+    path: str | None = None,
+) -> tuple[bytes, bytes | None]: ...

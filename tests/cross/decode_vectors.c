@@ -1,6 +1,6 @@
 /* Decodes golden blocks with every path this machine has and compares with their targets.
  *
- *     decode_vectors FOLDER < list        a line a block: codec payload base offset length target
+ *     decode_vectors FOLDER < list        a line a block: codec payload base offset length target factors
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "cpu.h"
 #include "numeric.h"
+#include "predicted.h"
 #include "sapwood.h"
 
 static uint8_t *read_file(const char *folder, const char *name, size_t *size) {
@@ -29,6 +30,34 @@ static uint8_t *read_file(const char *folder, const char *name, size_t *size) {
     return data;
 }
 
+static sw_predicted_work predicted;
+static int32_t right[SW_MAX_FACTOR];
+
+/* The block lies at the start of its base's stream; the factors are those of the FACTORS block before it. */
+static sw_status decode_predicted(const char *path, const char *folder, const char *factors_name,
+                                  const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
+                                  uint8_t *out, size_t length) {
+    sw_factors factors = {0, 0, 0, right, SW_MAX_FACTOR};
+    if (strcmp(factors_name, "-") != 0) {
+        size_t size;
+        uint8_t *given = read_file(folder, factors_name, &size);
+        const sw_status status = sw_factors_decode(given, size, &factors, &predicted);
+        free(given);
+        if (status != SW_OK) {
+            return status;
+        }
+    }
+    sw_predicted_wants wants;
+    const sw_status status = sw_predicted_read_wants(payload, payload_size, length, &wants);
+    if (status != SW_OK || wants.base_size > base_size) {
+        return status;
+    }
+    const uint8_t *second = wants.has_second ? base + wants.second_move : NULL;
+    return sw_predicted_decode_with(sw_predict_kernels_for(path), sw_decode_kernels(path), payload, payload_size, base,
+                                    wants.base_size, second, second == NULL ? 0 : wants.base_size, &factors, out,
+                                    length, &predicted);
+}
+
 int main(int count, char **arguments) {
     if (count != 2) {
         return 2;
@@ -36,10 +65,11 @@ int main(int count, char **arguments) {
     static sw_numeric_work numeric;
     static sw_adaptive_work adaptive;
     const char *paths[] = {"portable", "neon", "avx2", "avx512"};
-    char codec[16], payload_name[256], base_name[256], target_name[256];
+    char codec[16], payload_name[256], base_name[256], target_name[256], factors_name[256];
     unsigned long offset, length;
     unsigned passed = 0, failed = 0;
-    while (scanf("%15s %255s %255s %lu %lu %255s", codec, payload_name, base_name, &offset, &length, target_name) == 6) {
+    while (scanf("%15s %255s %255s %lu %lu %255s %255s", codec, payload_name, base_name, &offset, &length, target_name,
+                 factors_name) == 7) {
         size_t payload_size, base_size = 0, target_size;
         uint8_t *payload = read_file(arguments[1], payload_name, &payload_size);
         uint8_t *base = strcmp(base_name, "-") == 0 ? NULL : read_file(arguments[1], base_name, &base_size);
@@ -60,7 +90,11 @@ int main(int count, char **arguments) {
                 if (kernels == NULL) {
                     continue;
                 }
-                status = sw_numeric_decode_with(kernels, payload, payload_size, span, span_size, out, length, &numeric);
+                status = strcmp(codec, "PREDICTED") == 0
+                             ? decode_predicted(paths[i], arguments[1], factors_name, payload, payload_size, base,
+                                                base_size, out, length)
+                             : sw_numeric_decode_with(kernels, payload, payload_size, span, span_size, out, length,
+                                                      &numeric);
             }
             if (status == SW_OK && target_size == length && memcmp(out, target, length) == 0) {
                 passed++;

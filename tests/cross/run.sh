@@ -10,10 +10,11 @@ python3 - > "$work/list" <<'PY'
 import json
 
 for case in json.load(open("tests/golden/golden.json")).values():
-    if case["kind"] == "block" and case["codec"] in ("NUMERIC", "ADAPTIVE"):
+    if case["kind"] == "block" and case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED"):
         offset, length = case["span"] or (0, case["length"])
         base = case["base"] if case["span"] else "-"
-        print(case["codec"], case["payload"], base, offset, case["length"], case["target"])
+        factors = case.get("factors", "-")
+        print(case["codec"], case["payload"], base, offset, case["length"], case["target"], factors)
 PY
 
 missing=()

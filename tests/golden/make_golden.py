@@ -17,10 +17,13 @@ import sapwood
 from sapwood import _core
 from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
+from sapwood.codec.predicted import Prediction, encode_factors, encode_matrix, encode_predicted
 from sapwood.codec.splice import Splice, encode_splice
 from sapwood.codec.zstandard_frames import compress, compress_against
 from tests.oracle.any_numeric import any_numeric
+from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
+from tests.oracle.predicted import round_to
 from tests.test_oracle import pair
 
 __all__ = ["FOLDER", "LIST"]
@@ -114,8 +117,59 @@ def _unusual() -> Iterator[Case]:
             yield f"numeric_any_{seed}", block, base or b"", decode_numeric(payload, base, length)
 
 
+def _predicted() -> Iterator[tuple[Case, bytes]]:
+    """Casts, scales, second bases, low-rank terms; with the payload of the FACTORS block before, or b""."""
+    kinds = [
+        ("cast", Element.F32, Element.BF16, False, False),
+        ("cast", Element.BF16, Element.F32, False, False),
+        ("scale", Element.F32, Element.F16, False, False),
+        ("scale", Element.F64, Element.F64, False, False),
+        ("second", Element.F32, Element.F32, True, False),
+        ("second", Element.F16, Element.F16, True, False),
+        ("low_rank", Element.BF16, Element.BF16, False, True),
+        ("low_rank", Element.F32, Element.F32, True, True),
+        ("low_rank", Element.F16, Element.BF16, True, True),
+    ]
+    for kind, old, new, has_second, has_factors in kinds:
+        rng = random.Random(f"{kind} {old.name} {new.name}")
+        rows, columns = 3, 300
+        size = rows * columns * old.width
+        values = [round_to(rng.gauss(0, 0.05), int(old)) for _ in range(2 * rows * columns)]
+        base = join(values, 8 * old.width)
+        payload, factors, left = b"", None, None
+        if has_factors:
+            right = join([rng.randrange(-900, 900) % 65536 for _ in range(5 * columns)], 16)
+            matrix = encode_matrix(memoryview(right), Element.INT16, 1)
+            block, factors = encode_factors(columns, 5, matrix, adds=False, before=None)
+            payload = bytes(block.payload)
+            left_values = join([rng.randrange(-900, 900) % 65536 for _ in range(5 * rows)], 16)
+            left = (-27, encode_matrix(memoryview(left_values), Element.INT16, 1))
+        prediction = Prediction(
+            old,
+            new,
+            scale=None if kind in ("cast", "low_rank") else 0.9990234375123,
+            second=(-0.3330001, size) if has_second else None,
+            left=left,
+            spread=160 if has_factors and new is not Element.F64 else None,
+        )
+        view = memoryview(base)
+        second = view[size : 2 * size] if has_second else None
+        predicted, classes = prediction.predict(view[:size], second, factors, rows * columns * new.width)
+        target = bytearray(predicted)
+        for i in range(0, len(target) if kind != "cast" else 0, new.width):
+            near = classes is None or classes[i // new.width] < 6
+            target[i] ^= 1 if rng.random() < (0.3 if near else 0.01) else 0
+        made = encode_predicted(
+            prediction, view[:size], 0, memoryview(target), 1, second=second, factors=factors
+        )
+        assert made is not None
+        name = f"predicted_{kind}_{old.name.lower()}_{new.name.lower()}"
+        yield (name, made, base, bytes(target)), payload
+
+
 def _block_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
-    for name, block, base, target in (*_plain(), *_splices(), *_encoded(), *_unusual()):
+    plain = ((case, b"") for case in (*_plain(), *_splices(), *_encoded(), *_unusual()))
+    for (name, block, base, target), factors in (*plain, *_predicted()):
         facts = {
             "kind": "block",
             "codec": block.codec.name,
@@ -123,7 +177,8 @@ def _block_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
             "span": block.base,
             "digest": blake3(target).hexdigest(),
         }
-        yield name, facts, {"payload": bytes(block.payload), "base": base, "target": target}
+        parts = {"payload": bytes(block.payload), "base": base, "target": target}
+        yield name, facts, {**parts, "factors": factors} if factors else parts
 
 
 def _patch_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:

@@ -6,13 +6,15 @@ import zstandard
 
 from tests.oracle.adaptive import decode_adaptive
 from tests.oracle.numeric import decode_numeric
+from tests.oracle.predicted import Factors, decode_predicted
 from tests.oracle.reader import Reader, Refused
 
 __all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
 
 MAX_BLOCK = 1 << 20
 MAX_RUNS = 1 << 16
-STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE = range(6)
+MAX_FACTORS = 256
+STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE, PREDICTED, FACTORS = range(8)
 
 
 def _zstd(payload: bytes, most: int, dictionary: bytes | None = None) -> bytes:
@@ -83,8 +85,16 @@ def _splice(payload: bytes, base: bytes, length: int) -> bytes:
     return bytes(out + reader.take(reader.left()))
 
 
-def decode_block(codec: int, payload: bytes, length: int, base: bytes, span: tuple[int, int] | None) -> bytes:
-    """What a payload makes, from the base's stream and a span (offset, length) of it."""
+def decode_block(
+    codec: int,
+    payload: bytes,
+    length: int,
+    base: bytes,
+    span: tuple[int, int] | None,
+    *,
+    factors: Factors | None = None,
+) -> bytes:
+    """What a payload makes, from the base's stream, a span (offset, length) of it and the chunk's factors."""
     old = None if span is None else base[span[0] : span[0] + span[1]]
     if codec == STORED:
         return payload
@@ -96,30 +106,42 @@ def decode_block(codec: int, payload: bytes, length: int, base: bytes, span: tup
         return _zstd(payload, MAX_BLOCK, old)
     if codec == NUMERIC:
         return decode_numeric(payload, old, length)
+    if codec == PREDICTED:
+        return decode_predicted(payload, base, span or (0, 0), length, factors or Factors())
     return decode_adaptive(payload, old, length)
 
 
-def _block(reader: Reader, base: bytes, position: int, room: int) -> tuple[bytes, int]:
-    """The next block's bytes, at most ``room``, and the new base position."""
+def _block(reader: Reader, base: bytes, position: int, room: int, factors: Factors) -> tuple[bytes, int]:
+    """The next block's bytes, at most ``room``, and the new base position; changes ``factors``."""
     head = reader.byte()
     codec = head & 15
-    if head & 0x70 or codec > ADAPTIVE:
+    if head & 0x70 or codec > FACTORS:
         raise Refused(f"unknown codec {head}")
     length = reader.unsigned()
-    if not 0 < length <= room or (length > MAX_BLOCK and codec != SPLICE):
+    least = 0 if codec == FACTORS else 1
+    most = 0 if codec == FACTORS else room if codec == SPLICE else min(room, MAX_BLOCK)
+    if not least <= length <= most:
         raise Refused(f"a block of {length} bytes")
     size = reader.unsigned()
     span = None
     if head & 0x80:
         start = position + reader.signed()
-        span_length = reader.unsigned() if codec == ZSTD_BASE else length
+        span_length = reader.unsigned() if codec in (ZSTD_BASE, PREDICTED) else length
         position = start + span_length
-        if codec in (STORED, SPLICE, ZSTD) or start < 0 or span_length > MAX_BLOCK or position > len(base):
+        none_allowed = codec in (STORED, SPLICE, ZSTD, FACTORS)
+        if none_allowed or start < 0 or span_length > MAX_BLOCK or position > len(base):
             raise Refused("a block's span of the base is out of range")
         span = (start, span_length)
-    elif codec == ZSTD_BASE:
+    elif codec in (ZSTD_BASE, PREDICTED):
         raise Refused("a block lacks its span of the base")
-    out = decode_block(codec, reader.take(size), length, base, span)
+    payload = reader.take(size)
+    if codec == FACTORS:
+        if factors.blocks == MAX_FACTORS:
+            raise Refused("too many FACTORS blocks")
+        factors.blocks += 1
+        factors.read(payload)
+        return b"", position
+    out = decode_block(codec, payload, length, base, span, factors=factors)
     if len(out) != length:
         raise Refused("a block makes another length than it says")
     return out, position
@@ -130,8 +152,9 @@ def decode_chunk(coded: bytes, base: bytes, length: int) -> bytes:
     reader = Reader(coded)
     out = bytearray()
     position = 0
+    factors = Factors()
     while reader.left():
-        data, position = _block(reader, base, position, length - len(out))
+        data, position = _block(reader, base, position, length - len(out), factors)
         out += data
     if len(out) != length:
         raise Refused("a chunk makes another length than it says")

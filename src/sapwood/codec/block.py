@@ -30,6 +30,14 @@ class Codec(enum.IntEnum):
     """Elements by class and scale, interleaved rANS; a difference if a span of the base is named."""
     ADAPTIVE = 5
     """Elements through an adaptive coder, for small blocks; a difference if a span of the base is named."""
+    PREDICTED = 6
+    """A NUMERIC or ADAPTIVE difference to what is predicted from the base."""
+    FACTORS = 7
+    """Makes no bytes: the right factor of the low-rank terms that follow in its chunk."""
+
+
+# Their span is not as long as the block: its length stands in the record. They always have one.
+_STATES_SPAN: Final = (Codec.ZSTD_BASE, Codec.PREDICTED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Block:
 
     Attributes:
         codec: What the payload is.
-        length: Bytes of the target it makes.
+        length: Bytes of the target it makes; 0 only for FACTORS.
         payload: Coded bytes.
         base: Offset and length of the span of the base it is coded against, None without one.
     """
@@ -57,7 +65,7 @@ def put_block(out: bytearray, block: Block, base_position: int) -> int:
     if block.base is not None:
         offset, length = block.base
         put_signed(out, offset - base_position)
-        if block.codec is Codec.ZSTD_BASE:
+        if block.codec in _STATES_SPAN:
             put_unsigned(out, length)
         base_position = offset + length
     out += block.payload
@@ -81,20 +89,22 @@ def read_block(reader: ByteReader, base_position: int, base_size: int) -> tuple[
         )
     codec = Codec(number)
     length = reader.unsigned("block length")
-    if length == 0 or (length > MAX_BLOCK and codec is not Codec.SPLICE):
-        raise reader.error("block length is out of range", expected=f"1 to {MAX_BLOCK}", found=length)
+    makes_none = codec is Codec.FACTORS
+    if (length == 0) is not makes_none or (length > MAX_BLOCK and codec is not Codec.SPLICE):
+        expected = "0" if makes_none else f"1 to {MAX_BLOCK}"
+        raise reader.error("block length is out of range", expected=expected, found=length)
     payload_size = reader.unsigned("payload length")
     base = None
     if head & _HAS_BASE:
         offset = base_position + reader.signed("base offset")
-        base_length = reader.unsigned("base length") if codec is Codec.ZSTD_BASE else length
+        base_length = reader.unsigned("base length") if codec in _STATES_SPAN else length
         if offset < 0 or base_length > MAX_BLOCK or offset + base_length > base_size:
             raise reader.error(
                 "block reaches outside the base", expected=f"within {base_size}", found=(offset, base_length)
             )
         base = (offset, base_length)
         base_position = offset + base_length
-    may_have_base = codec in (Codec.ZSTD_BASE, Codec.NUMERIC, Codec.ADAPTIVE)
-    if (base is not None and not may_have_base) or (base is None and codec is Codec.ZSTD_BASE):
+    may_have_base = codec in _STATES_SPAN or codec in (Codec.NUMERIC, Codec.ADAPTIVE)
+    if (base is not None and not may_have_base) or (base is None and codec in _STATES_SPAN):
         raise reader.error("block names a base where its codec has none, or lacks one", found=codec.name)
     return Block(codec, length, reader.take(payload_size, "block payload"), base), base_position

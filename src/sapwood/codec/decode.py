@@ -9,7 +9,7 @@ from sapwood.codec.splice import decode_splice
 from sapwood.codec.zstandard_frames import decompress, decompress_against
 from sapwood.errors import CorruptPatch
 
-__all__ = ["BaseReader", "decode_block"]
+__all__ = ["BaseReader", "decode_block", "decode_factors"]
 
 BaseReader = Callable[[int, int], memoryview]
 """Bytes of the base by offset and length."""
@@ -19,7 +19,15 @@ _REASONS: Final = {
     -2: "has a header field out of range",
     -3: "does not end in the state it must end in",
     -4: "needs more of the base than its span gives",
+    -5: "does not go with the right factor of its chunk",
 }
+
+
+def _refused(block: Block, status: int) -> CorruptPatch:
+    return CorruptPatch(
+        f"{block.codec.name} block {_REASONS.get(status, 'is damaged')}",
+        advice="Fetch the patch again, or make it anew.",
+    )
 
 
 def _numeric(block: Block, base: memoryview | None) -> bytearray:
@@ -27,11 +35,45 @@ def _numeric(block: Block, base: memoryview | None) -> bytearray:
     decode = _core.decode_numeric if block.codec is Codec.NUMERIC else _core.decode_adaptive
     status = decode(block.payload, base, out)
     if status != 0:
-        raise CorruptPatch(
-            f"{block.codec.name} block {_REASONS.get(status, 'is damaged')}",
-            advice="Fetch the patch again, or make it anew.",
-        )
+        raise _refused(block, status)
     return out
+
+
+def _predicted(
+    block: Block, base_size: int, read_base: BaseReader, factors: _core.Factors | None
+) -> bytearray:
+    wants = _core.predicted_wants(block.payload, block.length)
+    if isinstance(wants, int):
+        raise _refused(block, wants)
+    size, move = wants
+    start, length = block.base if block.base is not None else (0, 0)
+    second = None
+    if move is not None:
+        if not 0 <= start + move <= base_size - size:
+            raise CorruptPatch(
+                "PREDICTED block reaches outside the base",
+                expected=f"within {base_size}",
+                found=(start + move, size),
+                advice="Fetch the patch again, or make it anew.",
+            )
+        second = read_base(start + move, size)
+    out = bytearray(block.length)
+    status = _core.decode_predicted(block.payload, read_base(start, length), second, factors, out)
+    if status != 0:
+        raise _refused(block, status)
+    return out
+
+
+def decode_factors(block: Block, before: _core.Factors | None) -> _core.Factors:
+    """The chunk's right factor after a FACTORS block.
+
+    Raises:
+        CorruptPatch: The payload is damaged, or goes beyond the limits.
+    """
+    factors = _core.decode_factors(block.payload, before)
+    if isinstance(factors, int):
+        raise _refused(block, factors)
+    return factors
 
 
 def _whole(block: Block, base: memoryview | None) -> bytes | bytearray | memoryview:
@@ -47,9 +89,9 @@ def _whole(block: Block, base: memoryview | None) -> bytes | bytearray | memoryv
 
 
 def decode_block(
-    block: Block, base_size: int, read_base: BaseReader
+    block: Block, base_size: int, read_base: BaseReader, factors: _core.Factors | None = None
 ) -> Iterator[bytes | bytearray | memoryview]:
-    """The block's bytes in pieces of at most MAX_BLOCK.
+    """The block's bytes in pieces of at most MAX_BLOCK. ``factors`` is the right factor of its chunk so far.
 
     Raises:
         CorruptPatch: The payload is damaged or makes another length than the block says.
@@ -62,6 +104,9 @@ def decode_block(
             offset, length = piece
             for start in range(offset, offset + length, MAX_BLOCK):
                 yield read_base(start, min(MAX_BLOCK, offset + length - start))
+        return
+    if block.codec is Codec.PREDICTED:
+        yield _predicted(block, base_size, read_base, factors)
         return
     out = _whole(block, read_base(*block.base) if block.base is not None else None)
     if len(out) != block.length:

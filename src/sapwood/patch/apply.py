@@ -1,6 +1,7 @@
 """Base + patch -> target: checked before, while and after it is built, and visible only when it is right."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -9,19 +10,22 @@ from typing import BinaryIO, Protocol
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from sapwood._core import Factors
 from sapwood.codec.block import Block, Codec, read_block
-from sapwood.codec.decode import decode_block
+from sapwood.codec.decode import decode_block, decode_factors
 from sapwood.codec.varint import ByteReader
 from sapwood.errors import (
     CorruptPatch,
     DigestMismatch,
     DiskFull,
+    LimitExceeded,
     RollbackRefused,
     SapwoodError,
     WrongBase,
     WrongCall,
 )
 from sapwood.formats.model import Model
+from sapwood.patch import limits
 from sapwood.patch.atomic_file import atomic_folder, atomic_output
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.container import Opening, check_end, read_chunk, read_opening
@@ -99,20 +103,40 @@ def check_base(manifest: Manifest, base: Model | None, threads: int = 1) -> None
         )
 
 
-def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[tuple[int, Block]]:
-    """Every block with the offset of its chunk. A chunk is parsed only after its digest was checked."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Located:
+    """A block, the offset of its chunk, and the chunk's right factor so far."""
+
+    at: int
+    block: Block
+    factors: Factors | None
+
+
+def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
+    """Every block that makes bytes. A chunk is parsed only after its digest was checked."""
     at = opening.size
     base_size = opening.manifest.base.size
     for chunk in opening.manifest.chunks:
         reader = ByteReader(read_chunk(stream, chunk, at), at)
         base_position = 0
         decoded = 0
+        factors = None
+        factor_blocks = 0
         while reader.left:
             block, base_position = read_block(reader, base_position, base_size)
             decoded += block.length
             if decoded > chunk.decoded:
                 break
-            yield at, block
+            if block.codec is Codec.FACTORS:
+                factor_blocks += 1
+                if factor_blocks > limits.MAX_FACTORS:
+                    raise LimitExceeded(
+                        "too many FACTORS blocks in a chunk", offset=at, expected=limits.MAX_FACTORS
+                    )
+                with _within(at):
+                    factors = decode_factors(block, factors)
+            else:
+                yield _Located(at, block, factors)
         if decoded != chunk.decoded:
             raise CorruptPatch(
                 "a chunk makes another length than the manifest says",
@@ -125,20 +149,27 @@ def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[tuple[int, Block]]:
     check_end(stream, at)
 
 
+@contextlib.contextmanager
+def _within(at: int) -> Iterator[None]:
+    """Errors in a block tell the offset of its chunk: their own are within the payload."""
+    try:
+        yield
+    except SapwoodError as error:
+        error.offset = at
+        raise
+
+
 def _pieces(
     stream: BinaryIO, opening: Opening, base: ByteStream, threads: int
 ) -> Iterator[bytes | bytearray | memoryview]:
-    def located(at: int, block: Block) -> Iterator[bytes | bytearray | memoryview]:
-        try:
-            yield from decode_block(block, base.size, base.read)
-        except SapwoodError as error:
-            error.offset = at  # the block's own offsets are within its payload
-            raise
+    def located(item: _Located) -> Iterator[bytes | bytearray | memoryview]:
+        with _within(item.at):
+            yield from decode_block(item.block, base.size, base.read, item.factors)
 
-    def decode(item: tuple[int, Block]) -> Iterable[bytes | bytearray | memoryview]:
-        pieces = located(*item)
+    def decode(item: _Located) -> Iterable[bytes | bytearray | memoryview]:
+        pieces = located(item)
         # A splice is taken piece by piece: a few bytes of one may say petabytes of copies.
-        return pieces if item[1].codec is Codec.SPLICE else list(pieces)
+        return pieces if item.block.codec is Codec.SPLICE else list(pieces)
 
     for pieces in ordered_map(decode, _blocks(stream, opening), threads):
         yield from pieces

@@ -31,3 +31,6 @@ MAX_CHUNK: Final = 4 << 20
 
 MATCH_MEMORY: Final = 256 << 20
 """Index of the base when an opaque target is searched for known content."""
+
+MAX_FACTORS: Final = 256
+"""FACTORS blocks of one chunk: they take time and make nothing."""

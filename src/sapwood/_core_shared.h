@@ -1,0 +1,60 @@
+// What the parts of sapwood._core share: buffers, work areas and the choice of an instruction set.
+#ifndef SAPWOOD_CORE_SHARED_H
+#define SAPWOOD_CORE_SHARED_H
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+extern "C" {
+#include "cpu.h"
+#include "numeric_encode.h"
+#include "sapwood.h"
+}
+
+namespace nb = nanobind;
+
+// A contiguous view of any object with the buffer protocol, held for as long as C reads it.
+class Buffer {
+  public:
+    Buffer(nb::handle object, bool writable = false) {
+        if (PyObject_GetBuffer(object.ptr(), &view_, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) != 0) {
+            throw nb::python_error();
+        }
+    }
+    Buffer(const Buffer &) = delete;
+    Buffer &operator=(const Buffer &) = delete;
+    ~Buffer() { PyBuffer_Release(&view_); }
+    uint8_t *data() const { return static_cast<uint8_t *>(view_.buf); }
+    size_t size() const { return static_cast<size_t>(view_.len); }
+
+  private:
+    Py_buffer view_;
+};
+
+inline std::unique_ptr<Buffer> optional_buffer(nb::handle object) {
+    return object.is_none() ? nullptr : std::make_unique<Buffer>(object);
+}
+
+// Work areas are several MiB: one of each a thread, made when first needed.
+template <typename T> T &work_area() {
+    thread_local std::unique_ptr<T> area(new T);
+    return *area;
+}
+
+// The loops of a path by its name, or the best ones; find is one of the functions of cpu.h.
+template <typename T> const T *kernels(const T *(*find)(const char *), const std::optional<std::string> &path) {
+    const T *found = find(path ? path->c_str() : nullptr);
+    if (found == nullptr) {
+        throw std::invalid_argument("no such instruction set path on this machine: " + *path);
+    }
+    return found;
+}
+
+// PREDICTED and FACTORS blocks (_core_predicted.cpp).
+void bind_predicted(nb::module_ &m);
+
+#endif
