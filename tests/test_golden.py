@@ -11,6 +11,7 @@ from sapwood.codec.block import Block, Codec
 from sapwood.codec.decode import decode_block, decode_factors
 from sapwood.codec.element import Element
 from tests.golden.make_golden import FOLDER, LIST
+from tests.oracle.any_device import ELEMENTS_OF_DEVICES
 from tests.oracle.blocks import decode_block as decode_by_oracle
 from tests.oracle.container import decode_patch
 from tests.oracle.predicted import Factors
@@ -37,6 +38,8 @@ def test_every_codec_and_element_has_golden_blocks() -> None:
         for element in Element:
             for kind in ("raw", "base"):
                 assert f"{codec}_{element.name.lower()}_{kind}" in CASES
+    for element in ELEMENTS_OF_DEVICES:
+        assert f"device_{element.name.lower()}_0" in CASES
 
 
 def test_no_file_is_left_over() -> None:

@@ -9,12 +9,13 @@ import sapwood
 from sapwood import _core
 from sapwood.codec import zstandard_frames
 from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
+from sapwood.codec.device_segment import STATES, Kind
 from sapwood.codec.element import Element
 from sapwood.codec.splice import MOST_CONTENT, MOST_RUNS
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.patch import container, limits
 from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
-from tests.oracle import adaptive, blocks, elements, numeric, predicted
+from tests.oracle import adaptive, blocks, device, elements, numeric, predicted
 from tests.oracle import container as oracle
 from tests.oracle.container import decode_patch
 
@@ -62,7 +63,7 @@ def code_bytes(title: str) -> bytes:
 def c_numbers() -> dict[str, int]:
     """Enumerators of the C headers that are plain numbers, shifts, or sums of others, in order."""
     names: dict[str, int] = {}
-    sources = ("range_decoder.h", "numeric.h", "adaptive.h", "predicted.h")
+    sources = ("range_decoder.h", "numeric.h", "adaptive.h", "predicted.h", "device.h")
     for header in ("include/sapwood.h", *(f"src/{name}" for name in sources)):
         text = re.sub(r"/\*.*?\*/", "", (ROOT / "core" / header).read_text(encoding="utf-8"), flags=re.DOTALL)
         for body in re.findall(r"enum \{(.*?)\}", text, re.DOTALL):
@@ -223,6 +224,32 @@ def test_numbers_of_predicted_blocks() -> None:
         value = struct.unpack("<d", ((1023 << 52) + (1 << 44) + (x << 37)).to_bytes(8, "little"))[0]
         expected = 12 if x >= 15 else 2 * sum(edge <= x for edge in edges) + 1
         assert predicted.classify(value, Element.BF16, 127 + 37) == expected
+
+
+def test_numbers_of_device_blocks() -> None:
+    c = c_numbers()
+    text = section("Codec 9: DEVICE")
+    for state, (number, size) in enumerate(re.findall(r"(\d) = (\d+) bytes", text)):
+        assert (int(number), int(size)) == (state, STATES[state]) == (state, device.STATES[state])
+    assert (c["SW_DEVICE_SMALL"], c["SW_DEVICE_LARGE"]) == STATES
+    voters, sets = c["SW_DEVICE_VOTERS"], c["SW_DEVICE_SETS"]
+    assert f"{sets} **weight sets** of {voters} weights each" in text
+    assert f"at first {c['SW_DEVICE_WEIGHT']}" in text
+    assert f"{voters} voters with R = (S / 2 - {sets * voters}) / {voters} **slots** each" in text
+    assert f"no less than -{c['SW_DEVICE_SUM']}, no more than {c['SW_DEVICE_SUM']}" in text
+    assert f"zeros >= {c['SW_DEVICE_GROUP_FROM']}" in text
+    assert f"same = {c['SW_DEVICE_GROUP']}; zeros = zeros + {c['SW_DEVICE_GROUP']}" in text
+    kinds = {row[1]: int(row[0]) for row in tables("Segments")[0]}
+    assert kinds == {k.name: k.value for k in Kind}
+    assert kinds == {name: c[f"SW_DEVICE_{name}"] for name in kinds}
+    assert f"{kinds['PLAIN'] + 1} is refused" in text
+    steps = re.search(r"step\[SEEN \+ 1\] = \{(.*?)\}", _source("device_model.c"), re.DOTALL)
+    assert steps is not None
+    assert [int(w) for w in re.findall(r"\d+", steps[1])] == [131072 // (2 * n + 3) for n in range(16)]
+
+
+def _source(name: str) -> str:
+    return (ROOT / "core" / "src" / name).read_text(encoding="utf-8")
 
 
 def test_the_patch_of_the_example() -> None:

@@ -23,7 +23,9 @@ typedef enum {
     SW_ERROR_HEADER = -2,    /* a header field is out of its range */
     SW_ERROR_ENTROPY = -3,   /* coded symbols do not end in the state they must end in */
     SW_ERROR_BASE = -4,      /* a difference is given and the base is too short */
-    SW_ERROR_FACTORS = -5    /* a low-rank term is given and the chunk's right factor does not fit it */
+    SW_ERROR_FACTORS = -5,   /* a low-rank term is given and the chunk's right factor does not fit it */
+    SW_ERROR_MEMORY = -6,    /* the block asks for a larger state than the caller has */
+    SW_ERROR_READ = -7       /* a callback could not give what it was asked for */
 } sw_status;
 
 /* What one element of a block is; the number is part of the format. */
@@ -170,6 +172,82 @@ sw_status sw_predicted_read_wants(const uint8_t *payload, size_t payload_size, s
 sw_status sw_predicted_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
                               const uint8_t *second, size_t second_size, const sw_factors *factors,
                               uint8_t *out, size_t out_size, sw_predicted_work *work);
+
+/* A DEVICE block is decoded piece by piece, in the caller's memory: sizeof(sw_device) and the state. */
+enum {
+    SW_DEVICE_SMALL = 512,  /* bytes of state, by the block's first byte */
+    SW_DEVICE_LARGE = 2048,
+    SW_DEVICE_INPUT = 16    /* bytes of the payload asked for at a time */
+};
+
+/* Where a DEVICE decoder gets its bytes. */
+typedef struct {
+    void *context; /* passed on to every callback */
+    /* The next 1 to `size` bytes of the payload, in order; returns how many, or 0 when there are none. */
+    size_t (*read_payload)(void *context, uint8_t *out, size_t size);
+    /* `size` bytes of the base from `offset`; both lie inside base_size. False if that fails. */
+    bool (*read_base)(void *context, uint32_t offset, uint8_t *out, size_t size);
+    /* `size` bytes of what this block has made in earlier calls, from `offset` bytes after its start. */
+    bool (*read_target)(void *context, uint32_t offset, uint8_t *out, size_t size);
+} sw_device_io;
+
+/* A DEVICE decoder at work. Nothing in it is for the caller. With the state's memory it is all there is: copied
+ * together at any time between two calls, both are a checkpoint to go on from (at the payload byte reached). */
+typedef struct {
+    const sw_device_io *io;
+    uint16_t *state;      /* weights, then slots */
+    uint32_t base_size;
+    uint32_t length;      /* bytes the block makes */
+    uint32_t made;        /* of them, in the calls so far */
+    uint32_t left;        /* of the payload, not yet asked for */
+    uint32_t range;
+    uint32_t code;
+    uint32_t count;       /* elements or bytes left in the segment */
+    uint32_t shift;       /* base offset less block offset, modulo 2^32 */
+    uint32_t distance[2]; /* of the last repeat, and the last scaled segment */
+    uint32_t factor;
+    uint32_t fast;        /* decaying sums of lengths */
+    uint32_t slow;
+    uint32_t zeros;       /* elements since the last one that differed */
+    uint32_t value;       /* the element being handed out */
+    int32_t vote[3];
+    uint32_t probability; /* of a 1, in 1/65536 */
+    uint32_t context[3];
+    uint16_t at[3];       /* the slots that voted */
+    uint16_t region;      /* slots of one voter */
+    uint8_t kind;         /* of the segment */
+    uint8_t element;
+    uint8_t pending;      /* bytes of `value` still to hand out */
+    uint8_t asked;        /* elements before the next question whether 16 are as expected */
+    uint8_t same;         /* elements as expected, without a question */
+    uint8_t signs;        /* of the last two differences */
+    uint8_t bytes[2];     /* the last two made by BYTES, latest first */
+    uint8_t missing;      /* bytes wanted after the payload's end */
+    uint8_t input_at;
+    uint8_t input_end;
+    uint8_t input[SW_DEVICE_INPUT];
+} sw_device;
+
+/* Begin a DEVICE block (SPEC, "Codec 9").
+ *
+ * io              must outlive the decoder.
+ * payload_size    bytes of the payload; at least 2.
+ * base_size       bytes of the whole base; 0 if there is none.
+ * length          bytes the block makes, 1 to SW_MAX_BLOCK.
+ * state           memory for the state, state_size bytes: SW_DEVICE_LARGE serves every block.
+ */
+sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t base_size,
+                          uint32_t length, uint16_t *state, size_t state_size);
+
+/* The next `size` bytes of the block, no more than are left. The bytes do not depend on how calls cut them. */
+sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size);
+
+/* After the last byte: whether the payload ended where it should. */
+sw_status sw_device_end(sw_device *d);
+
+/* Decode one DEVICE block in one call, all of it in memory. */
+sw_status sw_device_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
+                           uint8_t *out, size_t out_size);
 
 #ifdef __cplusplus
 }

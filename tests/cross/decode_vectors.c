@@ -80,10 +80,12 @@ int main(int count, char **arguments) {
         for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
             memset(out, 0xA5, length);
             sw_status status;
-            if (strcmp(codec, "ADAPTIVE") == 0) {
-                if (i > 0) {
-                    break;
-                }
+            if (strcmp(codec, "NUMERIC") != 0 && i > 0) {
+                break;
+            }
+            if (strcmp(codec, "DEVICE") == 0) {
+                status = sw_device_decode(payload, payload_size, span, span_size, out, length);
+            } else if (strcmp(codec, "ADAPTIVE") == 0) {
                 status = sw_adaptive_decode(payload, payload_size, span, span_size, out, length, &adaptive);
             } else {
                 const sw_numeric_kernels *kernels = sw_decode_kernels(paths[i]);

@@ -10,9 +10,9 @@ python3 - > "$work/list" <<'PY'
 import json
 
 for case in json.load(open("tests/golden/golden.json")).values():
-    if case["kind"] == "block" and case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED"):
+    if case["kind"] == "block" and case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED", "DEVICE"):
         offset, length = case["span"] or (0, case["length"])
-        base = case["base"] if case["span"] else "-"
+        base = case["base"] if case["span"] or case["codec"] == "DEVICE" else "-"
         factors = case.get("factors", "-")
         print(case["codec"], case["payload"], base, offset, case["length"], case["target"], factors)
 PY

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sapwood.codec.element import Element
-from tests.fuzz.targets import coded
+from tests.fuzz.targets import coded, device_blocks
 from tests.patch import models
 
 __all__ = ["write_seeds"]
@@ -20,6 +20,11 @@ def write_seeds(folder: Path) -> None:
         for i, (payload, base, size) in enumerate(coded(codec)):
             head = size.to_bytes(3, "little") + bytes([base is not None])
             (place / f"{i:03}").write_bytes(head + payload)
+    place = folder / "device"
+    place.mkdir(parents=True, exist_ok=True)
+    for i, (payload, _, size) in enumerate(device_blocks()):
+        # Byte 3: a base as long as the target.
+        (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload)
     place = folder / "encode"
     place.mkdir(parents=True, exist_ok=True)
     bell = np.random.default_rng(0).normal(128, 30, 3000).clip(0, 255).astype(np.uint8)

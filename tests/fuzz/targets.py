@@ -21,9 +21,10 @@ from sapwood.formats.detect import read_layout
 from sapwood.patch import limits
 from tests.formats import folders
 from tests.fuzz.mutate import mutated
+from tests.oracle.any_device import any_device
 from tests.patch import models, seal
 
-__all__ = ["TARGETS", "coded"]
+__all__ = ["TARGETS", "coded", "device_blocks"]
 
 _PATHS: Final = ("portable", "avx2", "avx512", "neon")
 # A mutant may say a target of any size: more than this much work proves nothing new.
@@ -39,6 +40,7 @@ def _patches() -> list[tuple[bytes, bytes, bytes]]:
         level = list(Level)[i % 3]
         found.append((base, target, sapwood.diff(base, target, level=level, threads=1).to_bytes()))
         found.append((b"", target, sapwood.diff(b"", target, level=level, threads=1).to_bytes()))
+        found.append((base, target, sapwood.diff(base, target, profile="device").to_bytes()))
     return found
 
 
@@ -235,6 +237,19 @@ def adaptive(dice: random.Random) -> str:
     return f"status {_core.decode_adaptive(mutated(payload, dice), base, bytearray(_sized(size, dice)))}"
 
 
+@cache
+def device_blocks() -> list[tuple[bytes, bytes, int]]:
+    """(payload, base, size of the target) of all that DEVICE blocks can say."""
+    made = [any_device(seed) for seed in range(40)]
+    return [(payload, base, len(target)) for payload, base, target in made]
+
+
+def device(dice: random.Random) -> str:
+    """DEVICE payloads."""
+    payload, base, size = dice.choice(device_blocks())
+    return f"status {_core.decode_device(mutated(payload, dice), base, bytearray(_sized(size, dice)))}"
+
+
 TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "patch": patch,
     "manifest": manifest,
@@ -246,5 +261,6 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "linked": linked,
     "numeric": numeric,
     "adaptive": adaptive,
+    "device": device,
 }
 """Each by its name: one mutant of a dice's choosing, and what came of it."""

@@ -20,6 +20,7 @@ from sapwood.codec.element import Element
 from sapwood.codec.predicted import Prediction, encode_factors, encode_matrix, encode_predicted
 from sapwood.codec.splice import Splice, encode_splice
 from sapwood.codec.zstandard_frames import compress, compress_against
+from tests.oracle.any_device import ELEMENTS_OF_DEVICES, any_device
 from tests.oracle.any_numeric import any_numeric
 from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
@@ -117,6 +118,14 @@ def _unusual() -> Iterator[Case]:
             yield f"numeric_any_{seed}", block, base or b"", decode_numeric(payload, base, length)
 
 
+def _devices() -> Iterator[Case]:
+    for element in ELEMENTS_OF_DEVICES:
+        for seed in range(4):
+            payload, base, target = any_device(seed, element)
+            name = f"device_{element.name.lower()}_{seed}"
+            yield name, Block(Codec.DEVICE, len(target), payload), base, target
+
+
 def _predicted() -> Iterator[tuple[Case, bytes]]:
     """Casts, scales, second bases, low-rank terms; with the payload of the FACTORS block before, or b""."""
     kinds = [
@@ -168,7 +177,7 @@ def _predicted() -> Iterator[tuple[Case, bytes]]:
 
 
 def _block_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
-    plain = ((case, b"") for case in (*_plain(), *_splices(), *_encoded(), *_unusual()))
+    plain = ((case, b"") for case in (*_plain(), *_splices(), *_encoded(), *_unusual(), *_devices()))
     for (name, block, base, target), factors in (*plain, *_predicted()):
         facts = {
             "kind": "block",
@@ -187,6 +196,8 @@ def _patch_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
     patch = sapwood.diff(base, target, metadata={"step": "2"}, version_counter=2).to_bytes()
     facts: dict[str, object] = {"kind": "patch", "digest": blake3(target).hexdigest()}
     yield "patch_file", facts, {"payload": patch, "base": base, "target": target}
+    small = sapwood.diff(base, target, profile="device", state=512).to_bytes()
+    yield "patch_device", facts, {"payload": small, "base": base, "target": target}
     alone = sapwood.compress(target).to_bytes()
     yield "patch_alone", facts, {"payload": alone, "base": b"", "target": target}
 

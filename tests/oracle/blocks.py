@@ -5,6 +5,7 @@ import lzma
 import zstandard
 
 from tests.oracle.adaptive import decode_adaptive
+from tests.oracle.device import decode_device
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import Factors, decode_predicted
 from tests.oracle.reader import Reader, Refused
@@ -15,6 +16,7 @@ MAX_BLOCK = 1 << 20
 MAX_RUNS = 1 << 16
 MAX_FACTORS = 256
 STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE, PREDICTED, FACTORS = range(8)
+DEVICE = 9
 
 
 def _zstd(payload: bytes, most: int, dictionary: bytes | None = None) -> bytes:
@@ -108,14 +110,18 @@ def decode_block(
         return decode_numeric(payload, old, length)
     if codec == PREDICTED:
         return decode_predicted(payload, base, span or (0, 0), length, factors or Factors())
+    if codec == DEVICE:
+        return decode_device(payload, base, length)
     return decode_adaptive(payload, old, length)
 
 
-def _block(reader: Reader, base: bytes, position: int, room: int, factors: Factors) -> tuple[bytes, int]:
+def _block(
+    reader: Reader, base: bytes, position: int, room: int, *, factors: Factors, whole: bool
+) -> tuple[bytes, int]:
     """The next block's bytes, at most ``room``, and the new base position; changes ``factors``."""
     head = reader.byte()
     codec = head & 15
-    if head & 0x70 or codec > FACTORS:
+    if head & 0x70 or codec not in (*range(FACTORS + 1), DEVICE):
         raise Refused(f"unknown codec {head}")
     length = reader.unsigned()
     least = 0 if codec == FACTORS else 1
@@ -128,7 +134,7 @@ def _block(reader: Reader, base: bytes, position: int, room: int, factors: Facto
         start = position + reader.signed()
         span_length = reader.unsigned() if codec in (ZSTD_BASE, PREDICTED) else length
         position = start + span_length
-        none_allowed = codec in (STORED, SPLICE, ZSTD, FACTORS)
+        none_allowed = codec in (STORED, SPLICE, ZSTD, FACTORS, DEVICE)
         if none_allowed or start < 0 or span_length > MAX_BLOCK or position > len(base):
             raise Refused("a block's span of the base is out of range")
         span = (start, span_length)
@@ -141,20 +147,22 @@ def _block(reader: Reader, base: bytes, position: int, room: int, factors: Facto
         factors.blocks += 1
         factors.read(payload)
         return b"", position
+    if codec == DEVICE and not whole:
+        raise Refused("a DEVICE block needs a base that is one file below 4 GiB")
     out = decode_block(codec, payload, length, base, span, factors=factors)
     if len(out) != length:
         raise Refused("a block makes another length than it says")
     return out, position
 
 
-def decode_chunk(coded: bytes, base: bytes, length: int) -> bytes:
-    """The ``length`` bytes a chunk makes. ``base`` is the base's stream."""
+def decode_chunk(coded: bytes, base: bytes, length: int, whole: bool = True) -> bytes:
+    """The ``length`` bytes a chunk makes. ``base`` is the base's stream; ``whole``: of one file."""
     reader = Reader(coded)
     out = bytearray()
     position = 0
     factors = Factors()
     while reader.left():
-        data, position = _block(reader, base, position, length - len(out), factors)
+        data, position = _block(reader, base, position, length - len(out), factors=factors, whole=whole)
         out += data
     if len(out) != length:
         raise Refused("a chunk makes another length than it says")

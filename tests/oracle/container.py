@@ -13,7 +13,7 @@ __all__ = ["Content", "Manifest", "Patch", "decode_patch", "read_patch", "varint
 
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
-BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES = range(1, 8)
+BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES, PROFILE = range(1, 9)
 CHUNKS, VERSION_COUNTER = 9, 11
 MAX_MANIFEST = 16 << 20
 MAX_RECORDS = 256
@@ -124,6 +124,13 @@ def _check_optional(records: dict[int, bytes]) -> None:
         if last is not None and key <= last:
             raise Refused("metadata keys are not in order")
         last = key
+    if PROFILE in records:
+        profile = Reader(records[PROFILE])
+        if profile.byte() == 1:
+            profile.unsigned()
+            profile.unsigned()
+            if profile.left():
+                raise Refused("bytes left over after the profile")
     if VERSION_COUNTER in records:
         counter = Reader(records[VERSION_COUNTER])
         counter.unsigned()
@@ -211,11 +218,12 @@ def decode_patch(patch: bytes, base: Content = b"") -> Content:
         if (shape, len(stream), digest) != (manifest.base.shape, manifest.base.size, manifest.base.digest):
             raise Refused("the patch is for another base")
     out = bytearray()
+    whole = manifest.base is None or (manifest.base.shape == FILE and manifest.base.size < 1 << 32)
     for decoded, coded, digest in manifest.chunks:
         data = reader.take(coded)
         if blake3(data).digest(length=len(digest)) != digest:
             raise Refused("a chunk is damaged")
-        out += decode_chunk(data, stream, decoded)
+        out += decode_chunk(data, stream, decoded, whole)
     if reader.left():
         raise Refused("bytes after the last chunk")
     target: Content = bytes(out)

@@ -35,6 +35,18 @@ __all__ = ["command", "print_report"]
     metavar="N",
     help="The target's place in the order of versions, for apply --min-version.",
 )
+@click.option(
+    "--profile",
+    type=click.Choice(["host", "device"]),
+    default="host",
+    show_default=True,
+    help="device: for a decoder with a few KB of memory; one file, and --level counts for nothing.",
+)
+@click.option(
+    "--state",
+    type=click.Choice(["512", "2048"]),
+    help="Bytes of the device decoder's model.  [default: 2048]",
+)
 @options.as_json
 def command(
     *,
@@ -46,6 +58,8 @@ def command(
     threads: int | None,
     metadata: dict[str, str],
     version_counter: int,
+    profile: str,
+    state: str | None,
     as_json: bool,
 ) -> None:
     """Make the patch that turns BASE into TARGET.
@@ -64,6 +78,8 @@ def command(
             metadata=metadata,
             version_counter=version_counter,
             key=key,
+            profile=profile,
+            state=None if state is None else int(state),
             progress=progress,
         )
     print_report(patch.report, as_json)

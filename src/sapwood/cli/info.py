@@ -1,5 +1,7 @@
 """``sapwood info``: what a patch says about itself."""
 
+import dataclasses
+
 import click
 
 from sapwood.cli import options, screen
@@ -39,6 +41,7 @@ def command(*, patch: str, as_json: bool) -> None:
                 "version_counter": manifest.version_counter,
                 "signed": opened.signed,
                 "key_id": manifest.key_id.hex(),
+                "profile": dataclasses.asdict(manifest.profile) if manifest.profile else None,
                 "metadata": manifest.metadata,
             }
         )
@@ -53,5 +56,9 @@ def command(*, patch: str, as_json: bool) -> None:
     facts["chunks"] = str(len(manifest.chunks))
     facts["version counter"] = str(manifest.version_counter)
     facts["signature"] = f"by key {manifest.key_id.hex()}, not checked" if opened.signed else "none"
+    if manifest.profile is not None:
+        facts["profile"] = (
+            f"device, {manifest.profile.state} bytes of state, reads {manifest.profile.window} bytes back"
+        )
     facts |= {f"meta {key}": value for key, value in manifest.metadata.items()}
     screen.print_facts(facts)

@@ -34,8 +34,11 @@ class Codec(enum.IntEnum):
     """A NUMERIC or ADAPTIVE difference to what is predicted from the base."""
     FACTORS = 7
     """Makes no bytes: the right factor of the low-rank terms that follow in its chunk."""
+    DEVICE = 9
+    """Segments that read any part of the base, through an adaptive coder with little state."""
 
 
+_NUMBERS: Final = frozenset(map(int, Codec))
 # Their span is not as long as the block: its length stands in the record. They always have one.
 _STATES_SPAN: Final = (Codec.ZSTD_BASE, Codec.PREDICTED)
 
@@ -80,10 +83,10 @@ def read_block(reader: ByteReader, base_position: int, base_size: int) -> tuple[
     """
     head = reader.byte("block codec")
     number = head & _CODEC_BITS
-    if head & ~(_HAS_BASE | _CODEC_BITS) or number > max(Codec):
+    if head & ~(_HAS_BASE | _CODEC_BITS) or number not in _NUMBERS:
         raise UnsupportedPatch(
             "a block's codec is not known to this version",
-            expected=f"0 to {max(Codec)}",
+            expected=", ".join(map(str, sorted(_NUMBERS))),
             found=head & 0x7F,
             advice="Update sapwood.",
         )

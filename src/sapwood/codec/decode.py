@@ -18,7 +18,7 @@ _REASONS: Final = {
     -1: "ends too early or holds bytes left over",
     -2: "has a header field out of range",
     -3: "does not end in the state it must end in",
-    -4: "needs more of the base than its span gives",
+    -4: "needs more of the base than there is",
     -5: "does not go with the right factor of its chunk",
 }
 
@@ -30,10 +30,16 @@ def _refused(block: Block, status: int) -> CorruptPatch:
     )
 
 
-def _numeric(block: Block, base: memoryview | None) -> bytearray:
+_DECODERS: Final = {
+    Codec.NUMERIC: _core.decode_numeric,
+    Codec.ADAPTIVE: _core.decode_adaptive,
+    Codec.DEVICE: _core.decode_device,
+}
+
+
+def _elements(block: Block, base: memoryview | None) -> bytearray:
     out = bytearray(block.length)
-    decode = _core.decode_numeric if block.codec is Codec.NUMERIC else _core.decode_adaptive
-    status = decode(block.payload, base, out)
+    status = _DECODERS[block.codec](block.payload, base, out)
     if status != 0:
         raise _refused(block, status)
     return out
@@ -85,7 +91,7 @@ def _whole(block: Block, base: memoryview | None) -> bytes | bytearray | memoryv
         case Codec.ZSTD_BASE:
             return decompress_against(base if base is not None else b"", block.payload)
         case _:
-            return _numeric(block, base)
+            return _elements(block, base)
 
 
 def decode_block(
@@ -108,7 +114,8 @@ def decode_block(
     if block.codec is Codec.PREDICTED:
         yield _predicted(block, base_size, read_base, factors)
         return
-    out = _whole(block, read_base(*block.base) if block.base is not None else None)
+    span = (0, base_size) if block.codec is Codec.DEVICE else block.base
+    out = _whole(block, read_base(*span) if span is not None else None)
     if len(out) != block.length:
         raise CorruptPatch(
             f"{block.codec.name} block makes another length than it says",

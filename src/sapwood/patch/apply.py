@@ -30,7 +30,7 @@ from sapwood.patch.atomic_file import atomic_folder, atomic_output
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.container import Opening, check_end, read_chunk, read_opening
 from sapwood.patch.digest import folder_digest, identify
-from sapwood.patch.manifest import FileEntry, Manifest, Shape
+from sapwood.patch.manifest import FileEntry, Manifest, Shape, reads_whole_base
 from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.signing import check_signature
 
@@ -127,6 +127,8 @@ def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
             decoded += block.length
             if decoded > chunk.decoded:
                 break
+            if block.codec is Codec.DEVICE and not reads_whole_base(opening.manifest.base):
+                raise CorruptPatch("a DEVICE block needs a base that is one file below 4 GiB", offset=at)
             if block.codec is Codec.FACTORS:
                 factor_blocks += 1
                 if factor_blocks > limits.MAX_FACTORS:

@@ -79,10 +79,14 @@ class Assembler:
         self._close_splice()
         self._put(block)
 
-    def finish(self) -> tuple[Chunk, ...]:
-        """Close the last chunk."""
+    def end_chunk(self) -> None:
+        """The next block begins a chunk of its own."""
         self._close_splice()
         self._close_chunk()
+
+    def finish(self) -> tuple[Chunk, ...]:
+        """Close the last chunk."""
+        self.end_chunk()
         return tuple(self.chunks)
 
     def _close_splice(self) -> None:

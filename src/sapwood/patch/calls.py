@@ -4,7 +4,7 @@ import contextlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -30,6 +30,20 @@ def _level(level: str | Level) -> Level:
         raise WrongCall("no such level", expected="fast, default or max", found=level) from None
 
 
+DEFAULT_STATE: Final = 2048
+"""Bytes of model memory of a device, unless said otherwise."""
+
+
+def _device_state(profile: str, state: int | None) -> int | None:
+    if profile == "device":
+        return DEFAULT_STATE if state is None else state
+    if profile != "host":
+        raise WrongCall("no such profile", expected="host or device", found=profile)
+    if state is not None:
+        raise WrongCall("only a patch of the device profile has a state", found=state)
+    return None
+
+
 def _private_key(key: Ed25519PrivateKey | PathLike | None) -> Ed25519PrivateKey | None:
     return key if key is None or isinstance(key, Ed25519PrivateKey) else load_private_key(key)
 
@@ -44,6 +58,8 @@ def diff(
     metadata: Mapping[str, str] | None = None,
     version_counter: int = 0,
     key: Ed25519PrivateKey | PathLike | None = None,
+    profile: str = "host",
+    state: int | None = None,
     progress: Progress | None = None,
 ) -> Patch:
     """Make the patch that turns ``base`` into ``target``.
@@ -57,6 +73,8 @@ def diff(
         metadata: Strings to carry in the manifest.
         version_counter: What ``min_version`` of apply is compared with.
         key: Sign with this Ed25519 key, or the PEM file of one.
+        profile: "host", or "device" for a patch that a decoder with little memory applies; it has no levels.
+        state: Bytes of the device decoder's model: 512 or 2048 (the default).
         progress: Called with target bytes done and in all.
 
     Raises:
@@ -64,7 +82,7 @@ def diff(
         StorageFailure: Reading or writing failed; no output was left.
     """
     private = _private_key(key)
-    count, chosen = thread_count(threads), _level(level)
+    count, chosen, device_state = thread_count(threads), _level(level), _device_state(profile, state)
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(open_model(base)) if base is not None else None
         new = stack.enter_context(open_model(target))
@@ -81,6 +99,7 @@ def diff(
             progress=progress,
             # Beside the output there is room for it; the system's folder may be in memory.
             spool_folder=None if out is None else str(Path(out).absolute().parent),
+            device_state=device_state,
         )
         made = stream.getvalue() if isinstance(stream, io.BytesIO) else b""
     return Patch(made if out is None else Path(out), report)

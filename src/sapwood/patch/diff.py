@@ -18,14 +18,15 @@ from sapwood.formats.model import Model
 from sapwood.patch.assemble import Assembler
 from sapwood.patch.byte_stream import ByteStream, file_starts
 from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST, opening_bytes
+from sapwood.patch.device_plan import DeviceBlock, device_blocks
 from sapwood.patch.digest import identify
 from sapwood.patch.jobs import Job, jobs
-from sapwood.patch.manifest import NO_MODEL, Manifest
+from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.plan import plan
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.signing import key_id
-from sapwood.patch.writable import check_writable
+from sapwood.patch.writable import check_for_device, check_writable
 
 __all__ = ["Progress", "diff_models"]
 
@@ -137,6 +138,40 @@ def _assemble(
         done(item)
 
 
+def _account_block(report: DiffReport, coded: DeviceBlock) -> None:
+    for kind, length in coded.kinds.items():
+        totals = report.kinds.setdefault(kind, KindTotals())
+        totals.bytes_in += length
+        totals.bytes_out += len(coded.block.payload) * length / coded.block.length
+
+
+def _assemble_for_device(
+    blocks: Iterable[DeviceBlock], assembler: Assembler, done: Callable[[DeviceBlock], None]
+) -> int:
+    """Every block in a chunk of its own; returns how many bytes back a decoder reads what it made."""
+    window = 0
+    for coded in blocks:
+        assembler.block(coded.block)
+        assembler.end_chunk()
+        window = max(window, coded.window)
+        done(coded)
+    return window
+
+
+def _write(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: IO[bytes]) -> int:
+    """The patch into ``out``; returns its size."""
+    head = opening_bytes(manifest, key is not None)
+    size = len(head)
+    out.write(head)
+    if key is not None:
+        size += out.write(key.sign(head))
+    chunks.seek(0)
+    while data := chunks.read(1 << 20):
+        size += len(data)
+        out.write(data)
+    return size
+
+
 def diff_models(
     base: Model | None,
     target: Model,
@@ -149,25 +184,34 @@ def diff_models(
     key: Ed25519PrivateKey | None = None,
     progress: Progress | None = None,
     spool_folder: str | None = None,
+    device_state: int | None = None,
 ) -> DiffReport:
     """Write the patch from ``base`` (None: a patch without one) to ``target``; returns what it did.
 
     Blocks above 64 MiB in all wait in an unnamed file in ``spool_folder`` until the manifest is known.
+    With ``device_state``, 512 or 2048, the patch is of the device profile, for a decoder with as many
+    bytes of model; it is made on one thread.
     The bytes written depend on the models, the level and the other arguments, never on ``threads``.
     """
     started = time.perf_counter()
     old = Model("", False, ()) if base is None else base
     check_writable((old, target), metadata or {}, version_counter)
+    if device_state is not None:
+        check_for_device(old, target, device_state)
     base_stream, target_stream = ByteStream.of(old), ByteStream.of(target)
     report = DiffReport(base_stream.size, target_stream.size, threads=threads, level=level.name.lower())
     report.format = target.files[0].layout.format if len(target.files) == 1 else "folder"
     report.warnings = tuple(w for model in (old, target) for f in model.files for w in f.layout.warnings)
     done = 0
 
-    def finished(item: _Coded) -> None:
+    def finished(item: _Coded | DeviceBlock) -> None:
         nonlocal done
-        _account(report, item)
-        done += item.job.length
+        if isinstance(item, _Coded):
+            _account(report, item)
+            done += item.job.length
+        else:
+            _account_block(report, item)
+            done += item.block.length
         if progress is not None:
             progress(done, target_stream.size)
 
@@ -180,18 +224,22 @@ def diff_models(
             target_stream.read,
             target_stream.size,
         )
-        ends = frozenset(file_starts(target.files))
-        work = jobs(plan(old, target), ends)
-        coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
-        _assemble(coded, assembler, target_stream, finished)
-        chunks = assembler.finish()
-        cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
-        for i, block in enumerate(_simpler(base_stream, target_stream, level, cost)):
-            if i == 0:
-                spool.seek(0)
-                spool.truncate()
-                assembler = dataclasses.replace(assembler, chunks=[], splice_payload=0)
-            assembler.block(block)
+        profile = None
+        if device_state is not None:
+            blocks = device_blocks(plan(old, target), base_stream, target_stream, device_state)
+            profile = Profile(device_state, _assemble_for_device(blocks, assembler, finished))
+        else:
+            work = jobs(plan(old, target), frozenset(file_starts(target.files)))
+            coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
+            _assemble(coded, assembler, target_stream, finished)
+            chunks = assembler.finish()
+            cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
+            for i, block in enumerate(_simpler(base_stream, target_stream, level, cost)):
+                if i == 0:
+                    spool.seek(0)
+                    spool.truncate()
+                    assembler = dataclasses.replace(assembler, chunks=[], splice_payload=0)
+                assembler.block(block)
         chunks = assembler.finish()
         glue = report.kinds.setdefault("glue", KindTotals())
         glue.bytes_out += assembler.splice_payload
@@ -203,15 +251,8 @@ def diff_models(
             metadata=dict(metadata or {}),
             version_counter=version_counter,
             key_id=key_id(key.public_key()) if key is not None else b"",
+            profile=profile,
         )
-        head = opening_bytes(manifest, key is not None)
-        report.patch_size = len(head)
-        out.write(head)
-        if key is not None:
-            report.patch_size += out.write(key.sign(head))
-        spool.seek(0)
-        while data := spool.read(1 << 20):
-            report.patch_size += len(data)
-            out.write(data)
+        report.patch_size = _write(out, manifest, key, spool)
     report.seconds = time.perf_counter() - started
     return report

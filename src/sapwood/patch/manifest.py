@@ -17,9 +17,11 @@ __all__ = [
     "FileEntry",
     "Manifest",
     "ModelIdentity",
+    "Profile",
     "Shape",
     "leads_out",
     "read_manifest",
+    "reads_whole_base",
     "write_manifest",
 ]
 
@@ -34,6 +36,7 @@ class Tag(enum.IntEnum):
     BASE_FILES = 5
     KEY_ID = 6
     TARGET_FILES = 7
+    PROFILE = 8
     CHUNKS = 9
     VERSION_COUNTER = 11
 
@@ -74,6 +77,19 @@ class Chunk:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Profile:
+    """What a device needs to apply a patch of the device profile, in bytes.
+
+    Attributes:
+        state: Memory for the decoder's model.
+        window: How far back it reads what a block has made; 0: never.
+    """
+
+    state: int
+    window: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything a receiver must know before it reads the first block."""
 
@@ -84,8 +100,11 @@ class Manifest:
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
     version_counter: int = 0
     key_id: bytes = b""
+    profile: Profile | None = None
 
 
+_DEVICE_PROFILE: Final = 1
+_MOST_OFFSET: Final = (1 << 32) - 1
 KEY_ID_SIZE: Final = 8
 _TAGS: Final = frozenset(map(int, Tag))
 NO_MODEL: Final = ModelIdentity(Shape.NONE, 0, b"")
@@ -132,6 +151,11 @@ def write_manifest(manifest: Manifest) -> bytes:
         records[Tag.KEY_ID] = manifest.key_id
     if manifest.target.shape is Shape.FOLDER:
         records[Tag.TARGET_FILES] = _files(manifest.target.files)
+    if manifest.profile is not None:
+        profile = bytearray([_DEVICE_PROFILE])
+        put_unsigned(profile, manifest.profile.state)
+        put_unsigned(profile, manifest.profile.window)
+        records[Tag.PROFILE] = profile
     chunks = bytearray([len(manifest.chunks[0].digest) if manifest.chunks else 0])
     for chunk in manifest.chunks:
         put_unsigned(chunks, chunk.decoded)
@@ -221,6 +245,18 @@ def _read_chunks(reader: ByteReader) -> tuple[Chunk, ...]:
     return tuple(chunks)
 
 
+def reads_whole_base(base: ModelIdentity) -> bool:
+    """Whether DEVICE blocks can name offsets in this base: one file, or none, below 4 GiB."""
+    return base.shape is not Shape.FOLDER and base.size <= _MOST_OFFSET
+
+
+def _read_profile(reader: ByteReader) -> Profile | None:
+    if reader.byte("number of a profile") != _DEVICE_PROFILE:
+        reader.take(reader.left, "profile")
+        return None
+    return Profile(reader.unsigned("state of a profile"), reader.unsigned("window of a profile"))
+
+
 def _read_metadata(reader: ByteReader) -> dict[str, str]:
     pairs: dict[str, str] = {}
     last: str | None = None
@@ -297,6 +333,7 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
         metadata=_read_metadata(records[Tag.METADATA]) if Tag.METADATA in records else {},
         version_counter=counter,
         key_id=bytes(records[Tag.KEY_ID].data) if Tag.KEY_ID in records else b"",
+        profile=_read_profile(records[Tag.PROFILE]) if Tag.PROFILE in records else None,
     )
     if sum(c.decoded for c in chunks) != target.size:
         raise reader.error("the chunks do not make the target", expected=target.size)

@@ -1,13 +1,18 @@
 """What cannot be written into a patch, refused before any work: a reader would refuse it later."""
 
 from collections.abc import Mapping
+from typing import Final
 
+from sapwood.codec.device_segment import STATES
 from sapwood.errors import WrongCall
 from sapwood.formats.model import Model
 from sapwood.patch import limits
 from sapwood.patch.manifest import leads_out
 
-__all__ = ["check_writable"]
+__all__ = ["check_for_device", "check_writable"]
+
+# Offsets on a device have 32 bits.
+_MOST_BYTES: Final = (1 << 32) - 1
 
 
 def check_writable(models: tuple[Model, ...], metadata: Mapping[str, str], version_counter: int) -> None:
@@ -30,6 +35,25 @@ def check_writable(models: tuple[Model, ...], metadata: Mapping[str, str], versi
                     path=f"{model.root}/{file.path}",
                     advice=f"Rename it: no colon, no backslash, at most {limits.MAX_PATH} bytes.",
                 )
+
+
+def check_for_device(base: Model, target: Model, state: int) -> None:
+    """Check what the device profile takes.
+
+    Raises:
+        WrongCall: A model is a folder or too large, or no decoder has a state of so many bytes.
+    """
+    if state not in STATES:
+        raise WrongCall("no such state of a device", expected=" or ".join(map(str, STATES)), found=state)
+    for model in (base, target):
+        size = sum(len(file.data) for file in model.files)
+        if model.is_folder or size > _MOST_BYTES:
+            raise WrongCall(
+                "a device's model is one file below 4 GiB",
+                path=model.root,
+                found="a folder" if model.is_folder else f"{size} bytes",
+                advice="Make a patch of the host profile.",
+            )
 
 
 def _is_text(item: object) -> bool:

@@ -1,0 +1,203 @@
+/* DEVICE blocks, encoding: the decoder's walk with the other end of the range coder. */
+#include "device_encode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "range_encoder.h"
+
+typedef struct {
+    sw_range_encoder range;
+    sw_device *model;
+} encoder;
+
+static unsigned decide(encoder *e, unsigned set, uint32_t node, unsigned bit) {
+    uint16_t zero = (uint16_t)(65536 - sw_device_predict(e->model, set, node));
+    sw_put_bit(&e->range, &zero, bit);
+    sw_device_learn(e->model, set, bit);
+    return bit;
+}
+
+static uint32_t equal_odds(encoder *e, unsigned count, uint32_t bits) {
+    sw_put_direct(&e->range, bits, count);
+    return bits;
+}
+
+#define SW_CODER encoder
+#include "device_walk.h"
+
+typedef struct {
+    const uint8_t *base;
+    size_t base_size;
+    const uint8_t *target;
+    size_t size;
+    size_t at;
+} job;
+
+static unsigned width_of(const sw_device_segment *s) {
+    if (!is_elements(s->kind)) {
+        return 1;
+    }
+    const sw_element_shape shape = sw_shape_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    return shape.bits < 8 || shape.bits > 32 ? 0 : shape.width;
+}
+
+static bool makes_sense(const job *j, const sw_device_segment *s) {
+    const unsigned width = width_of(s);
+    if (s->kind >= SW_DEVICE_KINDS || width == 0 || s->count == 0 || s->count > (j->size - j->at) / width) {
+        return false;
+    }
+    if (s->kind == SW_DEVICE_COPY || s->kind == SW_DEVICE_DIFFERENCE) {
+        return s->place <= j->base_size && s->count * width <= j->base_size - s->place;
+    }
+    return (s->kind != SW_DEVICE_REPEAT && s->kind != SW_DEVICE_SCALED) || (s->place >= width && s->place <= j->at);
+}
+
+static void put_place(encoder *e, const sw_device_segment *s, size_t at, unsigned before) {
+    sw_device *d = e->model;
+    if (s->kind == SW_DEVICE_COPY || s->kind == SW_DEVICE_DIFFERENCE) {
+        const uint32_t move = s->place - (uint32_t)at - d->shift;
+        ask(d, SW_ASK_MOVED, before);
+        if (decide(e, SW_SET_SEGMENT, 0, move != 0)) {
+            const bool back = move >> 31;
+            ask(d, SW_ASK_MOVE_SIGN, before);
+            decide(e, SW_SET_SEGMENT, 0, back);
+            code_integer(e, SW_ASK_MOVE, before, (back ? 0 - move : move) - 1);
+            d->shift += move;
+        }
+    } else if (s->kind == SW_DEVICE_REPEAT || s->kind == SW_DEVICE_SCALED) {
+        uint32_t *distance = &d->distance[s->kind == SW_DEVICE_SCALED];
+        ask(d, SW_ASK_DISTANCE_SAME, before);
+        if (!decide(e, SW_SET_SEGMENT, 0, *distance == s->place)) {
+            code_integer(e, SW_ASK_DISTANCE, before, s->place - 1);
+            *distance = s->place;
+        }
+    }
+}
+
+static void put_opening(encoder *e, const sw_device_segment *s, size_t at) {
+    sw_device *d = e->model;
+    const unsigned before = d->kind;
+    ask(d, SW_ASK_KIND, before);
+    d->kind = (uint8_t)code_tree(e, SW_SET_SEGMENT, 3, s->kind);
+    if (s->kind == SW_DEVICE_DIFFERENCE || s->kind == SW_DEVICE_NUMBERS) {
+        ask(d, SW_ASK_ELEMENT, d->element);
+        d->element = (uint8_t)code_tree(e, SW_SET_SEGMENT, 4, s->element);
+    }
+    put_place(e, s, at, before);
+    if (s->kind == SW_DEVICE_SCALED) {
+        ask(d, SW_ASK_FACTOR_SAME, before);
+        if (!decide(e, SW_SET_SEGMENT, 0, d->factor == s->factor)) {
+            equal_odds(e, 16, s->factor >> 16);
+            equal_odds(e, 16, s->factor & 0xFFFF);
+            d->factor = s->factor;
+        }
+    }
+    code_integer(e, SW_ASK_COUNT, d->kind, s->count - 1);
+    begin_elements(d);
+}
+
+static uint32_t expected(const job *j, const sw_device_segment *s, unsigned width, size_t at, size_t i) {
+    switch (s->kind) {
+    case SW_DEVICE_DIFFERENCE:
+        return load_element(j->base + s->place + i * width, width);
+    case SW_DEVICE_SCALED:
+        return sw_device_product(load_element(j->target + at - s->place, 4), s->factor);
+    default:
+        return 0;
+    }
+}
+
+static bool as_expected(const job *j, const sw_device_segment *s, unsigned width, size_t i) {
+    for (size_t k = 0; k < SW_DEVICE_GROUP; k++) {
+        const size_t at = j->at + k * width;
+        if (load_element(j->target + at, width) != expected(j, s, width, at, i + k)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_elements(encoder *e, job *j, const sw_device_segment *s) {
+    sw_device *d = e->model;
+    const sw_element_shape shape = sw_shape_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    for (size_t i = 0; i < s->count && !e->range.full;) {
+        if (d->asked == 0 && s->kind != SW_DEVICE_NUMBERS && d->zeros >= SW_DEVICE_GROUP_FROM &&
+            s->count - i >= SW_DEVICE_GROUP) {
+            if (code_group(e, as_expected(j, s, shape.width, i))) {
+                i += SW_DEVICE_GROUP;
+                j->at += SW_DEVICE_GROUP * (size_t)shape.width;
+                continue;
+            }
+            d->asked = SW_DEVICE_GROUP;
+        }
+        d->asked = (uint8_t)(d->asked - (d->asked > 0));
+        code_element(e, &shape, expected(j, s, shape.width, j->at, i), load_element(j->target + j->at, shape.width));
+        j->at += shape.width;
+        i++;
+    }
+}
+
+static bool put_segment(encoder *e, job *j, const sw_device_segment *s) {
+    if (!makes_sense(j, s)) {
+        return false;
+    }
+    put_opening(e, s, j->at);
+    if (is_elements(s->kind)) {
+        put_elements(e, j, s);
+        return true;
+    }
+    if (s->kind == SW_DEVICE_BYTES || s->kind == SW_DEVICE_PLAIN) {
+        for (size_t i = 0; i < s->count && !e->range.full; i++) {
+            const uint8_t byte = j->target[j->at + i];
+            if (s->kind == SW_DEVICE_BYTES) {
+                code_byte(e, byte);
+            } else {
+                equal_odds(e, 8, byte);
+            }
+        }
+    } else {
+        const uint8_t *from = s->kind == SW_DEVICE_COPY ? j->base + s->place : j->target + j->at - s->place;
+        if (memcmp(from, j->target + j->at, s->count) != 0) {
+            return false;
+        }
+    }
+    j->at += s->count;
+    return true;
+}
+
+static bool comes_back(const uint8_t *payload, size_t payload_size, const job *j) {
+    uint8_t *out = malloc(j->size);
+    const bool same = out != NULL &&
+                      sw_device_decode(payload, payload_size, j->base, j->base_size, out, j->size) == SW_OK &&
+                      memcmp(out, j->target, j->size) == 0;
+    free(out);
+    return same;
+}
+
+size_t sw_device_encode(const uint8_t *base, size_t base_size, const uint8_t *target, size_t start, size_t size,
+                        const sw_device_segment *segments, size_t count, unsigned state_bytes, uint8_t *out,
+                        size_t capacity) {
+    uint16_t state[SW_DEVICE_LARGE / 2];
+    sw_device d = {.element = SW_ELEMENT_INT8};
+    encoder e = {.model = &d};
+    job j = {base, base_size, target, size, start};
+    const bool known = state_bytes == SW_DEVICE_SMALL || state_bytes == SW_DEVICE_LARGE;
+    if (!known || start >= size || size > SW_MAX_BLOCK || base_size > UINT32_MAX || capacity < 2) {
+        return 0;
+    }
+    out[0] = state_bytes == SW_DEVICE_LARGE;
+    sw_device_reset(&d, state, state_bytes);
+    sw_range_open(&e.range, out + 1, capacity - 1);
+    for (size_t i = 0; i < count; i++) {
+        if (e.range.full || !put_segment(&e, &j, &segments[i])) {
+            return 0;
+        }
+    }
+    const size_t coded = j.at == size ? sw_range_close(&e.range) : 0;
+    if (coded == 0 || (start == 0 && !comes_back(out, coded + 1, &j))) {
+        return 0;
+    }
+    return coded + 1;
+}

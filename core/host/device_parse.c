@@ -1,0 +1,239 @@
+/* Tables as segments of a DEVICE block: the cheapest path through all ways to say them, by rough prices. */
+#include "device_parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "device.h"
+
+enum {
+    HASH_BITS = 15,
+    SHORTEST = 4,     /* bytes of a match that is looked for */
+    MOST_TRIED = 64,  /* places with the same hash */
+    LONG = 256,       /* a match this long is taken without looking for others inside it */
+    /* Prices in 1/16 bit. */
+    OPEN = 5 * 16,    /* a segment: its kind, and that nothing moved */
+    MOVED = 4 * 16,   /* beside the bits of the move or distance */
+    BYTE = 6 * 16
+};
+
+typedef struct {
+    uint32_t price;
+    uint32_t length; /* of the segment that leads here */
+    uint32_t place;
+    uint32_t shift;  /* base offset less target offset on the way here */
+    uint32_t distance;
+    uint8_t kind;
+} node;
+
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+    uint32_t *head;  /* by hash: the last place, plus 1 */
+    uint32_t *chain; /* by place: the one before with the same hash, plus 1 */
+} finder;
+
+static uint32_t hash_at(const uint8_t *p) {
+    return sw_load32(p) * 0x9E3779B1u >> (32 - HASH_BITS);
+}
+
+static bool finder_open(finder *f, const uint8_t *data, size_t size) {
+    f->data = data;
+    f->size = size;
+    f->head = calloc((size_t)1 << HASH_BITS, sizeof *f->head);
+    f->chain = malloc((size + 1) * sizeof *f->chain);
+    return f->head != NULL && f->chain != NULL;
+}
+
+static void finder_free(finder *f) {
+    free(f->head);
+    free(f->chain);
+}
+
+static void finder_add(finder *f, size_t at) {
+    if (at + SHORTEST <= f->size) {
+        uint32_t *head = &f->head[hash_at(f->data + at)];
+        f->chain[at] = *head;
+        *head = (uint32_t)at + 1;
+    }
+}
+
+static size_t equal_length(const uint8_t *a, const uint8_t *b, size_t most) {
+    size_t n = 0;
+    while (n < most && a[n] == b[n]) {
+        n++;
+    }
+    return n;
+}
+
+static uint32_t integer_price(uint32_t value) {
+    return 16 * (2 + sw_bit_length(value));
+}
+
+typedef struct {
+    node *nodes; /* of the bytes from `start` on */
+    const uint8_t *target;
+    size_t start;
+    size_t end;
+} table;
+
+/* The segment that leads to `at` may go on from there to any place up to `length` bytes further. */
+static void offer(const table *t, size_t at, size_t length, uint32_t fixed, const node *by) {
+    const node *from = &t->nodes[at - t->start];
+    for (size_t n = 1; n <= length; n = n < 32 || n + 32 > length ? n + 1 : n + 8) {
+        node *to = &t->nodes[at - t->start + n];
+        const uint32_t price = from->price + fixed + integer_price((uint32_t)n);
+        if (price < to->price) {
+            *to = *by;
+            to->price = price;
+            to->length = (uint32_t)n;
+        }
+    }
+}
+
+static void offer_copy(const table *t, size_t at, size_t base_at, size_t length) {
+    const node *from = &t->nodes[at - t->start];
+    const uint32_t shift = (uint32_t)base_at - (uint32_t)at;
+    const uint32_t move = shift - from->shift;
+    const uint32_t fixed = OPEN + (move == 0 ? 0 : MOVED + integer_price(move >> 31 ? 0 - move : move));
+    offer(t, at, length, fixed, &(node){.kind = SW_DEVICE_COPY, .place = (uint32_t)base_at, .shift = shift,
+                                        .distance = from->distance});
+}
+
+static void offer_repeat(const table *t, size_t at, size_t distance, size_t length) {
+    const node *from = &t->nodes[at - t->start];
+    const uint32_t fixed = OPEN + (distance == from->distance ? 0 : MOVED + integer_price((uint32_t)distance));
+    offer(t, at, length, fixed, &(node){.kind = SW_DEVICE_REPEAT, .place = (uint32_t)distance, .shift = from->shift,
+                                        .distance = (uint32_t)distance});
+}
+
+static void offer_byte(const table *t, size_t at) {
+    const node *from = &t->nodes[at - t->start];
+    node *to = &t->nodes[at - t->start + 1];
+    const bool goes_on = from->kind == SW_DEVICE_BYTES;
+    const uint32_t price = from->price + BYTE + (goes_on ? 0 : OPEN + 3 * 16);
+    if (price < to->price) {
+        *to = *from;
+        to->price = price;
+        to->kind = SW_DEVICE_BYTES;
+        to->length = goes_on ? from->length + 1 : 1;
+        to->place = 0;
+    }
+}
+
+/* All matches of a finder's data at `at`; returns the length of the longest. */
+static size_t offer_matches(const table *t, const finder *f, size_t at, bool repeats) {
+    size_t longest = 0;
+    if (at + SHORTEST > t->end) {
+        return 0;
+    }
+    uint32_t place = f->head[hash_at(t->target + at)];
+    for (unsigned tried = 0; place != 0 && tried < MOST_TRIED; tried++, place = f->chain[place - 1]) {
+        const size_t other = place - 1;
+        size_t most = t->end - at;
+        if (!repeats && most > f->size - other) {
+            most = f->size - other;
+        }
+        const size_t length = equal_length(f->data + other, t->target + at, most);
+        if (length < SHORTEST) {
+            continue;
+        }
+        if (repeats) {
+            offer_repeat(t, at, at - other, length);
+        } else {
+            offer_copy(t, at, other, length);
+        }
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+struct sw_device_parser {
+    finder base;
+    finder made;
+    size_t known; /* bytes of the target in `made` */
+};
+
+static void price_all(const table *t, sw_device_parser *parser) {
+    const finder *base = &parser->base;
+    size_t skip_to = t->start;
+    for (size_t at = t->start; at < t->end; at++) {
+        const node *from = &t->nodes[at - t->start];
+        if (from->price != UINT32_MAX) {
+            offer_byte(t, at);
+            const uint32_t in_step = (uint32_t)at + from->shift;
+            size_t longest = 0;
+            if (in_step < base->size) {
+                const size_t most = t->end - at < base->size - in_step ? t->end - at : base->size - in_step;
+                longest = equal_length(base->data + in_step, t->target + at, most);
+                offer_copy(t, at, in_step, longest);
+            }
+            if (at >= skip_to && longest < LONG) {
+                const size_t found = offer_matches(t, base, at, false);
+                const size_t again = offer_matches(t, &parser->made, at, true);
+                longest = found > longest ? found : longest;
+                longest = again > longest ? again : longest;
+            }
+            if (longest >= LONG && at + longest > skip_to) {
+                skip_to = at + longest;
+            }
+        }
+        if (at == parser->known) {
+            finder_add(&parser->made, parser->known++);
+        }
+    }
+}
+
+static size_t walk_back(const table *t, sw_device_segment *out) {
+    size_t count = 0;
+    for (size_t at = t->end; at > t->start; at -= t->nodes[at - t->start].length) {
+        count++;
+    }
+    size_t at = t->end;
+    for (size_t i = count; i-- > 0;) {
+        const node *n = &t->nodes[at - t->start];
+        out[i] = (sw_device_segment){.kind = n->kind, .count = n->length, .place = n->place};
+        at -= n->length;
+    }
+    return count;
+}
+
+sw_device_parser *sw_device_parser_new(const uint8_t *base, size_t base_size, const uint8_t *target, size_t size) {
+    sw_device_parser *p = calloc(1, sizeof *p);
+    if (p == NULL || !finder_open(&p->base, base, base_size) || !finder_open(&p->made, target, size)) {
+        sw_device_parser_free(p);
+        return NULL;
+    }
+    for (size_t i = 0; i < base_size; i++) {
+        finder_add(&p->base, i);
+    }
+    return p;
+}
+
+void sw_device_parser_free(sw_device_parser *parser) {
+    if (parser != NULL) {
+        finder_free(&parser->base);
+        finder_free(&parser->made);
+        free(parser);
+    }
+}
+
+size_t sw_device_parser_run(sw_device_parser *parser, size_t start, size_t end, uint32_t shift,
+                            sw_device_segment *out) {
+    const table t = {malloc((end - start + 1) * sizeof(node)), parser->made.data, start, end};
+    if (t.nodes == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i <= end - start; i++) {
+        t.nodes[i].price = UINT32_MAX;
+    }
+    t.nodes[0] = (node){.shift = shift, .kind = SW_DEVICE_KINDS};
+    for (; parser->known < start; parser->known++) {
+        finder_add(&parser->made, parser->known);
+    }
+    price_all(&t, parser);
+    const size_t count = walk_back(&t, out);
+    free(t.nodes);
+    return count;
+}

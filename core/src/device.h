@@ -1,0 +1,47 @@
+/* The DEVICE block: the model its decoder and its encoder share. SPEC, "Codec 9".
+ *
+ * As in ADAPTIVE, an element is a row of binary decisions, and voters with contexts of their own state a
+ * probability each, which a small mixer weighs. Here three voters share 512 or 2048 bytes, a slot is 16 bits, and
+ * the logistic domain is entered by integer logarithms instead of tables. The block itself is a row of segments:
+ * copies from the base or from what was made before, differences to the base or to a multiple of what was made
+ * before, elements, and bytes.
+ */
+#ifndef SW_DEVICE_H
+#define SW_DEVICE_H
+
+#include "sapwood.h"
+
+enum {
+    SW_DEVICE_VOTERS = 3,
+    SW_DEVICE_SETS = 10,      /* of weights: one for each kind of decision */
+    SW_DEVICE_WEIGHT = 7000,  /* of each vote at first, in 1/16384 */
+    SW_DEVICE_SUM = 2816,     /* largest sum of votes: 11.0, in 1/256 */
+    SW_DEVICE_GROUP = 16,     /* elements that one decision can say to be as expected */
+    SW_DEVICE_GROUP_FROM = 8 /* it is asked once so many in a row were */
+};
+
+typedef enum {
+    SW_DEVICE_COPY = 0,       /* bytes of the base */
+    SW_DEVICE_DIFFERENCE = 1, /* elements against the base */
+    SW_DEVICE_NUMBERS = 2,    /* elements against 0 */
+    SW_DEVICE_BYTES = 3,      /* bytes */
+    SW_DEVICE_REPEAT = 4,     /* bytes of what this block made before */
+    SW_DEVICE_SCALED = 5,     /* f32 against a multiple of what this block made before */
+    SW_DEVICE_PLAIN = 6,      /* bytes, by equal odds */
+    SW_DEVICE_KINDS = 7
+} sw_device_kind;
+
+/* Weights and slots as at the start of a block. */
+void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes);
+
+/* a * b in IEEE 754 single precision, rounded to nearest, ties to even; 0 if either or the product is no normal
+ * number. */
+uint32_t sw_device_product(uint32_t a, uint32_t b);
+
+/* The probability that the next decision is 1, in 1/65536, by the decoder's contexts and the place in its tree. */
+uint32_t sw_device_predict(sw_device *d, unsigned set, uint32_t node);
+
+/* Teach the slots and the weights of the last prediction what came. */
+void sw_device_learn(sw_device *d, unsigned set, unsigned bit);
+
+#endif

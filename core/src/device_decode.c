@@ -1,0 +1,268 @@
+/* DEVICE blocks, decoding: any number of bytes a call, in the caller's memory. SPEC, "Codec 9". */
+#include <string.h>
+
+#include "device.h"
+
+typedef struct {
+    sw_device *model;
+} decoder;
+
+static uint8_t next_byte(sw_device *d) {
+    if (d->input_at == d->input_end) {
+        const size_t wanted = d->left < SW_DEVICE_INPUT ? d->left : SW_DEVICE_INPUT;
+        const size_t got = wanted == 0 ? 0 : d->io->read_payload(d->io->context, d->input, wanted);
+        if (got == 0 || got > wanted) {
+            /* The encoder drops zeros at the end; more than four of them fail in the end. */
+            d->left = 0;
+            d->missing = (uint8_t)(d->missing + (d->missing < UINT8_MAX));
+            return 0;
+        }
+        d->left -= (uint32_t)got;
+        d->input_at = 0;
+        d->input_end = (uint8_t)got;
+    }
+    return d->input[d->input_at++];
+}
+
+static void renormalise(sw_device *d) {
+    while (d->range < 1u << 24) {
+        d->range <<= 8;
+        d->code = d->code << 8 | next_byte(d);
+    }
+}
+
+static unsigned decide(decoder *c, unsigned set, uint32_t node, unsigned ignored) {
+    sw_device *d = c->model;
+    (void)ignored;
+    const uint32_t bound = (d->range >> 16) * (65536 - sw_device_predict(d, set, node));
+    const unsigned bit = d->code >= bound;
+    if (bit) {
+        d->range -= bound;
+        d->code -= bound;
+    } else {
+        d->range = bound;
+    }
+    sw_device_learn(d, set, bit);
+    renormalise(d);
+    return bit;
+}
+
+static uint32_t equal_odds(decoder *c, unsigned count, uint32_t ignored) {
+    sw_device *d = c->model;
+    uint32_t value = 0;
+    (void)ignored;
+    while (count-- > 0) {
+        d->range >>= 1;
+        const uint32_t bit = d->code >= d->range;
+        d->code -= bit ? d->range : 0;
+        value = value << 1 | bit;
+        renormalise(d);
+    }
+    return value;
+}
+
+#define SW_CODER decoder
+#include "device_walk.h"
+
+sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t base_size,
+                          uint32_t length, uint16_t *state, size_t state_size) {
+    memset(d, 0, sizeof *d);
+    d->io = io;
+    d->left = payload_size;
+    d->base_size = base_size;
+    d->length = length;
+    const uint8_t header = next_byte(d);
+    if (payload_size < 2 || d->missing) {
+        return SW_ERROR_TRUNCATED;
+    }
+    if (header > 1 || length == 0 || length > SW_MAX_BLOCK) {
+        return SW_ERROR_HEADER;
+    }
+    const unsigned bytes = header ? SW_DEVICE_LARGE : SW_DEVICE_SMALL;
+    if (bytes > state_size) {
+        return SW_ERROR_MEMORY;
+    }
+    sw_device_reset(d, state, bytes);
+    d->element = SW_ELEMENT_INT8;
+    d->range = UINT32_MAX;
+    for (int i = 0; i < 4; i++) {
+        d->code = d->code << 8 | next_byte(d);
+    }
+    return SW_OK;
+}
+
+/* `reached` bytes of the block are made. */
+static sw_status read_segment(decoder *c, uint32_t reached) {
+    sw_device *d = c->model;
+    const unsigned before = d->kind;
+    ask(d, SW_ASK_KIND, before);
+    d->kind = (uint8_t)code_tree(c, SW_SET_SEGMENT, 3, 0);
+    unsigned width = 1;
+    if (d->kind >= SW_DEVICE_KINDS) {
+        return SW_ERROR_HEADER;
+    }
+    if (d->kind == SW_DEVICE_DIFFERENCE || d->kind == SW_DEVICE_NUMBERS) {
+        ask(d, SW_ASK_ELEMENT, d->element);
+        d->element = (uint8_t)code_tree(c, SW_SET_SEGMENT, 4, 0);
+        const sw_element_shape shape = sw_shape_of(d->element);
+        if (shape.width == 0 || shape.bits < 8 || shape.bits > 32) {
+            return SW_ERROR_HEADER;
+        }
+        width = shape.width;
+    }
+    if (d->kind == SW_DEVICE_COPY || d->kind == SW_DEVICE_DIFFERENCE) {
+        ask(d, SW_ASK_MOVED, before);
+        if (decide(c, SW_SET_SEGMENT, 0, 0)) {
+            ask(d, SW_ASK_MOVE_SIGN, before);
+            const unsigned back = decide(c, SW_SET_SEGMENT, 0, 0);
+            const uint32_t move = 1 + code_integer(c, SW_ASK_MOVE, before, 0);
+            d->shift += back ? 0 - move : move;
+        }
+    }
+    if (d->kind == SW_DEVICE_REPEAT || d->kind == SW_DEVICE_SCALED) {
+        uint32_t *distance = &d->distance[d->kind == SW_DEVICE_SCALED];
+        ask(d, SW_ASK_DISTANCE_SAME, before);
+        if (!decide(c, SW_SET_SEGMENT, 0, 0)) {
+            *distance = 1 + code_integer(c, SW_ASK_DISTANCE, before, 0);
+        }
+        width = d->kind == SW_DEVICE_SCALED ? 4 : 1;
+        if (*distance > reached || *distance < width) {
+            return SW_ERROR_HEADER;
+        }
+    }
+    if (d->kind == SW_DEVICE_SCALED) {
+        ask(d, SW_ASK_FACTOR_SAME, before);
+        if (!decide(c, SW_SET_SEGMENT, 0, 0)) {
+            d->factor = equal_odds(c, 16, 0) << 16;
+            d->factor |= equal_odds(c, 16, 0);
+        }
+    }
+    d->count = 1 + code_integer(c, SW_ASK_COUNT, d->kind, 0);
+    if (d->count > (d->length - reached) / width) {
+        return SW_ERROR_HEADER;
+    }
+    if (d->kind == SW_DEVICE_COPY || d->kind == SW_DEVICE_DIFFERENCE) {
+        const uint32_t start = reached + d->shift;
+        if (start > d->base_size || d->count * width > d->base_size - start) {
+            return SW_ERROR_BASE;
+        }
+    }
+    begin_elements(d);
+    return SW_OK;
+}
+
+/* Bytes of the block from `offset` on: what earlier calls made, or this one, in `out`. */
+static bool read_made(const sw_device *d, const uint8_t *out, uint32_t offset, uint8_t *to, size_t size) {
+    size_t earlier = offset < d->made ? d->made - offset : 0;
+    earlier = earlier < size ? earlier : size;
+    if (earlier > 0 && !d->io->read_target(d->io->context, offset, to, earlier)) {
+        return false;
+    }
+    /* Byte by byte: a repeat may run into what it makes. */
+    for (size_t i = earlier; i < size; i++) {
+        to[i] = out[offset + (uint32_t)i - d->made];
+    }
+    return true;
+}
+
+/* What the next element of the segment is expected to be. */
+static bool expected(const sw_device *d, const uint8_t *out, uint32_t reached, unsigned width, uint32_t *value) {
+    uint8_t bytes[4];
+    *value = 0;
+    if (d->kind == SW_DEVICE_NUMBERS) {
+        return true;
+    }
+    if (d->kind == SW_DEVICE_DIFFERENCE) {
+        if (!d->io->read_base(d->io->context, reached + d->shift, bytes, width)) {
+            return false;
+        }
+        *value = load_element(bytes, width);
+        return true;
+    }
+    if (!read_made(d, out, reached - d->distance[1], bytes, 4)) {
+        return false;
+    }
+    *value = sw_device_product(load_element(bytes, 4), d->factor);
+    return true;
+}
+
+/* The next element into d->value. */
+static sw_status next_element(decoder *c, const uint8_t *out, uint32_t reached) {
+    sw_device *d = c->model;
+    const sw_element_shape shape = sw_shape_of(d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
+    uint32_t base;
+    if (!expected(d, out, reached, shape.width, &base)) {
+        return SW_ERROR_READ;
+    }
+    if (d->same == 0 && d->asked == 0 && d->kind != SW_DEVICE_NUMBERS && d->zeros >= SW_DEVICE_GROUP_FROM &&
+        d->count >= SW_DEVICE_GROUP) {
+        if (code_group(c, 0)) {
+            d->same = SW_DEVICE_GROUP;
+        } else {
+            d->asked = SW_DEVICE_GROUP;
+        }
+    }
+    if (d->same > 0) {
+        d->same--;
+        d->value = base;
+    } else {
+        d->asked = (uint8_t)(d->asked - (d->asked > 0));
+        d->value = code_element(c, &shape, base, 0);
+    }
+    d->pending = shape.width;
+    d->count--;
+    return SW_OK;
+}
+
+/* Up to `size` bytes of a segment of bytes; returns how many, or 0 if a callback failed. */
+static size_t next_bytes(decoder *c, uint8_t *out, uint32_t reached, size_t size) {
+    sw_device *d = c->model;
+    uint8_t *to = out + (reached - d->made);
+    size = size < d->count ? size : d->count;
+    if (d->kind == SW_DEVICE_BYTES || d->kind == SW_DEVICE_PLAIN) {
+        size = 1;
+        *to = d->kind == SW_DEVICE_BYTES ? code_byte(c, 0) : (uint8_t)equal_odds(c, 8, 0);
+    } else if (d->kind == SW_DEVICE_COPY ? !d->io->read_base(d->io->context, reached + d->shift, to, size)
+                                         : !read_made(d, out, reached - d->distance[0], to, size)) {
+        return 0;
+    }
+    d->count -= (uint32_t)size;
+    return size;
+}
+
+sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
+    decoder c = {.model = d};
+    if (size > d->length - d->made) {
+        return SW_ERROR_TRUNCATED;
+    }
+    size_t done = 0;
+    while (done < size) {
+        const uint32_t reached = d->made + (uint32_t)done;
+        sw_status status = SW_OK;
+        if (d->pending > 0) {
+            out[done++] = (uint8_t)d->value;
+            d->value >>= 8;
+            d->pending--;
+        } else if (d->missing > 4) {
+            status = SW_ERROR_TRUNCATED;
+        } else if (d->count == 0) {
+            status = read_segment(&c, reached);
+        } else if (is_elements(d->kind)) {
+            status = next_element(&c, out, reached);
+        } else {
+            const size_t got = next_bytes(&c, out, reached, size - done);
+            status = got > 0 ? SW_OK : SW_ERROR_READ;
+            done += got;
+        }
+        if (status != SW_OK) {
+            return status;
+        }
+    }
+    d->made += (uint32_t)size;
+    return SW_OK;
+}
+
+sw_status sw_device_end(sw_device *d) {
+    const bool ended = d->left == 0 && d->input_at == d->input_end && d->missing <= 4;
+    return ended && d->made == d->length && d->count == 0 && d->pending == 0 ? SW_OK : SW_ERROR_TRUNCATED;
+}

@@ -1,0 +1,80 @@
+/* The model of DEVICE blocks: no division, 32-bit products, 124 bytes of tables. */
+#include "adaptive.h"
+#include "bytes.h"
+#include "device.h"
+
+enum { SEEN = 15, TOP = 4095, LIMIT = 32767 };
+
+void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes) {
+    const unsigned weights = SW_DEVICE_SETS * SW_DEVICE_VOTERS;
+    for (unsigned i = 0; i < bytes / 2; i++) {
+        /* A slot: probability of a 1 in the upper 12 bits, times seen in the lower 4. */
+        state[i] = i < weights ? SW_DEVICE_WEIGHT : 1u << 15;
+    }
+    d->state = state;
+    d->region = (uint16_t)((bytes / 2 - weights) / SW_DEVICE_VOTERS);
+}
+
+/* 2048 times the logarithm to base 2, with a straight line between powers; 1 <= p <= 4095. */
+static int32_t logarithm(uint32_t p) {
+    const unsigned bits = sw_bit_length(p);
+    return (int32_t)(bits << 11 | ((p << (12 - bits)) & 2047));
+}
+
+uint32_t sw_device_predict(sw_device *d, unsigned set, uint32_t node) {
+    const uint16_t *weights = d->state + set * SW_DEVICE_VOTERS;
+    int32_t sum = 0;
+    uint32_t start = SW_DEVICE_SETS * SW_DEVICE_VOTERS;
+    for (unsigned v = 0; v < SW_DEVICE_VOTERS; v++) {
+        const uint32_t hash = (d->context[v] * 256 + node) * 0x9E3779B1u >> 16;
+        d->at[v] = (uint16_t)(start + (hash * d->region >> 16));
+        start += d->region;
+        const uint32_t p = d->state[d->at[v]] >> 4;
+        /* 177 / 2048 turns binary logarithms into natural ones, in 1/256. */
+        d->vote[v] = (logarithm(p) - logarithm(TOP + 1 - p)) * 177 >> 11;
+        sum += d->vote[v] * (int16_t)weights[v];
+    }
+    sum >>= 14;
+    sum = sum > SW_DEVICE_SUM ? SW_DEVICE_SUM : sum < -SW_DEVICE_SUM ? -SW_DEVICE_SUM : sum;
+    d->probability = sw_squash(sum);
+    return d->probability;
+}
+
+void sw_device_learn(sw_device *d, unsigned set, unsigned bit) {
+    /* 65536 / (n + 1.5) for a slot seen n times. */
+    static const uint16_t step[SEEN + 1] = {43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710,
+                                            6898, 6241, 5698, 5242, 4854, 4519, 4228, 3971};
+    uint16_t *weights = d->state + set * SW_DEVICE_VOTERS;
+    const int32_t error = (int32_t)(bit << 16) - (int32_t)d->probability;
+    for (unsigned v = 0; v < SW_DEVICE_VOTERS; v++) {
+        const int32_t weight = (int16_t)weights[v] + ((d->vote[v] * (error >> 2) + (1 << 14)) >> 15);
+        weights[v] = (uint16_t)(weight > LIMIT ? LIMIT : weight < -LIMIT ? -LIMIT : weight);
+        uint16_t *slot = d->state + d->at[v];
+        const uint32_t seen = *slot & SEEN;
+        const uint32_t p = *slot >> 4;
+        const uint32_t moved = bit ? p + ((TOP - p) * step[seen] >> 16) : p - (p * step[seen] >> 16);
+        *slot = (uint16_t)(moved << 4 | (seen + (seen < SEEN)));
+    }
+}
+
+uint32_t sw_device_product(uint32_t a, uint32_t b) {
+    const uint32_t high = a >> 23 & 255;
+    const uint32_t low = b >> 23 & 255;
+    if (high - 1 > 253 || low - 1 > 253) {
+        return 0;
+    }
+    uint64_t product = (uint64_t)((a & 0x7FFFFF) | 0x800000) * ((b & 0x7FFFFF) | 0x800000);
+    uint32_t exponent = high + low;
+    /* 2^46 <= product < 2^48. Rounded at bit 23 or 24; a carry out of the mantissa adds to the exponent. */
+    const unsigned cut = 23 + (unsigned)(product >> 47);
+    exponent += cut - 23;
+    const uint32_t rest = (uint32_t)product & ((1u << cut) - 1);
+    uint32_t mantissa = (uint32_t)(product >> cut);
+    const uint32_t half = 1u << (cut - 1);
+    mantissa += rest > half || (rest == half && (mantissa & 1));
+    exponent += mantissa >> 24; /* then the mantissa is 2^24, and its low bits are 0 */
+    if (exponent < 128 || exponent > 127 + 254) {
+        return 0;
+    }
+    return ((a ^ b) & 0x80000000u) | (exponent - 127) << 23 | (mantissa & 0x7FFFFF);
+}

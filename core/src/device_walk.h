@@ -1,0 +1,185 @@
+/* The decisions of a DEVICE block in their order, written once for both ways.
+ *
+ * Include after defining SW_CODER, the type of the coder, with a member `model` (an sw_device *), and
+ *     static unsigned decide(SW_CODER *, unsigned set, uint32_t node, unsigned bit)   one decision by the model
+ *     static uint32_t equal_odds(SW_CODER *, unsigned count, uint32_t bits)           some without
+ * An encoder says the bits and returns them; a decoder ignores them and returns what was said.
+ */
+#include "bytes.h"
+#include "device.h"
+#include "numeric.h"
+
+/* Which weights a decision uses. */
+enum {
+    SW_SET_ZERO = 0,
+    SW_SET_GROUP = 1,
+    SW_SET_LENGTH = 2,
+    SW_SET_SIGN = 3,
+    SW_SET_DIGIT = 4, /* by place: 2 */
+    SW_SET_BYTE = 6,
+    SW_SET_SEGMENT = 7,
+    SW_SET_BITS = 8,
+    SW_SET_LEADING = 9
+};
+
+/* Keeps the contexts of different kinds of decision apart. */
+enum {
+    SW_KIND_ELEMENT = 0,
+    SW_KIND_GROUP = 1 << 12,
+    SW_KIND_SIGN = 2 << 12,
+    SW_KIND_DIGIT = 3 << 12,
+    SW_KIND_BYTE = 4 << 12,
+    SW_KIND_SEGMENT = 5 << 12
+};
+
+/* What is decided about a segment. */
+enum {
+    SW_ASK_KIND,
+    SW_ASK_ELEMENT,
+    SW_ASK_MOVED,
+    SW_ASK_MOVE_SIGN,
+    SW_ASK_MOVE,
+    SW_ASK_DISTANCE_SAME,
+    SW_ASK_DISTANCE,
+    SW_ASK_FACTOR_SAME,
+    SW_ASK_COUNT
+};
+
+static inline bool is_elements(unsigned kind) {
+    return kind == SW_DEVICE_DIFFERENCE || kind == SW_DEVICE_NUMBERS || kind == SW_DEVICE_SCALED;
+}
+
+static inline uint32_t load_element(const uint8_t *bytes, unsigned width) {
+    uint32_t value = 0;
+    while (width-- > 0) {
+        value = value << 8 | bytes[width];
+    }
+    return value;
+}
+
+static inline void set_contexts(sw_device *d, uint32_t kind, uint32_t first, uint32_t second, uint32_t third) {
+    d->context[0] = kind + first;
+    d->context[1] = kind + second;
+    d->context[2] = kind + third;
+}
+
+static inline uint32_t no_more(uint32_t value, uint32_t limit) {
+    return value < limit ? value : limit;
+}
+
+/* A value of `bits` bits, the highest first, at `node` and the nodes behind it. */
+static uint32_t code_tree(SW_CODER *c, unsigned set, unsigned bits, uint32_t wanted) {
+    uint32_t node = 1;
+    for (unsigned i = bits; i-- > 0;) {
+        node = node << 1 | decide(c, set, node, wanted >> i & 1);
+    }
+    return node - (1u << bits);
+}
+
+static void ask(sw_device *d, unsigned what, unsigned before) {
+    set_contexts(d, SW_KIND_SEGMENT, what * 8u, what * 8u + before, what * 8u + d->kind);
+}
+
+/* Below 2^31: a bit length, the two bits below the leading one, and the rest by equal odds. */
+static uint32_t code_integer(SW_CODER *c, unsigned what, unsigned before, uint32_t wanted) {
+    ask(c->model, what, before);
+    const uint32_t length = code_tree(c, SW_SET_BITS, 5, sw_bit_length(wanted));
+    uint32_t value = length > 0;
+    for (unsigned place = length > 0 ? length - 1 : 0; place > 0;) {
+        place--;
+        if (length - 1 - place <= 2) {
+            value = value << 1 | decide(c, SW_SET_LEADING, 32 + 4 * length + (value & 3), wanted >> place & 1);
+        } else {
+            value = value << (place + 1) | equal_odds(c, place + 1, wanted & ((2u << place) - 1));
+            break;
+        }
+    }
+    return value;
+}
+
+static inline uint32_t ordered_value(uint32_t value, const sw_element_shape *s) {
+    const bool flip = s->is_float && value >> (s->bits - 1) & 1;
+    return flip ? value ^ (UINT32_MAX >> (33 - s->bits)) : value;
+}
+
+/* What an element's decisions look at. Returns the class of what is expected: a size, or a float's exponent. */
+static uint32_t element_contexts(sw_device *d, uint32_t base, const sw_element_shape *s) {
+    const uint32_t mask = UINT32_MAX >> (32 - s->bits);
+    const bool negative = base >> (s->bits - 1) & 1;
+    const uint32_t field = base >> s->class_shift & s->class_mask & 15;
+    const uint32_t size = no_more(sw_bit_length((negative ? 0 - base : base) & mask), 15);
+    const uint32_t class = s->is_float ? field : size;
+    const uint32_t slow = sw_bit_length(d->slow);
+    set_contexts(d, SW_KIND_ELEMENT, no_more(sw_bit_length(d->zeros), 11) * 8 + no_more(slow, 7), 128 + class,
+                 256 + sw_bit_length(d->fast) * 16 + no_more(slow, 15));
+    return class;
+}
+
+/* One element against what is expected of it: an encoder gives it, a decoder 0. Returns it. */
+static uint32_t code_element(SW_CODER *c, const sw_element_shape *s, uint32_t base, uint32_t target) {
+    sw_device *d = c->model;
+    const uint32_t mask = UINT32_MAX >> (32 - s->bits);
+    const unsigned base_sign = (unsigned)(base >> (s->bits - 1));
+    const bool fold = s->is_float && base_sign;
+
+    uint32_t value = (ordered_value(target, s) - ordered_value(base, s)) & mask;
+    value = fold ? (0 - value) & mask : value;
+    unsigned negative = (unsigned)(value >> (s->bits - 1));
+    uint32_t magnitude = negative ? (0 - value) & mask : value;
+
+    const uint32_t class = element_contexts(d, base, s);
+    uint32_t length = 0;
+    if (decide(c, SW_SET_ZERO, 0, magnitude != 0)) {
+        length = 1 + code_tree(c, SW_SET_LENGTH, s->bits == 8 ? 3 : s->bits == 16 ? 4 : 5,
+                               magnitude == 0 ? 0 : sw_bit_length(magnitude) - 1);
+        const uint32_t side = s->is_float ? 0 : base_sign;
+        set_contexts(d, SW_KIND_SIGN, d->signs * 2u + side, class * 2 + side, (length * 2 + (d->signs & 1)) * 2 + side);
+        negative = decide(c, SW_SET_SIGN, 0, negative);
+        d->signs = (uint8_t)((d->signs * 2u + negative) & 3);
+        set_contexts(d, SW_KIND_DIGIT, length, 64 + class, 512 + class * 32 + length);
+        uint32_t digits = 1;
+        unsigned place = length - 1;
+        for (unsigned depth = 0; place > 0 && depth < 2; depth++) {
+            place--;
+            digits = digits << 1 | decide(c, SW_SET_DIGIT + depth, digits, magnitude >> place & 1);
+        }
+        magnitude = place > 0 ? digits << place | equal_odds(c, place, magnitude & ((1u << place) - 1)) : digits;
+        value = negative ? 0 - magnitude : magnitude;
+        d->zeros = 0;
+    } else {
+        value = 0;
+        d->zeros++;
+    }
+    d->fast += length * 16 - d->fast / 4;
+    d->slow += length * 16 - d->slow / 32;
+    return ordered_value((ordered_value(base, s) + (fold ? 0 - value : value)) & mask, s);
+}
+
+/* Whether the next SW_DEVICE_GROUP elements are as expected. */
+static unsigned code_group(SW_CODER *c, unsigned wanted) {
+    sw_device *d = c->model;
+    const uint32_t slow = sw_bit_length(d->slow);
+    set_contexts(d, SW_KIND_GROUP, slow, 32 + sw_bit_length(d->zeros), 64 + sw_bit_length(d->fast));
+    const unsigned same = decide(c, SW_SET_GROUP, 0, wanted);
+    if (same) {
+        d->zeros += SW_DEVICE_GROUP;
+        d->fast = 0;
+        d->slow /= 2;
+    }
+    return same;
+}
+
+static uint8_t code_byte(SW_CODER *c, uint8_t wanted) {
+    sw_device *d = c->model;
+    set_contexts(d, SW_KIND_BYTE, 0, 1u + d->bytes[0], 257u + d->bytes[1]);
+    const uint8_t byte = (uint8_t)code_tree(c, SW_SET_BYTE, 8, wanted);
+    d->bytes[1] = d->bytes[0];
+    d->bytes[0] = byte;
+    return byte;
+}
+
+/* A segment's elements begin: nothing came before. */
+static void begin_elements(sw_device *d) {
+    d->fast = d->slow = d->zeros = 0;
+    d->asked = d->same = d->signs = 0;
+}

@@ -1,0 +1,198 @@
+"""Pieces of a target as DEVICE blocks: for each piece the cheapest of the ways to say it (SPEC, "Codec 9").
+
+Everything is tried by coding it: a device's models are small. Nothing here does I/O.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from sapwood import _core
+from sapwood.codec.block import MAX_BLOCK, Block, Codec
+from sapwood.codec.device_segment import Kind, Segment, encode_segments, join_copies, price
+from sapwood.codec.element import Element
+from sapwood.patch.byte_stream import ByteStream
+from sapwood.patch.plan import Piece
+
+__all__ = ["DeviceBlock", "device_blocks"]
+
+# Tensors above this are not searched for copies and repeats: it takes a second for some MB.
+_MOST_SEARCHED: Final = 256 << 10
+# A stretch this long that is as in the base is copied: it decodes at the speed of memory.
+_FEWEST_COPIED: Final = 1 << 10
+_WORD: Final = 4
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeviceBlock:
+    """A coded block, the piece's kinds in it by bytes, and how far back it reads what it made."""
+
+    block: Block
+    kinds: dict[str, int]
+    window: int
+
+
+def _element(piece: Piece) -> Element | None:
+    """How a decoder on a device can take a tensor's elements: at most 4 bytes each; None for tables."""
+    if piece.element is None or piece.kind == "glue":
+        return None
+    if piece.element.width == 8:
+        return Element.INT32
+    return Element.INT8 if piece.element is Element.INT4 else piece.element
+
+
+@dataclasses.dataclass(slots=True)
+class _Planner:
+    """Plans one block. Positions are offsets in ``target``, the block's bytes.
+
+    Attributes:
+        base: All of the base.
+        target: The block.
+        state: Bytes of the decoder's model.
+        parser: Finds copies and repeats.
+        shift: Base offset less position, where the base was left.
+    """
+
+    base: memoryview
+    target: memoryview
+    state: int
+    parser: _core.DeviceParser
+    shift: int = 0
+
+    def piece(self, piece: Piece, start: int) -> list[Segment]:
+        """The cheapest segments for a piece that begins at ``start``."""
+        end = start + piece.length
+        if piece.base is not None and self._same(start, end, piece.base - start):
+            chosen = [Segment(Kind.COPY, 0, piece.length, piece.base, 0)]
+        elif (element := _element(piece)) is not None:
+            chosen = self._tensor(piece, start, element)
+        else:
+            chosen = self._table(start, end, self.shift if piece.base is None else piece.base - start)
+        self._leave(start, chosen)
+        return chosen
+
+    def _leave(self, start: int, segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            if segment.uses_base:
+                self.shift = segment.place - start
+            start += segment.length
+
+    def _same(self, start: int, end: int, shift: int) -> bool:
+        at = start + shift
+        if not 0 <= at <= len(self.base) - (end - start):
+            return False
+        return _core.equal(self.base[at : at + end - start], self.target[start:end])
+
+    def _cheapest(self, start: int, end: int, ways: list[list[Segment]]) -> list[Segment]:
+        return min(ways, key=lambda way: price(self.base, self.target[:end], start, way, self.state))
+
+    def _parsed(self, start: int, end: int, shift: int) -> list[Segment]:
+        return [Segment(*found) for found in self.parser.run(start, end, shift % (1 << 32))]
+
+    def _elements(self, start: int, end: int, element: Element, shift: int | None) -> list[Segment]:
+        """Elements, then what is no whole one as bytes; ``shift``: against the base there."""
+        segments = []
+        for kind in (element, Element.INT8):
+            count = (end - start) // kind.width
+            if count and shift is None:
+                segments.append(Segment(Kind.NUMBERS, kind, count, 0, 0))
+            elif count and shift is not None:
+                segments.append(Segment(Kind.DIFFERENCE, kind, count, start + shift, 0))
+            start += count * kind.width
+        return segments
+
+    def _difference(self, start: int, end: int, element: Element, shift: int) -> list[Segment]:
+        """Differences to the base, with long stretches that are the same as copies."""
+        old, new = self.base[start + shift : end + shift], self.target[start:end]
+        segments = []
+        at = 0
+        for run, length in [*_core.equal_runs(old, new, _FEWEST_COPIED), (len(new), 0)]:
+            # Elements stay whole.
+            first = min(-(-run // element.width) * element.width, len(new))
+            last = (run + length) // element.width * element.width
+            segments += self._elements(start + at, start + first, element, shift)
+            if last > first:
+                segments.append(Segment(Kind.COPY, 0, last - first, start + first + shift, 0))
+            at = max(first, last)
+        return segments
+
+    def _tensor(self, piece: Piece, start: int, element: Element) -> list[Segment]:
+        end = start + piece.length
+        ways = [self._elements(start, end, element, None), [Segment(Kind.PLAIN, 0, piece.length, 0, 0)]]
+        if piece.base is not None:
+            ways.append(self._difference(start, end, element, piece.base - start))
+        if piece.length <= _MOST_SEARCHED:
+            ways.append(self._parsed(start, end, self.shift))
+        return self._cheapest(start, end, ways)
+
+    def _table(self, start: int, end: int, shift: int) -> list[Segment]:
+        """Glue: multiples of scales, and between them words that changed, or copies and bytes."""
+        segments: list[Segment] = []
+        first = -(-start // _WORD) * _WORD
+        at = start
+        for offset, found in _core.find_scaled(self.target, first, end) if first < end else ():
+            scaled = Segment(*found)
+            if self._same(offset, offset + scaled.length, shift):
+                continue
+            segments += self._words(at, offset, shift)
+            segments.append(scaled)
+            at = offset + scaled.length
+        segments += self._words(at, end, shift)
+        return segments
+
+    def _words(self, start: int, end: int, shift: int) -> list[Segment]:
+        if start == end:
+            return []
+        ways = [self._parsed(start, end, shift)]
+        if start + shift >= 0 and end + shift <= len(self.base):
+            aligned = min(-(-start // _WORD) * _WORD, end)
+            head = self._elements(start, aligned, Element.INT8, shift)
+            ways.append(head + self._elements(aligned, end, Element.F32, shift))
+        return self._cheapest(start, end, ways)
+
+
+def _cut(piece: Piece, taken: int) -> Piece:
+    """The piece without its first ``taken`` bytes."""
+    base = None if piece.base is None else piece.base + taken
+    return dataclasses.replace(piece, start=piece.start + taken, length=piece.length - taken, base=base)
+
+
+def _split(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Pieces of one block each; a piece that does not fit is cut between two elements."""
+    block: list[Piece] = []
+    room = MAX_BLOCK
+    for piece in pieces:
+        width = piece.element.width if piece.element is not None else 1
+        rest = piece
+        while rest.length > room:
+            take = room // width * width
+            if take:
+                block.append(dataclasses.replace(rest, length=take))
+                rest = _cut(rest, take)
+            yield block
+            block, room = [], MAX_BLOCK
+        block.append(rest)
+        room -= rest.length
+    if block:
+        yield block
+
+
+def device_blocks(
+    pieces: Iterable[Piece], base: ByteStream, target: ByteStream, state: int
+) -> Iterator[DeviceBlock]:
+    """The blocks of a target, at most MAX_BLOCK bytes each; ``state``: bytes of the decoder's model."""
+    old = base.read(0, base.size)
+    for block in _split(pieces):
+        first = block[0].start
+        new = target.read(first, block[-1].start + block[-1].length - first)
+        planner = _Planner(old, new, state, _core.DeviceParser(old, new))
+        segments = join_copies(s for piece in block for s in planner.piece(piece, piece.start - first))
+        kinds: dict[str, int] = {}
+        for piece in block:
+            kinds[piece.kind] = kinds.get(piece.kind, 0) + piece.length
+        payload = encode_segments(old, new, segments, state)
+        window = max((s.place for s in segments if s.kind in (Kind.REPEAT, Kind.SCALED)), default=0)
+        if len(payload) < len(new):
+            yield DeviceBlock(Block(Codec.DEVICE, len(new), payload), kinds, window)
+        else:
+            yield DeviceBlock(Block(Codec.STORED, len(new), new), kinds, 0)

@@ -1,0 +1,136 @@
+"""Patches of the device profile keep its promises, and are small where it matters."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+import sapwood
+from sapwood.codec.block import MAX_BLOCK, Codec
+from sapwood.errors import CorruptPatch, WrongCall
+from sapwood.patch.manifest import Profile
+from tests.oracle.container import decode_patch
+from tests.patch import models, seal
+
+TFLITE = Path(__file__).parents[2] / "bench" / "corpus" / "tflite"
+PAIRS = sorted(path.name.removesuffix(".old.tflite") for path in TFLITE.glob("*.old.tflite"))
+
+
+def _pair(name: str) -> tuple[bytes, bytes]:
+    return (TFLITE / f"{name}.old.tflite").read_bytes(), (TFLITE / f"{name}.new.tflite").read_bytes()
+
+
+def _check_promises(patch: sapwood.Patch, state: int) -> None:
+    """SPEC, "Device profile"."""
+    profile = patch.manifest.profile
+    assert profile is not None
+    assert profile.state == state
+    parts = seal.parts(patch.to_bytes())
+    for i in range(len(parts.chunks)):
+        (block,) = parts.blocks(i)
+        assert block.codec in (Codec.DEVICE, Codec.STORED)
+        assert 0 < block.length <= MAX_BLOCK
+        if block.codec is Codec.DEVICE:
+            assert block.payload[0] == (state == 2048)
+    assert profile.window < MAX_BLOCK
+
+
+@pytest.mark.parametrize("state", [512, 2048])
+@pytest.mark.parametrize("name", PAIRS)
+def test_real_models_come_back(name: str, state: int) -> None:
+    base, target = _pair(name)
+    patch = sapwood.diff(base, target, profile="device", state=state)
+    _check_promises(patch, state)
+    assert sapwood.apply(base, patch) == target
+    if len(target) < 200_000:  # the oracle is slow
+        assert decode_patch(patch.to_bytes(), base) == target
+
+
+@pytest.mark.parametrize("name", models.MAKERS)
+def test_every_format_comes_back(name: str) -> None:
+    base, target = models.pair(name, 20)
+    for old in (base, None):
+        patch = sapwood.diff(old, target, profile="device")
+        _check_promises(patch, 2048)
+        assert sapwood.apply(old, patch) == target
+        assert decode_patch(patch.to_bytes(), old or b"") == target
+
+
+@pytest.mark.parametrize("name", ["my_cnn_ft_lr1e-5x1", "my_mlp_ft_lr1e-5x1", "my_cnn_retrain"])
+def test_scales_that_follow_from_others_cost_next_to_nothing(name: str) -> None:
+    # The scale of a bias is that of its weights times that of the input: the host profile does not know.
+    base, target = _pair(name)
+    assert sapwood.diff(base, target, profile="device").size < 0.95 * sapwood.diff(base, target).size
+
+
+def test_noise_costs_no_more_than_itself_and_a_header() -> None:
+    rng = random.Random(1)
+    base, target = rng.randbytes(50_000), rng.randbytes(50_000)
+    patch = sapwood.diff(base, target, profile="device", state=512)
+    assert patch.size <= len(target) + 160
+    assert sapwood.apply(base, patch) == target
+
+
+def test_a_model_of_several_blocks() -> None:
+    rng = random.Random(2)
+    base = rng.randbytes(2 * MAX_BLOCK + 77)
+    moved = bytearray(base[100_000:] + base[:100_000])
+    for at in range(0, len(moved), 1001):
+        moved[at] ^= 1
+    target = bytes(moved)
+    patch = sapwood.diff(base, target, profile="device")
+    _check_promises(patch, 2048)
+    assert len(patch.manifest.chunks) == 3
+    assert patch.size < len(target) // 100
+    assert sapwood.apply(base, patch) == target
+
+
+def test_an_empty_target() -> None:
+    patch = sapwood.diff(b"base", b"", profile="device")
+    assert patch.manifest.profile == Profile(2048, 0)
+    assert sapwood.apply(b"base", patch) == b""
+
+
+def test_the_bytes_do_not_depend_on_threads_or_level() -> None:
+    base, target = _pair("my_cnn_lastlayer")
+    made = {
+        sapwood.diff(base, target, profile="device", threads=threads, level=level).to_bytes()
+        for threads in (1, 2)
+        for level in ("fast", "max")
+    }
+    assert len(made) == 1
+
+
+def test_wrong_calls(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    for arguments in (
+        {"profile": "devices"},
+        {"profile": "device", "state": 1024},
+        {"state": 512},
+    ):
+        with pytest.raises(WrongCall):
+            sapwood.diff(b"base", b"target", **arguments)
+    with pytest.raises(WrongCall, match="one file"):
+        sapwood.diff(tmp_path, b"target", profile="device")
+    with pytest.raises(WrongCall, match="one file"):
+        sapwood.diff(b"base", tmp_path, profile="device")
+
+
+def test_a_device_block_is_refused_over_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"some bytes " * 90)
+    host = seal.parts(sapwood.diff(tmp_path, b"some bytes " * 90).to_bytes())
+    device = seal.parts(sapwood.diff(b"some bytes " * 90, b"some bytes " * 90, profile="device").to_bytes())
+    host.put_blocks(0, device.blocks(0))
+    with pytest.raises(CorruptPatch, match="one file"):
+        sapwood.apply(tmp_path, host.seal())
+
+
+def test_a_profile_of_another_number_is_passed_over() -> None:
+    base, target = b"base " * 20, b"target " * 20
+    patch = sapwood.diff(base, target, profile="device").to_bytes()
+    _, body, _ = seal.manifest_body(patch)
+    at = bytes(body).index(bytes([8, 4, 1]))  # tag, size, number
+    other = seal.with_manifest(patch, body[: at + 2] + b"\x07" + body[at + 3 :])
+    assert sapwood.open_patch(other).manifest.profile is None
+    assert sapwood.apply(base, other) == target
+    assert decode_patch(other, base) == target
