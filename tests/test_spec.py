@@ -14,6 +14,7 @@ from sapwood.codec.element import Element
 from sapwood.codec.splice import MOST_CONTENT, MOST_RUNS
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.patch import container, limits
+from sapwood.patch.guard import FIRST_VENDOR, GuardType
 from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
 from tests.oracle import adaptive, blocks, device, elements, numeric, predicted
 from tests.oracle import container as oracle
@@ -107,10 +108,14 @@ def test_limits() -> None:
     assert paths == {"bytes": limits.MAX_PATH, "slashes": limits.MAX_DEPTH}
     assert (oracle.MAX_PATH, oracle.MAX_SLASHES) == (limits.MAX_PATH, limits.MAX_DEPTH)
     assert ["manifest", str(limits.MAX_RECORDS), "records"] in rows
-    found = {row[0]: int(row[1]) for row in rows if row[0] != "path of a file" and row[2] != "records"}
+    assert ["guardrails", str(limits.MAX_GUARDS), "guards"] in rows
+    assert (oracle.MAX_GUARDS, oracle.MAX_GUARD) == (limits.MAX_GUARDS, limits.MAX_GUARD)
+    named = [row for row in rows if row[0] != "path of a file" and row[2] not in ("records", "guards")]
+    found = {row[0]: int(row[1]) for row in named}
     assert found == {
         "manifest": limits.MAX_MANIFEST,
         "files in a folder": limits.MAX_FILES,
+        "content of a guard": limits.MAX_GUARD,
         "chunk": limits.MAX_CHUNK,
         "block (all codecs but SPLICE)": MAX_BLOCK,
         "span of the base of one block (all codecs but SPLICE)": MAX_BLOCK,
@@ -148,6 +153,12 @@ def test_manifest_records() -> None:
     assert {row[1]: int(row[0]) for row in rows} == {t.name: t.value for t in Tag}
     assert f"{KEY_ID_SIZE} bytes" in next(row[2] for row in rows if row[1] == "KEY_ID")
     assert f"{Shape.FILE.value} = file, {Shape.FOLDER.value} = folder" in section("Manifest")
+
+
+def test_guards() -> None:
+    rows = tables("Guardrails")[0]
+    assert {row[1]: int(row[0]) for row in rows} == {t.name: t.value for t in GuardType}
+    assert f"Types from {FIRST_VENDOR} on belong to vendors" in section("Guardrails")
 
 
 def test_integers() -> None:

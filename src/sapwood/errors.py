@@ -4,7 +4,8 @@ The number is the exit code of the command line. Numbers are part of the interfa
 
     SapwoodError              1
     ├── WrongCall             2   the caller's mistake
-    │   └── MissingInput      3
+    │   ├── MissingInput      3
+    │   └── GuardrailRefused  4
     ├── BadData              10   what was read is not what it should be
     │   ├── CorruptPatch     11
     │   ├── WrongBase        12
@@ -34,6 +35,7 @@ __all__ = [
     "DigestMismatch",
     "DiskFull",
     "ExitCode",
+    "GuardrailRefused",
     "LimitExceeded",
     "MalformedModel",
     "MissingDependency",
@@ -115,6 +117,13 @@ class MissingInput(WrongCall):
     """A file or folder that was named is not there."""
 
     exit_code: ClassVar[int] = 3
+
+
+class GuardrailRefused(WrongCall):
+    """The patch is sound, but not for the device that is described."""
+
+    # The caller brought together what does not belong together: neither the patch nor the device is at fault.
+    exit_code: ClassVar[int] = 4
 
 
 class BadData(SapwoodError):

@@ -14,10 +14,12 @@ __all__ = ["Content", "Manifest", "Patch", "decode_patch", "read_patch", "varint
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
 BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES, PROFILE = range(1, 9)
-CHUNKS, VERSION_COUNTER = 9, 11
+CHUNKS, VERSION_COUNTER, GUARDRAILS = 9, 11, 17
+KNOWN = frozenset({*range(1, 10), 11, 17})
 MAX_MANIFEST = 16 << 20
 MAX_RECORDS = 256
 MAX_FILES = 100_000
+MAX_GUARDS, MAX_GUARD = 64, 1024
 MAX_PATH, MAX_SLASHES = 4096, 64
 MAX_CHUNK = 4 << 20
 
@@ -111,6 +113,27 @@ def _chunks(data: bytes) -> list[tuple[int, int, bytes]]:
     return chunks
 
 
+def _check_guards(data: bytes) -> None:
+    reader = Reader(data)
+    last = -1
+    count = 0
+    while reader.left():
+        kind, content = reader.unsigned(), reader.prefixed()
+        count += 1
+        if kind <= last or count > MAX_GUARDS or len(content) > MAX_GUARD:
+            raise Refused("guards are not in order, or too many, or too long")
+        last = kind
+        if kind == 1:
+            arena = Reader(content)
+            arena.unsigned()
+            if arena.left():
+                raise Refused("bytes left over after an arena")
+        elif kind in (5, 7) and len(content) != 8:
+            raise Refused("a hash has 8 bytes")
+        elif kind in (2, 3, 9):
+            _text(content)
+
+
 def _check_optional(records: dict[int, bytes]) -> None:
     _text(records.get(FORMAT, b""))
     if len(records.get(KEY_ID, bytes(8))) != 8:
@@ -124,6 +147,7 @@ def _check_optional(records: dict[int, bytes]) -> None:
         if last is not None and key <= last:
             raise Refused("metadata keys are not in order")
         last = key
+    _check_guards(records.get(GUARDRAILS, b""))
     if PROFILE in records:
         profile = Reader(records[PROFILE])
         if profile.byte() == 1:
@@ -147,7 +171,7 @@ def _manifest(data: bytes) -> Manifest:
         if tag <= last:
             raise Refused("records are not in order")
         last = tag
-        if tag > VERSION_COUNTER and tag % 2:
+        if tag not in KNOWN and tag % 2:
             raise Refused(f"unknown record {tag}")
         records[tag] = reader.prefixed()
         if len(records) > MAX_RECORDS:

@@ -20,6 +20,11 @@ __all__ = ["command"]
     metavar="N",
     help="Refuse a patch whose version counter is lower.",
 )
+@click.option(
+    "--device",
+    metavar="FACTS",
+    help="Refuse a patch whose guards do not fit the device that this JSON file describes.",
+)
 @options.threads
 @options.as_json
 def command(
@@ -30,6 +35,7 @@ def command(
     in_place: bool,
     key: str | None,
     min_version: int,
+    device: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -49,6 +55,7 @@ def command(
             out,
             verify_key=key,
             min_version=min_version,
+            device=device,
             in_place=in_place,
             threads=threads,
             progress=progress,

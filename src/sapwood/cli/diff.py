@@ -47,6 +47,16 @@ __all__ = ["command", "print_report"]
     type=click.Choice(["512", "2048"]),
     help="Bytes of the device decoder's model.  [default: 2048]",
 )
+@click.option("--auto-meta", is_flag=True, help="Guard the patch by what a TFLite TARGET tells of its needs.")
+@click.option(
+    "--guard",
+    "guards",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=options.read_metadata,
+    help="What a device must be: arena_bytes, runtime_abi, operator_set, io_schema, family or model_version; "
+    "or a vendor's number, from 256 on, with bytes in hexadecimal. May be given more than once.",
+)
 @options.as_json
 def command(
     *,
@@ -60,6 +70,8 @@ def command(
     version_counter: int,
     profile: str,
     state: str | None,
+    auto_meta: bool,
+    guards: dict[str, str],
     as_json: bool,
 ) -> None:
     """Make the patch that turns BASE into TARGET.
@@ -80,6 +92,8 @@ def command(
             key=key,
             profile=profile,
             state=None if state is None else int(state),
+            guardrails=guards,
+            auto_meta=auto_meta,
             progress=progress,
         )
     print_report(patch.report, as_json)

@@ -18,6 +18,7 @@ def command(*, patch: str, as_json: bool) -> None:
     Only its manifest is read; nothing is proved. See verify.
     """
     import sapwood
+    from sapwood.patch.guardrails import describe_guards
 
     opened = sapwood.open_patch(patch)
     manifest = opened.manifest
@@ -42,6 +43,7 @@ def command(*, patch: str, as_json: bool) -> None:
                 "signed": opened.signed,
                 "key_id": manifest.key_id.hex(),
                 "profile": dataclasses.asdict(manifest.profile) if manifest.profile else None,
+                "guardrails": describe_guards(manifest.guardrails),
                 "metadata": manifest.metadata,
             }
         )
@@ -60,5 +62,6 @@ def command(*, patch: str, as_json: bool) -> None:
         facts["profile"] = (
             f"device, {manifest.profile.state} bytes of state, reads {manifest.profile.window} bytes back"
         )
+    facts |= {f"guard {name}": str(value) for name, value in describe_guards(manifest.guardrails).items()}
     facts |= {f"meta {key}": value for key, value in manifest.metadata.items()}
     screen.print_facts(facts)

@@ -27,7 +27,7 @@ _TENSOR_SHAPE, _TENSOR_TYPE, _TENSOR_BUFFER, _TENSOR_NAME, _TENSOR_SPARSITY = 0,
 _BUFFER_DATA, _BUFFER_OFFSET, _BUFFER_SIZE = 0, 1, 2
 
 # schema.fbs, enum TensorType; what is missing has no fixed size.
-_TYPES: Final = {
+TYPES: Final = {
     number: DTYPES[name]
     for number, name in {
         0: "f32", 1: "f16", 2: "i32", 3: "u8", 4: "i64", 6: "bool", 7: "i16", 8: "c64", 9: "i8", 10: "f64",
@@ -95,7 +95,7 @@ def _span(buffer: Table, size: int) -> tuple[int, int]:
 
 def _described(tensor: Table, length: int) -> Tensor:
     name = tensor.string(_TENSOR_NAME, limits.MAX_NAME_CHARS)
-    dtype = _TYPES.get(tensor.number(_TENSOR_TYPE, 1), BYTES)
+    dtype = TYPES.get(tensor.number(_TENSOR_TYPE, 1), BYTES)
     shape = tensor.numbers(_TENSOR_SHAPE, limits.MAX_DIMENSIONS) if tensor.has(_TENSOR_SHAPE) else ()
     if tensor.has(_TENSOR_SPARSITY) and dtype.block_elements == 1 and length % dtype.block_bytes == 0:
         # Only the values that are not zero are stored.

@@ -14,6 +14,7 @@ from sapwood.formats.model import Source, open_model
 from sapwood.patch.apply import Progress
 from sapwood.patch.atomic_file import atomic_output
 from sapwood.patch.diff import diff_models
+from sapwood.patch.guardrails import Facts, guards_of_model, guards_of_values, merge_guards
 from sapwood.patch.manifest import Manifest
 from sapwood.patch.patch import Patch, PatchSource, PathLike, thread_count
 from sapwood.patch.signing import load_private_key
@@ -60,6 +61,8 @@ def diff(
     key: Ed25519PrivateKey | PathLike | None = None,
     profile: str = "host",
     state: int | None = None,
+    guardrails: Mapping[str, object] | None = None,
+    auto_meta: bool = False,
     progress: Progress | None = None,
 ) -> Patch:
     """Make the patch that turns ``base`` into ``target``.
@@ -75,6 +78,9 @@ def diff(
         key: Sign with this Ed25519 key, or the PEM file of one.
         profile: "host", or "device" for a patch that a decoder with little memory applies; it has no levels.
         state: Bytes of the device decoder's model: 512 or 2048 (the default).
+        guardrails: What a device must be, by the names of guards: "arena_bytes", "runtime_abi",
+            "operator_set", "io_schema", "family", "model_version", or a vendor's number from 256 on.
+        auto_meta: Take the guards that a TFLite target tells; those in ``guardrails`` go before.
         progress: Called with target bytes done and in all.
 
     Raises:
@@ -86,6 +92,7 @@ def diff(
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(open_model(base)) if base is not None else None
         new = stack.enter_context(open_model(target))
+        guards = merge_guards(guards_of_model(new) if auto_meta else (), guards_of_values(guardrails or {}))
         stream: BinaryIO = io.BytesIO() if out is None else stack.enter_context(atomic_output(out))
         report = diff_models(
             old,
@@ -100,6 +107,7 @@ def diff(
             # Beside the output there is room for it; the system's folder may be in memory.
             spool_folder=None if out is None else str(Path(out).absolute().parent),
             device_state=device_state,
+            guardrails=guards,
         )
         made = stream.getvalue() if isinstance(stream, io.BytesIO) else b""
     return Patch(made if out is None else Path(out), report)
@@ -117,6 +125,7 @@ def apply(
     *,
     verify_key: Ed25519PublicKey | PathLike | None = None,
     min_version: int = 0,
+    device: Facts | PathLike | None = None,
     in_place: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -131,12 +140,15 @@ def apply(
         out: Where the target goes. Without it the target is returned: bytes, or path -> bytes for a folder.
         verify_key: Refuse a patch this Ed25519 public key (or PEM file) did not sign.
         min_version: Refuse a patch whose version counter is lower.
+        device: What the device offers, by the names of guards, or a JSON file of it; without, guards are not
+            checked: this machine is not the device.
         in_place: The target replaces the base, in one step.
         threads: As many as the processor has by default.
         progress: Called with target bytes done and in all.
 
     Raises:
         WrongBase, CorruptPatch, DigestMismatch, BadSignature, RollbackRefused: The inputs do not go together.
+        GuardrailRefused: The patch is not for this device; nothing was read of its blocks.
         StorageFailure: Reading or writing failed; no output was left and the base is untouched.
     """
     return Patch.of(patch).apply(
@@ -144,6 +156,7 @@ def apply(
         out,
         verify_key=verify_key,
         min_version=min_version,
+        device=device,
         in_place=in_place,
         threads=threads,
         progress=progress,

@@ -20,6 +20,7 @@ from sapwood.patch.byte_stream import ByteStream, file_starts
 from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST, opening_bytes
 from sapwood.patch.device_plan import DeviceBlock, device_blocks
 from sapwood.patch.digest import identify
+from sapwood.patch.guard import Guard
 from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.ordered_pool import ordered_map
@@ -185,6 +186,7 @@ def diff_models(
     progress: Progress | None = None,
     spool_folder: str | None = None,
     device_state: int | None = None,
+    guardrails: tuple[Guard, ...] = (),
 ) -> DiffReport:
     """Write the patch from ``base`` (None: a patch without one) to ``target``; returns what it did.
 
@@ -252,6 +254,7 @@ def diff_models(
             version_counter=version_counter,
             key_id=key_id(key.public_key()) if key is not None else b"",
             profile=profile,
+            guardrails=guardrails,
         )
         report.patch_size = _write(out, manifest, key, spool)
     report.seconds = time.perf_counter() - started

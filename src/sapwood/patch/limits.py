@@ -11,6 +11,12 @@ MAX_RECORDS: Final = 256
 MAX_FILES: Final = 100_000
 """Files in a folder."""
 
+MAX_GUARDS: Final = 64
+"""Guards of a manifest."""
+
+MAX_GUARD: Final = 1024
+"""Bytes of one guard's content."""
+
 MAX_PATH: Final = 4096
 """Bytes of one file's path in a folder."""
 

@@ -11,6 +11,7 @@ from typing import Final
 from sapwood.codec.varint import ByteReader, put_bytes, put_unsigned
 from sapwood.errors import LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
+from sapwood.patch.guard import Guard, read_guards, write_guards
 
 __all__ = [
     "Chunk",
@@ -39,6 +40,7 @@ class Tag(enum.IntEnum):
     PROFILE = 8
     CHUNKS = 9
     VERSION_COUNTER = 11
+    GUARDRAILS = 17
 
 
 class Shape(enum.IntEnum):
@@ -101,6 +103,7 @@ class Manifest:
     version_counter: int = 0
     key_id: bytes = b""
     profile: Profile | None = None
+    guardrails: tuple[Guard, ...] = ()
 
 
 _DEVICE_PROFILE: Final = 1
@@ -166,6 +169,8 @@ def write_manifest(manifest: Manifest) -> bytes:
         counter = bytearray()
         put_unsigned(counter, manifest.version_counter)
         records[Tag.VERSION_COUNTER] = counter
+    if manifest.guardrails:
+        records[Tag.GUARDRAILS] = write_guards(manifest.guardrails)
     out = bytearray()
     for tag in sorted(records):
         _put_record(out, tag, records[tag])
@@ -334,6 +339,7 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
         version_counter=counter,
         key_id=bytes(records[Tag.KEY_ID].data) if Tag.KEY_ID in records else b"",
         profile=_read_profile(records[Tag.PROFILE]) if Tag.PROFILE in records else None,
+        guardrails=read_guards(records[Tag.GUARDRAILS]) if Tag.GUARDRAILS in records else (),
     )
     if sum(c.decoded for c in chunks) != target.size:
         raise reader.error("the chunks do not make the target", expected=target.size)

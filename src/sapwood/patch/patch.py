@@ -5,7 +5,7 @@ import dataclasses
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,6 +15,7 @@ from sapwood.formats.model import Model, Source, open_model
 from sapwood.patch.apply import Progress, TargetWriter, check_base, open_checked, rebuild, write_target
 from sapwood.patch.atomic_file import atomic_output, restore_folder
 from sapwood.patch.container import SIGNED_DIGEST, Opening, check_end, chunk_digest, opening_bytes, read_chunk
+from sapwood.patch.guardrails import Facts, check_guards, read_facts
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
 from sapwood.patch.signing import key_id, load_public_key
@@ -22,6 +23,8 @@ from sapwood.patch.signing import key_id, load_public_key
 __all__ = ["Patch", "PatchSource", "PathLike", "thread_count"]
 
 PathLike = str | os.PathLike[str]
+
+_MOST_FACTS = 1 << 20
 
 
 def thread_count(threads: int | None) -> int:
@@ -35,6 +38,22 @@ def thread_count(threads: int | None) -> int:
 
 def _public_key(key: Ed25519PublicKey | PathLike | None) -> Ed25519PublicKey | None:
     return key if key is None or isinstance(key, Ed25519PublicKey) else load_public_key(key)
+
+
+def _facts(device: Facts | PathLike) -> Facts:
+    if isinstance(device, Mapping):
+        return device
+    path = os.fspath(device)
+    try:
+        with open(path, "rb", opener=_without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise WrongCall("is not a regular file", path=path)
+            text = stream.read(_MOST_FACTS + 1)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    if len(text) > _MOST_FACTS:
+        raise WrongCall("the facts of a device are too long", path=path, expected=f"{_MOST_FACTS} bytes")
+    return read_facts(text)
 
 
 class Patch:
@@ -108,6 +127,7 @@ class Patch:
         *,
         verify_key: Ed25519PublicKey | PathLike | None = None,
         min_version: int = 0,
+        device: Facts | PathLike | None = None,
         in_place: bool = False,
         threads: int | None = None,
         progress: Progress | None = None,
@@ -122,6 +142,8 @@ class Patch:
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self._open())
             opening = open_checked(stream, _public_key(verify_key), min_version)
+            if device is not None:
+                check_guards(opening.manifest.guardrails, _facts(device))
             model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
             check_base(opening.manifest, model, count)
             if out is None:
