@@ -29,9 +29,9 @@ class Pair:
         return f"no file {absent[0]}" if absent else None
 
 
-def quick(corpus: Path) -> list[Pair]:
-    synthetic.make(corpus / "synthetic")
-    found = [
+def tflite(corpus: Path) -> list[Pair]:
+    """Models for microcontrollers."""
+    return [
         Pair(
             f"tflite {old.name.removesuffix('.old.tflite')}",
             "other",
@@ -42,6 +42,11 @@ def quick(corpus: Path) -> list[Pair]:
         for folder in (HERE / "tflite", corpus / "tflite")
         for old in sorted(folder.glob("*.old.tflite"))
     ]
+
+
+def quick(corpus: Path) -> list[Pair]:
+    synthetic.make(corpus / "synthetic")
+    found = tflite(corpus)
     for folder in sorted((corpus / "synthetic").iterdir()):
         files = folder / "base.safetensors", folder / "target.safetensors"
         found.append(Pair(f"synthetic {folder.name}", "other", *files))

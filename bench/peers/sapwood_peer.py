@@ -5,9 +5,11 @@ Its times include what it always does: digests of base and target, its own check
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from bench.peers.peer import Peer
+from bench.peers.device_peer import Candidate, DevicePeer
+from bench.peers.peer import Bytes, Peer
 
 # What every report says next to the times.
 NOTE = "sapwood's times include digests, the check of its own patch and fsync; no peer does any of these"
@@ -32,3 +34,27 @@ class Sapwood(Peer):
         import sapwood
 
         sapwood.apply(base, patch, output, threads=threads)
+
+
+class SapwoodDevice(DevicePeer):
+    """The device profile, decoded by the same C that runs on a device."""
+
+    package = "sapwood"
+
+    def __init__(self, state: int) -> None:
+        self.state = state
+        self.name = f"sapwood device {state}"
+
+    def candidates(self, base: Bytes, target: Bytes) -> Iterator[Candidate]:
+        import sapwood
+
+        patch = sapwood.diff(base.tobytes(), target.tobytes(), profile="device", state=self.state)
+        yield Candidate("", self.state, patch.to_bytes())
+
+    def decode(self, base: Bytes, patch: bytes, threads: int) -> bytes:
+        import sapwood
+
+        built = sapwood.apply(base.tobytes(), patch, threads=threads)
+        if not isinstance(built, bytes):
+            raise TypeError("a device has one file")
+        return built
