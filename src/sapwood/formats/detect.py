@@ -8,7 +8,18 @@ import dataclasses
 from typing import Final, Protocol
 
 from sapwood.errors import MalformedModel, WrongCall
-from sapwood.formats import gguf, numpy_format, onnx, opaque, openvino, safetensors, tflite, torch_zip
+from sapwood.formats import (
+    coreml,
+    coreml_blob,
+    gguf,
+    numpy_format,
+    onnx,
+    opaque,
+    openvino,
+    safetensors,
+    tflite,
+    torch_zip,
+)
 from sapwood.formats.layout import FormatWarning, Layout
 
 __all__ = ["READERS", "read_layout"]
@@ -30,8 +41,18 @@ class Reader(Protocol):
         """The layout, or MalformedModel."""
 
 
-# Formats with a magic number first; ONNX has none and comes last.
-READERS: Final[tuple[Reader, ...]] = (gguf, tflite, torch_zip, numpy_format, openvino, safetensors, onnx)
+# Formats with a magic number first; Core ML and ONNX have none and come last.
+READERS: Final[tuple[Reader, ...]] = (
+    gguf,
+    tflite,
+    torch_zip,
+    numpy_format,
+    openvino,
+    safetensors,
+    coreml_blob,
+    coreml,
+    onnx,
+)
 
 
 def read_layout(data: memoryview, path: str = "") -> Layout:

@@ -5,13 +5,14 @@ is nowhere. A describer reads one file and says which bytes of which other file 
 """
 
 import dataclasses
+import itertools
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from sapwood.errors import MalformedModel
-from sapwood.formats import onnx_external, opaque, openvino_weights
-from sapwood.formats.described import Described
+from sapwood.formats import coreml_weights, onnx_external, opaque, openvino_weights
+from sapwood.formats.described import Described, Find
 from sapwood.formats.layout import FormatWarning, Layout, Tensor, cover
 
 __all__ = ["DESCRIBERS", "link"]
@@ -30,13 +31,13 @@ class Describer(Protocol):
 
     @property
     def REPLACES(self) -> frozenset[str]:  # noqa: N802
-        """Formats whose layout may be replaced by what was described."""
+        """Formats whose layout may be replaced; what was not described in such a file is named as it was."""
 
-    def describe(self, data: memoryview, path: str) -> Iterable[Described]:
+    def describe(self, data: memoryview, path: str, find: Find, /) -> Iterable[Described]:
         """The tensors that the file ``path`` keeps elsewhere, or MalformedModel."""
 
 
-DESCRIBERS: Final[tuple[Describer, ...]] = (onnx_external, openvino_weights)
+DESCRIBERS: Final[tuple[Describer, ...]] = (onnx_external, openvino_weights, coreml_weights)
 
 
 def link(files: Mapping[str, tuple[memoryview, Layout]], root: str) -> Iterator[Layout]:
@@ -53,7 +54,8 @@ def link(files: Mapping[str, tuple[memoryview, Layout]], root: str) -> Iterator[
             if layout.format == describer.DESCRIBING:
                 try:
                     # All of them before the first is used: a file counts whole or not at all.
-                    missing = _gather(tuple(describer.describe(data, path)), path, layouts, places)
+                    found = tuple(describer.describe(data, path, _finder(files, path)))
+                    missing = _gather(found, path, layouts, places)
                 except MalformedModel as error:
                     warnings.setdefault(path, []).append(_warning(describer.DESCRIBING, path or root, error))
                     continue
@@ -66,12 +68,21 @@ def link(files: Mapping[str, tuple[memoryview, Layout]], root: str) -> Iterator[
             if layouts[path].format != opaque.FORMAT and layouts[path].format not in describer.REPLACES:
                 continue
             try:
-                layouts[path] = cover(describer.FORMAT, layouts[path].size, tensors)
+                own = ((span.offset, span.length, tensor) for span, tensor in layouts[path].tensors())
+                layouts[path] = cover(describer.FORMAT, layouts[path].size, itertools.chain(tensors, own))
             except MalformedModel as error:
                 warnings.setdefault(path, []).append(_warning(describer.FORMAT, path, error))
     for path, layout in layouts.items():
         extra = warnings.get(path, [])
         yield dataclasses.replace(layout, warnings=(*layout.warnings, *extra)) if extra else layout
+
+
+def _finder(files: Mapping[str, tuple[memoryview, Layout]], path: str) -> Find:
+    def find(location: str) -> memoryview | None:
+        data, _ = files.get(_resolve(path, location), (None, None))
+        return data
+
+    return find
 
 
 def _gather(

@@ -11,11 +11,11 @@ from typing import Final
 
 from sapwood.errors import MalformedModel
 from sapwood.formats import limits
-from sapwood.formats.cursor import elements, text
+from sapwood.formats.cursor import elements
 from sapwood.formats.described import Described
 from sapwood.formats.dtype import BYTES, DTYPES
 from sapwood.formats.layout import Layout, Tensor, cover, fit
-from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, varint
+from sapwood.formats.protobuf import LEN, Field, Walker, joined, text_of, varints
 
 FORMAT: Final = "onnx"
 
@@ -111,7 +111,7 @@ def _walk(data: memoryview) -> Iterator[tuple[int, int, Tensor, str | None]]:
             tensor = _TensorReader(walker, field)
             # What an attribute's tensor calls itself means nothing; a sparse tensor is known by its values.
             own = {"attribute": "", "graph": tensor.name}.get(message, tensor.name or inner)
-            yield from tensor.read(_join(path, own, field.start))
+            yield from tensor.read(joined(path, own, field.start))
             continue
         if len(stack) > limits.MAX_NESTING_DEPTH:
             raise MalformedModel("graphs are nested too deeply", offset=field.start)
@@ -131,24 +131,11 @@ def _path(walker: Walker, outer: Field, message: str, path: str) -> str:
     found: dict[int, str] = {}
     for field in walker.fields(outer.start, outer.end):
         if field.number in wanted and field.wire == LEN and field.number not in found:
-            found[field.number] = _name(walker.data, field)
+            found[field.number] = text_of(walker.data, field)
     name = next((found[number] for number in wanted if found.get(number)), "")
     if message == "attribute" and name == "value":
         return path
-    return _join(path, name, outer.start)
-
-
-def _join(path: str, name: str, offset: int) -> str:
-    joined = f"{path}.{name}" if path and name else path or name
-    if len(joined) > limits.MAX_NAME_CHARS:
-        raise MalformedModel("a name is too long", offset=offset, found=len(joined))
-    return joined
-
-
-def _name(data: memoryview, field: Field) -> str:
-    if field.end - field.start > limits.MAX_NAME_CHARS:
-        raise MalformedModel("a name is too long", offset=field.start, found=field.end - field.start)
-    return text(data, field.start, field.end - field.start)
+    return joined(path, name, outer.start)
 
 
 class _TensorReader:
@@ -170,7 +157,7 @@ class _TensorReader:
                 case 2, 0:
                     self._type = field.value
                 case 8, 2:
-                    self.name = _name(self._data, field)
+                    self.name = text_of(self._data, field)
                 case ((4 | 9 | 10), 2):
                     self._payloads.append(field)
                 case 13, 2:
@@ -200,19 +187,14 @@ class _TensorReader:
             yield field.start, length, fit(name, dtype, shape, length), None
 
     def _read_dims(self, field: Field) -> None:
-        at = field.start
-        while at < field.end and len(self._dims) <= limits.MAX_DIMENSIONS:
-            if field.wire not in (VARINT, LEN):
-                raise MalformedModel("a dimension is not a number", offset=at)
-            value, at = varint(self._data, at, field.end)
-            # int64 on the wire; a negative size has the top bit and is refused by its bit length.
-            self._dims.append(value)
+        # int64 on the wire; a negative size has the top bit and is refused by its bit length.
+        self._dims += varints(self._data, field, limits.MAX_DIMENSIONS + 1 - len(self._dims))
 
     def _read_external(self, walker: Walker, outer: Field) -> None:
         pair = {1: "", 2: ""}
         for field in walker.fields(outer.start, outer.end):
             if field.number in pair and field.wire == LEN:
-                pair[field.number] = _name(self._data, field)
+                pair[field.number] = text_of(self._data, field)
         if len(self._external) < 8:
             self._external[pair[1]] = pair[2]
 

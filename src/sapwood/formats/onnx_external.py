@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sapwood.formats import onnx
-from sapwood.formats.described import Described
+from sapwood.formats.described import Described, Find
 
 __all__ = ["DESCRIBING", "FORMAT", "REPLACES", "describe"]
 
@@ -17,7 +17,7 @@ DESCRIBING: Final = onnx.FORMAT
 REPLACES: Final[frozenset[str]] = frozenset()
 
 
-def describe(data: memoryview, _path: str, /) -> Iterable[Described]:
+def describe(data: memoryview, _path: str, _find: Find, /) -> Iterable[Described]:
     """The external tensors of one .onnx file.
 
     Raises:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sapwood.formats import openvino
-from sapwood.formats.described import Described
+from sapwood.formats.described import Described, Find
 
 __all__ = ["DESCRIBING", "FORMAT", "REPLACES", "describe"]
 
@@ -19,7 +19,7 @@ DESCRIBING: Final = openvino.FORMAT
 REPLACES: Final[frozenset[str]] = frozenset()
 
 
-def describe(data: memoryview, path: str, /) -> Iterator[Described]:
+def describe(data: memoryview, path: str, _find: Find, /) -> Iterator[Described]:
     """The constants of one .xml file.
 
     Raises:

@@ -9,8 +9,21 @@ from typing import NamedTuple
 
 from sapwood.errors import MalformedModel
 from sapwood.formats import limits
+from sapwood.formats.cursor import text
 
-__all__ = ["FIXED32", "FIXED64", "LEN", "VARINT", "Field", "Walker", "varint"]
+__all__ = [
+    "FIXED32",
+    "FIXED64",
+    "LEN",
+    "VARINT",
+    "Field",
+    "Walker",
+    "joined",
+    "name_of",
+    "text_of",
+    "varint",
+    "varints",
+]
 
 VARINT, FIXED64, LEN, FIXED32 = 0, 1, 2, 5
 
@@ -76,3 +89,42 @@ class Walker:
             if at > end or not 0 < number < 1 << 29:
                 raise MalformedModel("a field is longer than its message, or has no number", offset=tag_at)
             yield Field(number, wire, begin, at, value)
+
+
+def varints(data: memoryview, field: Field, most: int) -> list[int]:
+    """The numbers of one field, alone or packed; those after ``most`` are left out."""
+    if field.wire == VARINT:
+        return [field.value]
+    if field.wire != LEN:
+        raise MalformedModel("a dimension is not a number", offset=field.start)
+    found: list[int] = []
+    at = field.start
+    while at < field.end and len(found) < most:
+        value, at = varint(data, at, field.end)
+        found.append(value)
+    return found
+
+
+def text_of(data: memoryview, field: Field) -> str:
+    """The text in a field; a name, so not long."""
+    if field.end - field.start > limits.MAX_NAME_CHARS:
+        raise MalformedModel("a name is too long", offset=field.start, found=field.end - field.start)
+    return text(data, field.start, field.end - field.start)
+
+
+def name_of(walker: Walker, outer: Field, numbers: tuple[int, ...]) -> str:
+    """The text of the first field of that number; of several numbers, each is a field in the one before."""
+    if not numbers:
+        return ""
+    for field in walker.fields(outer.start, outer.end):
+        if field.number == numbers[0] and field.wire == LEN:
+            return name_of(walker, field, numbers[1:]) if numbers[1:] else text_of(walker.data, field)
+    return ""
+
+
+def joined(path: str, name: str, offset: int) -> str:
+    """``name`` under ``path``, either of which may be empty."""
+    whole = f"{path}.{name}" if path and name else path or name
+    if len(whole) > limits.MAX_NAME_CHARS:
+        raise MalformedModel("a name is too long", offset=offset, found=len(whole))
+    return whole
