@@ -67,10 +67,8 @@ ROWS = (
     _made("gguf", "make_gguf", ".gguf", f"gguf's own writer on {_WRITER}"),
     _made("openvino f32", "make_openvino", "-f32", f"openvino.convert_model of {_WRITER}"),
     _made("openvino f16", "make_openvino", "-f16", "as above, compressed to f16", kind="f16"),
-    _made(
-        "coreml program", "make_coreml", ".mlpackage", f"coremltools' mlprogram with the weights of {_WRITER}"
-    ),
-    _made("coreml network", "make_coreml", ".mlmodel", "as above, as a neural network of constants"),
+    _made("coreml program", "make_coreml", ".mlpackage", f"coremltools on {_WRITER}"),
+    _made("coreml network", "make_coreml", ".mlmodel", "as above, a neural network of constants"),
     _made("torch", "make_torch", ".pt", f"torch.save of {_WRITER}"),
 )
 
