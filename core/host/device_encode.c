@@ -12,6 +12,10 @@ typedef struct {
     sw_device *model;
 } encoder;
 
+static sw_device *model_of(encoder *e) {
+    return e->model;
+}
+
 static unsigned decide(encoder *e, unsigned set, uint32_t node, unsigned bit) {
     uint16_t zero = (uint16_t)(65536 - sw_device_predict(e->model, set, node));
     sw_put_bit(&e->range, &zero, bit);
@@ -39,8 +43,7 @@ static unsigned width_of(const sw_device_segment *s) {
     if (!is_elements(s->kind)) {
         return 1;
     }
-    const sw_element_shape shape = sw_shape_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
-    return shape.bits < 8 || shape.bits > 32 ? 0 : shape.width;
+    return sw_device_element_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element).width;
 }
 
 static bool makes_sense(const job *j, const sw_device_segment *s) {
@@ -58,18 +61,14 @@ static void put_place(encoder *e, const sw_device_segment *s, size_t at, unsigne
     sw_device *d = e->model;
     if (s->kind == SW_DEVICE_COPY || s->kind == SW_DEVICE_DIFFERENCE) {
         const uint32_t move = s->place - (uint32_t)at - d->shift;
-        ask(d, SW_ASK_MOVED, before);
-        if (decide(e, SW_SET_SEGMENT, 0, move != 0)) {
-            const bool back = move >> 31;
-            ask(d, SW_ASK_MOVE_SIGN, before);
-            decide(e, SW_SET_SEGMENT, 0, back);
+        if (code_flag(e, SW_ASK_MOVED, before, move != 0)) {
+            const unsigned back = code_flag(e, SW_ASK_MOVE_SIGN, before, move >> 31);
             code_integer(e, SW_ASK_MOVE, before, (back ? 0 - move : move) - 1);
             d->shift += move;
         }
     } else if (s->kind == SW_DEVICE_REPEAT || s->kind == SW_DEVICE_SCALED) {
         uint32_t *distance = &d->distance[s->kind == SW_DEVICE_SCALED];
-        ask(d, SW_ASK_DISTANCE_SAME, before);
-        if (!decide(e, SW_SET_SEGMENT, 0, *distance == s->place)) {
+        if (!code_flag(e, SW_ASK_DISTANCE_SAME, before, *distance == s->place)) {
             code_integer(e, SW_ASK_DISTANCE, before, s->place - 1);
             *distance = s->place;
         }
@@ -79,16 +78,13 @@ static void put_place(encoder *e, const sw_device_segment *s, size_t at, unsigne
 static void put_opening(encoder *e, const sw_device_segment *s, size_t at) {
     sw_device *d = e->model;
     const unsigned before = d->kind;
-    ask(d, SW_ASK_KIND, before);
-    d->kind = (uint8_t)code_tree(e, SW_SET_SEGMENT, 3, s->kind);
+    d->kind = (uint8_t)code_answer(e, SW_ASK_KIND, before, 3, s->kind);
     if (s->kind == SW_DEVICE_DIFFERENCE || s->kind == SW_DEVICE_NUMBERS) {
-        ask(d, SW_ASK_ELEMENT, d->element);
-        d->element = (uint8_t)code_tree(e, SW_SET_SEGMENT, 4, s->element);
+        d->element = (uint8_t)code_answer(e, SW_ASK_ELEMENT, d->element, 4, s->element);
     }
     put_place(e, s, at, before);
     if (s->kind == SW_DEVICE_SCALED) {
-        ask(d, SW_ASK_FACTOR_SAME, before);
-        if (!decide(e, SW_SET_SEGMENT, 0, d->factor == s->factor)) {
+        if (!code_flag(e, SW_ASK_FACTOR_SAME, before, d->factor == s->factor)) {
             equal_odds(e, 16, s->factor >> 16);
             equal_odds(e, 16, s->factor & 0xFFFF);
             d->factor = s->factor;
@@ -121,7 +117,8 @@ static bool as_expected(const job *j, const sw_device_segment *s, unsigned width
 
 static void put_elements(encoder *e, job *j, const sw_device_segment *s) {
     sw_device *d = e->model;
-    const sw_element_shape shape = sw_shape_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    const sw_device_element shape =
+        sw_device_element_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
     for (size_t i = 0; i < s->count && !e->range.full;) {
         if (d->asked == 0 && s->kind != SW_DEVICE_NUMBERS && d->zeros >= SW_DEVICE_GROUP_FROM &&
             s->count - i >= SW_DEVICE_GROUP) {

@@ -11,6 +11,21 @@
 
 #include "sapwood.h"
 
+/* Number of significant bits. One instruction where there is one, and never 64-bit arithmetic. */
+static inline unsigned sw_bits(uint32_t v) {
+    return v == 0 ? 0u : 32u - (unsigned)__builtin_clz(v);
+}
+
+/* The shape of an element, as far as this codec looks at it. */
+typedef struct {
+    uint8_t width; /* bytes: 1, 2 or 4 */
+    bool is_float;
+    uint8_t field; /* lowest bit of the exponent of a float */
+} sw_device_element;
+
+/* Width 0 if it is none that a device knows. */
+sw_device_element sw_device_element_of(unsigned element);
+
 enum {
     SW_DEVICE_VOTERS = 3,
     SW_DEVICE_SETS = 10,      /* of weights: one for each kind of decision */

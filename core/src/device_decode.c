@@ -3,10 +3,6 @@
 
 #include "device.h"
 
-typedef struct {
-    sw_device *model;
-} decoder;
-
 static uint8_t next_byte(sw_device *d) {
     if (d->input_at == d->input_end) {
         const size_t wanted = d->left < SW_DEVICE_INPUT ? d->left : SW_DEVICE_INPUT;
@@ -31,8 +27,11 @@ static void renormalise(sw_device *d) {
     }
 }
 
-static unsigned decide(decoder *c, unsigned set, uint32_t node, unsigned ignored) {
-    sw_device *d = c->model;
+static sw_device *model_of(sw_device *d) {
+    return d;
+}
+
+static unsigned decide(sw_device *d, unsigned set, uint32_t node, unsigned ignored) {
     (void)ignored;
     const uint32_t bound = (d->range >> 16) * (65536 - sw_device_predict(d, set, node));
     const unsigned bit = d->code >= bound;
@@ -47,8 +46,7 @@ static unsigned decide(decoder *c, unsigned set, uint32_t node, unsigned ignored
     return bit;
 }
 
-static uint32_t equal_odds(decoder *c, unsigned count, uint32_t ignored) {
-    sw_device *d = c->model;
+static uint32_t equal_odds(sw_device *d, unsigned count, uint32_t ignored) {
     uint32_t value = 0;
     (void)ignored;
     while (count-- > 0) {
@@ -61,7 +59,7 @@ static uint32_t equal_odds(decoder *c, unsigned count, uint32_t ignored) {
     return value;
 }
 
-#define SW_CODER decoder
+#define SW_CODER sw_device
 #include "device_walk.h"
 
 sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t base_size,
@@ -92,38 +90,31 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
 }
 
 /* `reached` bytes of the block are made. */
-static sw_status read_segment(decoder *c, uint32_t reached) {
-    sw_device *d = c->model;
+static sw_status read_segment(sw_device *d, uint32_t reached) {
     const unsigned before = d->kind;
-    ask(d, SW_ASK_KIND, before);
-    d->kind = (uint8_t)code_tree(c, SW_SET_SEGMENT, 3, 0);
+    d->kind = (uint8_t)code_answer(d, SW_ASK_KIND, before, 3, 0);
     unsigned width = 1;
     if (d->kind >= SW_DEVICE_KINDS) {
         return SW_ERROR_HEADER;
     }
     if (d->kind == SW_DEVICE_DIFFERENCE || d->kind == SW_DEVICE_NUMBERS) {
-        ask(d, SW_ASK_ELEMENT, d->element);
-        d->element = (uint8_t)code_tree(c, SW_SET_SEGMENT, 4, 0);
-        const sw_element_shape shape = sw_shape_of(d->element);
-        if (shape.width == 0 || shape.bits < 8 || shape.bits > 32) {
+        d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, d->element, 4, 0);
+        width = sw_device_element_of(d->element).width;
+        if (width == 0) {
             return SW_ERROR_HEADER;
         }
-        width = shape.width;
     }
     if (d->kind == SW_DEVICE_COPY || d->kind == SW_DEVICE_DIFFERENCE) {
-        ask(d, SW_ASK_MOVED, before);
-        if (decide(c, SW_SET_SEGMENT, 0, 0)) {
-            ask(d, SW_ASK_MOVE_SIGN, before);
-            const unsigned back = decide(c, SW_SET_SEGMENT, 0, 0);
-            const uint32_t move = 1 + code_integer(c, SW_ASK_MOVE, before, 0);
+        if (code_flag(d, SW_ASK_MOVED, before, 0)) {
+            const unsigned back = code_flag(d, SW_ASK_MOVE_SIGN, before, 0);
+            const uint32_t move = 1 + code_integer(d, SW_ASK_MOVE, before, 0);
             d->shift += back ? 0 - move : move;
         }
     }
     if (d->kind == SW_DEVICE_REPEAT || d->kind == SW_DEVICE_SCALED) {
         uint32_t *distance = &d->distance[d->kind == SW_DEVICE_SCALED];
-        ask(d, SW_ASK_DISTANCE_SAME, before);
-        if (!decide(c, SW_SET_SEGMENT, 0, 0)) {
-            *distance = 1 + code_integer(c, SW_ASK_DISTANCE, before, 0);
+        if (!code_flag(d, SW_ASK_DISTANCE_SAME, before, 0)) {
+            *distance = 1 + code_integer(d, SW_ASK_DISTANCE, before, 0);
         }
         width = d->kind == SW_DEVICE_SCALED ? 4 : 1;
         if (*distance > reached || *distance < width) {
@@ -131,13 +122,12 @@ static sw_status read_segment(decoder *c, uint32_t reached) {
         }
     }
     if (d->kind == SW_DEVICE_SCALED) {
-        ask(d, SW_ASK_FACTOR_SAME, before);
-        if (!decide(c, SW_SET_SEGMENT, 0, 0)) {
-            d->factor = equal_odds(c, 16, 0) << 16;
-            d->factor |= equal_odds(c, 16, 0);
+        if (!code_flag(d, SW_ASK_FACTOR_SAME, before, 0)) {
+            d->factor = equal_odds(d, 16, 0) << 16;
+            d->factor |= equal_odds(d, 16, 0);
         }
     }
-    d->count = 1 + code_integer(c, SW_ASK_COUNT, d->kind, 0);
+    d->count = 1 + code_integer(d, SW_ASK_COUNT, d->kind, 0);
     if (d->count > (d->length - reached) / width) {
         return SW_ERROR_HEADER;
     }
@@ -187,16 +177,15 @@ static bool expected(const sw_device *d, const uint8_t *out, uint32_t reached, u
 }
 
 /* The next element into d->value. */
-static sw_status next_element(decoder *c, const uint8_t *out, uint32_t reached) {
-    sw_device *d = c->model;
-    const sw_element_shape shape = sw_shape_of(d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
+static sw_status next_element(sw_device *d, const uint8_t *out, uint32_t reached) {
+    const sw_device_element shape = sw_device_element_of(d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
     uint32_t base;
     if (!expected(d, out, reached, shape.width, &base)) {
         return SW_ERROR_READ;
     }
     if (d->same == 0 && d->asked == 0 && d->kind != SW_DEVICE_NUMBERS && d->zeros >= SW_DEVICE_GROUP_FROM &&
         d->count >= SW_DEVICE_GROUP) {
-        if (code_group(c, 0)) {
+        if (code_group(d, 0)) {
             d->same = SW_DEVICE_GROUP;
         } else {
             d->asked = SW_DEVICE_GROUP;
@@ -207,7 +196,7 @@ static sw_status next_element(decoder *c, const uint8_t *out, uint32_t reached) 
         d->value = base;
     } else {
         d->asked = (uint8_t)(d->asked - (d->asked > 0));
-        d->value = code_element(c, &shape, base, 0);
+        d->value = code_element(d, &shape, base, 0);
     }
     d->pending = shape.width;
     d->count--;
@@ -215,13 +204,12 @@ static sw_status next_element(decoder *c, const uint8_t *out, uint32_t reached) 
 }
 
 /* Up to `size` bytes of a segment of bytes; returns how many, or 0 if a callback failed. */
-static size_t next_bytes(decoder *c, uint8_t *out, uint32_t reached, size_t size) {
-    sw_device *d = c->model;
+static size_t next_bytes(sw_device *d, uint8_t *out, uint32_t reached, size_t size) {
     uint8_t *to = out + (reached - d->made);
     size = size < d->count ? size : d->count;
     if (d->kind == SW_DEVICE_BYTES || d->kind == SW_DEVICE_PLAIN) {
         size = 1;
-        *to = d->kind == SW_DEVICE_BYTES ? code_byte(c, 0) : (uint8_t)equal_odds(c, 8, 0);
+        *to = d->kind == SW_DEVICE_BYTES ? code_byte(d, 0) : (uint8_t)equal_odds(d, 8, 0);
     } else if (d->kind == SW_DEVICE_COPY ? !d->io->read_base(d->io->context, reached + d->shift, to, size)
                                          : !read_made(d, out, reached - d->distance[0], to, size)) {
         return 0;
@@ -231,7 +219,6 @@ static size_t next_bytes(decoder *c, uint8_t *out, uint32_t reached, size_t size
 }
 
 sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
-    decoder c = {.model = d};
     if (size > d->length - d->made) {
         return SW_ERROR_TRUNCATED;
     }
@@ -246,11 +233,11 @@ sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
         } else if (d->missing > 4) {
             status = SW_ERROR_TRUNCATED;
         } else if (d->count == 0) {
-            status = read_segment(&c, reached);
+            status = read_segment(d, reached);
         } else if (is_elements(d->kind)) {
-            status = next_element(&c, out, reached);
+            status = next_element(d, out, reached);
         } else {
-            const size_t got = next_bytes(&c, out, reached, size - done);
+            const size_t got = next_bytes(d, out, reached, size - done);
             status = got > 0 ? SW_OK : SW_ERROR_READ;
             done += got;
         }
@@ -263,6 +250,7 @@ sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
 }
 
 sw_status sw_device_end(sw_device *d) {
+    /* A segment never makes more than the block lacks: with the last byte, none is open. */
     const bool ended = d->left == 0 && d->input_at == d->input_end && d->missing <= 4;
-    return ended && d->made == d->length && d->count == 0 && d->pending == 0 ? SW_OK : SW_ERROR_TRUNCATED;
+    return ended && d->made == d->length ? SW_OK : SW_ERROR_TRUNCATED;
 }

@@ -1,9 +1,17 @@
-/* The model of DEVICE blocks: no division, 32-bit products, 124 bytes of tables. */
+/* The model of DEVICE blocks: no division, 32-bit products, 136 bytes of tables. */
 #include "adaptive.h"
-#include "bytes.h"
 #include "device.h"
 
 enum { SEEN = 15, TOP = 4095, LIMIT = 32767 };
+
+sw_device_element sw_device_element_of(unsigned element) {
+    /* By SW_ELEMENT_: 1 plus the logarithm of the width; 4 for a float; 8 times the lowest bit of its exponent. */
+    enum { FLOAT = 4 };
+    static const uint8_t known[] = {0, 1, 2, 3, 0, 2 + FLOAT + 8 * 10, 2 + FLOAT + 8 * 7, 3 + FLOAT + 8 * 23,
+                                    0, 1 + FLOAT + 8 * 3, 1 + FLOAT + 8 * 2};
+    const unsigned code = element < sizeof known ? known[element] : 0;
+    return (sw_device_element){(uint8_t)((1u << (code & 3)) >> 1), (code & FLOAT) != 0, (uint8_t)(code >> 3)};
+}
 
 void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes) {
     const unsigned weights = SW_DEVICE_SETS * SW_DEVICE_VOTERS;
@@ -17,7 +25,7 @@ void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes) {
 
 /* 2048 times the logarithm to base 2, with a straight line between powers; 1 <= p <= 4095. */
 static int32_t logarithm(uint32_t p) {
-    const unsigned bits = sw_bit_length(p);
+    const unsigned bits = sw_bits(p);
     return (int32_t)(bits << 11 | ((p << (12 - bits)) & 2047));
 }
 

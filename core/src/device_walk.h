@@ -1,13 +1,12 @@
 /* The decisions of a DEVICE block in their order, written once for both ways.
  *
- * Include after defining SW_CODER, the type of the coder, with a member `model` (an sw_device *), and
+ * Include after defining SW_CODER, the type of the coder, and
+ *     static sw_device *model_of(SW_CODER *)                                          its model
  *     static unsigned decide(SW_CODER *, unsigned set, uint32_t node, unsigned bit)   one decision by the model
  *     static uint32_t equal_odds(SW_CODER *, unsigned count, uint32_t bits)           some without
  * An encoder says the bits and returns them; a decoder ignores them and returns what was said.
  */
-#include "bytes.h"
 #include "device.h"
-#include "numeric.h"
 
 /* Which weights a decision uses. */
 enum {
@@ -80,10 +79,22 @@ static void ask(sw_device *d, unsigned what, unsigned before) {
     set_contexts(d, SW_KIND_SEGMENT, what * 8u, what * 8u + before, what * 8u + d->kind);
 }
 
+/* An answer of `bits` bits about a segment. */
+static uint32_t code_answer(SW_CODER *c, unsigned what, unsigned before, unsigned bits, uint32_t wanted) {
+    ask(model_of(c), what, before);
+    return code_tree(c, SW_SET_SEGMENT, bits, wanted);
+}
+
+/* Yes or no. */
+static unsigned code_flag(SW_CODER *c, unsigned what, unsigned before, unsigned wanted) {
+    ask(model_of(c), what, before);
+    return decide(c, SW_SET_SEGMENT, 0, wanted);
+}
+
 /* Below 2^31: a bit length, the two bits below the leading one, and the rest by equal odds. */
 static uint32_t code_integer(SW_CODER *c, unsigned what, unsigned before, uint32_t wanted) {
-    ask(c->model, what, before);
-    const uint32_t length = code_tree(c, SW_SET_BITS, 5, sw_bit_length(wanted));
+    ask(model_of(c), what, before);
+    const uint32_t length = code_tree(c, SW_SET_BITS, 5, sw_bits(wanted));
     uint32_t value = length > 0;
     for (unsigned place = length > 0 ? length - 1 : 0; place > 0;) {
         place--;
@@ -97,41 +108,41 @@ static uint32_t code_integer(SW_CODER *c, unsigned what, unsigned before, uint32
     return value;
 }
 
-static inline uint32_t ordered_value(uint32_t value, const sw_element_shape *s) {
-    const bool flip = s->is_float && value >> (s->bits - 1) & 1;
-    return flip ? value ^ (UINT32_MAX >> (33 - s->bits)) : value;
+static inline uint32_t ordered_value(uint32_t value, const sw_device_element *s) {
+    const unsigned top = 8u * s->width - 1;
+    return s->is_float && value >> top & 1 ? value ^ ((1u << top) - 1) : value;
 }
 
 /* What an element's decisions look at. Returns the class of what is expected: a size, or a float's exponent. */
-static uint32_t element_contexts(sw_device *d, uint32_t base, const sw_element_shape *s) {
-    const uint32_t mask = UINT32_MAX >> (32 - s->bits);
-    const bool negative = base >> (s->bits - 1) & 1;
-    const uint32_t field = base >> s->class_shift & s->class_mask & 15;
-    const uint32_t size = no_more(sw_bit_length((negative ? 0 - base : base) & mask), 15);
-    const uint32_t class = s->is_float ? field : size;
-    const uint32_t slow = sw_bit_length(d->slow);
-    set_contexts(d, SW_KIND_ELEMENT, no_more(sw_bit_length(d->zeros), 11) * 8 + no_more(slow, 7), 128 + class,
-                 256 + sw_bit_length(d->fast) * 16 + no_more(slow, 15));
+static uint32_t element_contexts(sw_device *d, uint32_t base, const sw_device_element *s) {
+    const unsigned unused = 32u - 8u * s->width;
+    /* As a signed number at the top of the word. */
+    const uint32_t high = base << unused;
+    const uint32_t size = no_more(sw_bits((high >> 31 ? 0 - high : high) >> unused), 15);
+    const uint32_t class = s->is_float ? base >> s->field & 15 : size;
+    const uint32_t slow = sw_bits(d->slow);
+    set_contexts(d, SW_KIND_ELEMENT, no_more(sw_bits(d->zeros), 11) * 8 + no_more(slow, 7), 128 + class,
+                 256 + sw_bits(d->fast) * 16 + no_more(slow, 15));
     return class;
 }
 
 /* One element against what is expected of it: an encoder gives it, a decoder 0. Returns it. */
-static uint32_t code_element(SW_CODER *c, const sw_element_shape *s, uint32_t base, uint32_t target) {
-    sw_device *d = c->model;
-    const uint32_t mask = UINT32_MAX >> (32 - s->bits);
-    const unsigned base_sign = (unsigned)(base >> (s->bits - 1));
+static uint32_t code_element(SW_CODER *c, const sw_device_element *s, uint32_t base, uint32_t target) {
+    sw_device *d = model_of(c);
+    const unsigned bits = 8u * s->width;
+    const uint32_t mask = UINT32_MAX >> (32 - bits);
+    const unsigned base_sign = (unsigned)(base >> (bits - 1));
     const bool fold = s->is_float && base_sign;
 
     uint32_t value = (ordered_value(target, s) - ordered_value(base, s)) & mask;
     value = fold ? (0 - value) & mask : value;
-    unsigned negative = (unsigned)(value >> (s->bits - 1));
+    unsigned negative = (unsigned)(value >> (bits - 1));
     uint32_t magnitude = negative ? (0 - value) & mask : value;
 
     const uint32_t class = element_contexts(d, base, s);
     uint32_t length = 0;
     if (decide(c, SW_SET_ZERO, 0, magnitude != 0)) {
-        length = 1 + code_tree(c, SW_SET_LENGTH, s->bits == 8 ? 3 : s->bits == 16 ? 4 : 5,
-                               magnitude == 0 ? 0 : sw_bit_length(magnitude) - 1);
+        length = 1 + code_tree(c, SW_SET_LENGTH, sw_bits(bits) - 1, magnitude == 0 ? 0 : sw_bits(magnitude) - 1);
         const uint32_t side = s->is_float ? 0 : base_sign;
         set_contexts(d, SW_KIND_SIGN, d->signs * 2u + side, class * 2 + side, (length * 2 + (d->signs & 1)) * 2 + side);
         negative = decide(c, SW_SET_SIGN, 0, negative);
@@ -157,9 +168,9 @@ static uint32_t code_element(SW_CODER *c, const sw_element_shape *s, uint32_t ba
 
 /* Whether the next SW_DEVICE_GROUP elements are as expected. */
 static unsigned code_group(SW_CODER *c, unsigned wanted) {
-    sw_device *d = c->model;
-    const uint32_t slow = sw_bit_length(d->slow);
-    set_contexts(d, SW_KIND_GROUP, slow, 32 + sw_bit_length(d->zeros), 64 + sw_bit_length(d->fast));
+    sw_device *d = model_of(c);
+    const uint32_t slow = sw_bits(d->slow);
+    set_contexts(d, SW_KIND_GROUP, slow, 32 + sw_bits(d->zeros), 64 + sw_bits(d->fast));
     const unsigned same = decide(c, SW_SET_GROUP, 0, wanted);
     if (same) {
         d->zeros += SW_DEVICE_GROUP;
@@ -170,7 +181,7 @@ static unsigned code_group(SW_CODER *c, unsigned wanted) {
 }
 
 static uint8_t code_byte(SW_CODER *c, uint8_t wanted) {
-    sw_device *d = c->model;
+    sw_device *d = model_of(c);
     set_contexts(d, SW_KIND_BYTE, 0, 1u + d->bytes[0], 257u + d->bytes[1]);
     const uint8_t byte = (uint8_t)code_tree(c, SW_SET_BYTE, 8, wanted);
     d->bytes[1] = d->bytes[0];
