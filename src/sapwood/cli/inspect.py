@@ -19,7 +19,7 @@ def command(*, model: str, as_json: bool) -> None:
 
     with sapwood.open_model(model) as opened:
         layouts = [(file.path, file.layout) for file in opened.files]
-    warnings = [warning for _, layout in layouts for warning in layout.warnings]
+        warnings = opened.warnings
     size = sum(layout.size for _, layout in layouts)
     tensors = [(path, span, tensor) for path, layout in layouts for span, tensor in layout.tensors()]
     glue = size - sum(span.length for _, span, _ in tensors)

@@ -2,10 +2,11 @@
 
 A file that breaks the rules of its own format is still a file to be carried: it becomes one opaque span, with
 a warning that says why. Readers turn all they can meet into MalformedModel, so nothing else is caught here.
+Plug-ins are asked last, about what nothing here knows.
 """
 
 import dataclasses
-from typing import Final, Protocol
+from typing import Final
 
 from sapwood.errors import MalformedModel, WrongCall
 from sapwood.formats import (
@@ -16,29 +17,17 @@ from sapwood.formats import (
     onnx,
     opaque,
     openvino,
+    plugins,
     safetensors,
     tflite,
     torch_zip,
 )
 from sapwood.formats.layout import FormatWarning, Layout
+from sapwood.formats.reader import Reader
 
 __all__ = ["READERS", "read_layout"]
 
 _HEAD_BYTES: Final = 64
-
-
-class Reader(Protocol):
-    """What a module of one format offers."""
-
-    @property
-    def FORMAT(self) -> str:  # noqa: N802
-        """The format's name."""
-
-    def matches(self, head: memoryview, size: int, data: memoryview, /) -> bool:
-        """Whether the content looks like this format; cheap, and never raises."""
-
-    def read(self, data: memoryview) -> Layout:
-        """The layout, or MalformedModel."""
 
 
 # Formats with a magic number first; Core ML and ONNX have none and come last.
@@ -53,6 +42,7 @@ READERS: Final[tuple[Reader, ...]] = (
     coreml,
     onnx,
 )
+_NAMES: Final = frozenset(reader.FORMAT for reader in READERS) | {opaque.FORMAT}
 
 
 def read_layout(data: memoryview, path: str = "") -> Layout:
@@ -75,4 +65,13 @@ def read_layout(data: memoryview, path: str = "") -> Layout:
             return dataclasses.replace(opaque.read(data), warnings=(warning,))
         warnings = tuple(dataclasses.replace(warning, path=path) for warning in layout.warnings)
         return dataclasses.replace(layout, warnings=warnings) if warnings else layout
-    return opaque.read(data)
+    return _by_plugin(head, data, path)
+
+
+def _by_plugin(head: memoryview, data: memoryview, path: str) -> Layout:
+    found = plugins.find(_NAMES)
+    layout, warnings = plugins.read(found, head, data, path)
+    if layout is None:
+        layout = opaque.read(data)
+    told = (*layout.warnings, *warnings, *found.faults)
+    return dataclasses.replace(layout, warnings=told) if told else layout

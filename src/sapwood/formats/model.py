@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, Self
 from sapwood.errors import LimitExceeded, StorageFailure, WrongCall, storage_error
 from sapwood.formats import limits, opaque
 from sapwood.formats.detect import read_layout
-from sapwood.formats.layout import Layout
+from sapwood.formats.layout import FormatWarning, Layout
 from sapwood.formats.link import link
 
 __all__ = ["Model", "ModelFile", "Source", "open_model"]
@@ -51,6 +51,11 @@ class Model:
     is_folder: bool
     files: tuple[ModelFile, ...]
     _resources: contextlib.ExitStack = dataclasses.field(default_factory=contextlib.ExitStack, repr=False)
+
+    @property
+    def warnings(self) -> tuple[FormatWarning, ...]:
+        """What is not understood of the files, each told once."""
+        return tuple(dict.fromkeys(warning for file in self.files for warning in file.layout.warnings))
 
     def close(self) -> None:
         """Let go of the files. Doing it twice is harmless."""

@@ -203,7 +203,7 @@ def diff_models(
     base_stream, target_stream = ByteStream.of(old), ByteStream.of(target)
     report = DiffReport(base_stream.size, target_stream.size, threads=threads, level=level.name.lower())
     report.format = target.files[0].layout.format if len(target.files) == 1 else "folder"
-    report.warnings = tuple(w for model in (old, target) for f in model.files for w in f.layout.warnings)
+    report.warnings = tuple(dict.fromkeys((*old.warnings, *target.warnings)))
     done = 0
 
     def finished(item: _Coded | DeviceBlock) -> None:

@@ -111,7 +111,7 @@ def stats(base: Source, target: Source, *, progress: Progress | None = None) -> 
             tensors=(*rows, *(_alone(held, Change.REMOVED) for held in gone)),
             base_size=sum(len(file.data) for file in old.files),
             target_size=sum(len(file.data) for file in new.files),
-            warnings=tuple(w for model in (old, new) for file in model.files for w in file.layout.warnings),
+            warnings=tuple(dict.fromkeys((*old.warnings, *new.warnings))),
         )
 
 
