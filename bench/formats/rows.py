@@ -69,6 +69,8 @@ ROWS = (
     _made("openvino f16", "make_openvino", "-f16", "as above, compressed to f16", kind="f16"),
     _made("coreml program", "make_coreml", ".mlpackage", f"coremltools on {_WRITER}"),
     _made("coreml network", "make_coreml", ".mlmodel", "as above, a neural network of constants"),
+    _made("executorch", "make_executorch", "-portable.pte", f"torch.export of {_WRITER}"),
+    _made("executorch xnnpack", "make_executorch", "-xnnpack.pte", "as above, for the XNNPACK delegate"),
     _made("torch", "make_torch", ".pt", f"torch.save of {_WRITER}"),
 )
 

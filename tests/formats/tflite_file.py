@@ -9,8 +9,8 @@ Writer = Callable[["FlatFile"], int]
 class FlatFile:
     """A FlatBuffer in the making. A writer appends something and returns where it begins."""
 
-    def __init__(self) -> None:
-        self.data = bytearray(b"\0\0\0\0TFL3")
+    def __init__(self, identifier: bytes = b"TFL3", header: bytes = b"") -> None:
+        self.data = bytearray(4) + identifier + header
 
     def align(self, width: int, ahead: int = 0) -> None:
         self.data += bytes(-(len(self.data) + ahead) % width)

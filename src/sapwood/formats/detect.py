@@ -12,6 +12,8 @@ from sapwood.errors import MalformedModel, WrongCall
 from sapwood.formats import (
     coreml,
     coreml_blob,
+    executorch,
+    executorch_data,
     gguf,
     numpy_format,
     onnx,
@@ -34,6 +36,8 @@ _HEAD_BYTES: Final = 64
 READERS: Final[tuple[Reader, ...]] = (
     gguf,
     tflite,
+    executorch,
+    executorch_data,
     torch_zip,
     numpy_format,
     openvino,

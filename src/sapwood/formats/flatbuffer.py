@@ -33,9 +33,9 @@ class Table:
         self._fields = (length - 4) // 2
 
     @classmethod
-    def root(cls, data: memoryview) -> "Table":
-        """The table a file begins with."""
-        return cls(data, uint(data, 0, 4))
+    def root(cls, data: memoryview, start: int = 0) -> "Table":
+        """The table that the FlatBuffer at ``start`` begins with."""
+        return cls(data, start + uint(data, start, 4))
 
     def number(self, field: int, width: int, default: int = 0) -> int:
         """An unsigned field of so many bytes."""
@@ -56,13 +56,32 @@ class Table:
             raise MalformedModel("a vector of numbers is too long", offset=at, expected=most, found=count)
         return struct.unpack_from(f"<{count}i", self._data, at)
 
+    def longs(self, field: int, most: int) -> tuple[int, ...]:
+        """A vector of at most so many unsigned 64-bit numbers."""
+        at, count = self._vector(field, 8)
+        if count > most:
+            raise MalformedModel("a vector of numbers is too long", offset=at, expected=most, found=count)
+        return struct.unpack_from(f"<{count}Q", self._data, at)
+
     def bytes(self, field: int) -> tuple[int, int]:
         """(offset, length) of a vector of bytes; (0, 0) where it is absent."""
         return self._vector(field, 1)
 
+    def content(self, field: int, most: int) -> tuple[int, ...]:
+        """A vector of at most so many bytes, as numbers."""
+        at, count = self._vector(field, 1)
+        if count > most:
+            raise MalformedModel("a vector of numbers is too long", offset=at, expected=most, found=count)
+        return tuple(self._data[at : at + count])
+
     def has(self, field: int) -> bool:
         """Whether the field is present."""
         return self._field(field, 1) is not None
+
+    def child(self, field: int) -> "Table | None":
+        """The table in a field, or in a union whose kind is known to be a table; None where it is absent."""
+        at = self._field(field, 4)
+        return None if at is None else Table(self._data, at + uint(self._data, at, 4))
 
     def table(self, field: int, index: int) -> "Table":
         """The table at ``index`` of a vector of tables."""
