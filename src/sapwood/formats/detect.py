@@ -19,6 +19,8 @@ from sapwood.formats import (
     onnx,
     opaque,
     openvino,
+    paddle,
+    paddle_graph,
     plugins,
     safetensors,
     tflite,
@@ -32,7 +34,7 @@ __all__ = ["READERS", "read_layout"]
 _HEAD_BYTES: Final = 64
 
 
-# Formats with a magic number first; Core ML and ONNX have none and come last.
+# Formats with a magic number first; Paddle, Core ML and ONNX have none and come last.
 READERS: Final[tuple[Reader, ...]] = (
     gguf,
     tflite,
@@ -43,6 +45,8 @@ READERS: Final[tuple[Reader, ...]] = (
     openvino,
     safetensors,
     coreml_blob,
+    paddle,
+    paddle_graph,
     coreml,
     onnx,
 )
