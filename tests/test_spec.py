@@ -248,8 +248,11 @@ def test_numbers_of_device_blocks() -> None:
     assert f"at first {c['SW_DEVICE_WEIGHT']}" in text
     assert f"{voters} voters with R = (S / 2 - {sets * voters}) / {voters} **slots** each" in text
     assert f"no less than -{c['SW_DEVICE_SUM']}, no more than {c['SW_DEVICE_SUM']}" in text
-    assert f"zeros >= {c['SW_DEVICE_GROUP_FROM']}" in text
-    assert f"same = {c['SW_DEVICE_GROUP']}; zeros = zeros + {c['SW_DEVICE_GROUP']}" in text
+    group, quarter = c["SW_DEVICE_GROUP"], c["SW_DEVICE_QUARTER"]
+    assert f"zeros >= {c['SW_DEVICE_GROUP_FROM']}, and this and the elements after it" in text
+    assert f"same = {group};  zeros = zeros + {group}" in text
+    assert f"same = {quarter};  asked = asked - {quarter};  zeros = zeros + {quarter}" in text
+    assert f"asked = {quarter} and zeros >= {group - quarter}" in text
     kinds = {row[1]: int(row[0]) for row in tables("Segments")[0]}
     assert kinds == {k.name: k.value for k in Kind}
     assert kinds == {name: c[f"SW_DEVICE_{name}"] for name in kinds}

@@ -105,33 +105,33 @@ static uint32_t expected(const job *j, const sw_device_segment *s, unsigned widt
     }
 }
 
-static bool as_expected(const job *j, const sw_device_segment *s, unsigned width, size_t i) {
-    for (size_t k = 0; k < SW_DEVICE_GROUP; k++) {
-        const size_t at = j->at + k * width;
-        if (load_element(j->target + at, width) != expected(j, s, width, at, i + k)) {
-            return false;
+/* How many elements from the i-th on are as expected, up to a group. */
+static unsigned run_of_expected(const job *j, const sw_device_segment *s, unsigned width, size_t i) {
+    unsigned run = 0;
+    for (; run < SW_DEVICE_GROUP && i + run < s->count; run++) {
+        const size_t at = j->at + run * width;
+        if (load_element(j->target + at, width) != expected(j, s, width, at, i + run)) {
+            break;
         }
     }
-    return true;
+    return run;
 }
 
 static void put_elements(encoder *e, job *j, const sw_device_segment *s) {
     sw_device *d = e->model;
-    const sw_device_element shape =
-        sw_device_element_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    d->shape = sw_device_element_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    const unsigned width = d->shape.width;
     for (size_t i = 0; i < s->count && !e->range.full;) {
-        if (d->asked == 0 && s->kind != SW_DEVICE_NUMBERS && d->zeros >= SW_DEVICE_GROUP_FROM &&
-            s->count - i >= SW_DEVICE_GROUP) {
-            if (code_group(e, as_expected(j, s, shape.width, i))) {
-                i += SW_DEVICE_GROUP;
-                j->at += SW_DEVICE_GROUP * (size_t)shape.width;
+        if (s->kind != SW_DEVICE_NUMBERS) {
+            const unsigned run = code_run(e, (uint32_t)(s->count - i), run_of_expected(j, s, width, i));
+            if (run > 0) {
+                i += run;
+                j->at += run * (size_t)width;
                 continue;
             }
-            d->asked = SW_DEVICE_GROUP;
         }
-        d->asked = (uint8_t)(d->asked - (d->asked > 0));
-        code_element(e, &shape, expected(j, s, shape.width, j->at, i), load_element(j->target + j->at, shape.width));
-        j->at += shape.width;
+        code_element(e, expected(j, s, width, j->at, i), load_element(j->target + j->at, width));
+        j->at += width;
         i++;
     }
 }

@@ -191,6 +191,13 @@ typedef struct {
     bool (*read_target)(void *context, uint32_t offset, uint8_t *out, size_t size);
 } sw_device_io;
 
+/* The shape of an element, as far as DEVICE blocks look at it. */
+typedef struct {
+    uint8_t width; /* bytes: 1, 2 or 4 */
+    bool is_float;
+    uint8_t field; /* lowest bit of the exponent of a float */
+} sw_device_element;
+
 /* A DEVICE decoder at work. Nothing in it is for the caller. With the state's memory it is all there is: copied
  * together at any time between two calls, both are a checkpoint to go on from (at the payload byte reached). */
 typedef struct {
@@ -216,10 +223,12 @@ typedef struct {
     uint16_t at[3];       /* the slots that voted */
     uint16_t region;      /* slots of one voter */
     uint8_t kind;         /* of the segment */
-    uint8_t element;
+    uint8_t element;      /* of the last segment that named one */
+    sw_device_element shape; /* of this segment's elements */
     uint8_t pending;      /* bytes of `value` still to hand out */
     uint8_t asked;        /* elements before the next question whether 16 are as expected */
-    uint8_t same;         /* elements as expected, without a question */
+    uint8_t waiting;      /* elements of a quarter that is not as expected, while none of it has differed */
+    uint8_t same;         /* bytes of elements that are as expected, no longer in `count` */
     uint8_t signs;        /* of the last two differences */
     uint8_t bytes[2];     /* the last two made by BYTES, latest first */
     uint8_t missing;      /* bytes wanted after the payload's end */

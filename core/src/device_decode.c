@@ -93,13 +93,16 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
 static sw_status read_segment(sw_device *d, uint32_t reached) {
     const unsigned before = d->kind;
     d->kind = (uint8_t)code_answer(d, SW_ASK_KIND, before, 3, 0);
-    unsigned width = 1;
     if (d->kind >= SW_DEVICE_KINDS) {
         return SW_ERROR_HEADER;
     }
     if (d->kind == SW_DEVICE_DIFFERENCE || d->kind == SW_DEVICE_NUMBERS) {
         d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, d->element, 4, 0);
-        width = sw_device_element_of(d->element).width;
+    }
+    unsigned width = 1;
+    if (is_elements(d->kind)) {
+        d->shape = sw_device_element_of(d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
+        width = d->shape.width;
         if (width == 0) {
             return SW_ERROR_HEADER;
         }
@@ -116,7 +119,6 @@ static sw_status read_segment(sw_device *d, uint32_t reached) {
         if (!code_flag(d, SW_ASK_DISTANCE_SAME, before, 0)) {
             *distance = 1 + code_integer(d, SW_ASK_DISTANCE, before, 0);
         }
-        width = d->kind == SW_DEVICE_SCALED ? 4 : 1;
         if (*distance > reached || *distance < width) {
             return SW_ERROR_HEADER;
         }
@@ -176,45 +178,49 @@ static bool expected(const sw_device *d, const uint8_t *out, uint32_t reached, u
     return true;
 }
 
-/* The next element into d->value. */
+/* The next element into d->value, or d->same. */
 static sw_status next_element(sw_device *d, const uint8_t *out, uint32_t reached) {
-    const sw_device_element shape = sw_device_element_of(d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
-    uint32_t base;
-    if (!expected(d, out, reached, shape.width, &base)) {
-        return SW_ERROR_READ;
-    }
-    if (d->same == 0 && d->asked == 0 && d->kind != SW_DEVICE_NUMBERS && d->zeros >= SW_DEVICE_GROUP_FROM &&
-        d->count >= SW_DEVICE_GROUP) {
-        if (code_group(d, 0)) {
-            d->same = SW_DEVICE_GROUP;
-        } else {
-            d->asked = SW_DEVICE_GROUP;
+    if (d->same == 0 && d->kind != SW_DEVICE_NUMBERS) {
+        const unsigned run = code_run(d, d->count, 0);
+        d->same = (uint8_t)(run * d->shape.width);
+        d->count -= run;
+        if (run > 0) {
+            return SW_OK;
         }
     }
+    uint32_t base;
+    if (!expected(d, out, reached, d->shape.width, &base)) {
+        return SW_ERROR_READ;
+    }
     if (d->same > 0) {
-        d->same--;
+        d->same = (uint8_t)(d->same - d->shape.width);
         d->value = base;
     } else {
-        d->asked = (uint8_t)(d->asked - (d->asked > 0));
-        d->value = code_element(d, &shape, base, 0);
+        d->value = code_element(d, base, 0);
+        d->count--;
     }
-    d->pending = shape.width;
-    d->count--;
+    d->pending = d->shape.width;
     return SW_OK;
 }
 
-/* Up to `size` bytes of a segment of bytes; returns how many, or 0 if a callback failed. */
+/* Up to `size` bytes that are said, copied or repeated; returns how many, or 0 if a callback failed. */
 static size_t next_bytes(sw_device *d, uint8_t *out, uint32_t reached, size_t size) {
     uint8_t *to = out + (reached - d->made);
-    size = size < d->count ? size : d->count;
+    /* Elements that are the same as the base's are bytes of it. */
+    const uint32_t most = d->same > 0 ? d->same : d->count;
+    size = size < most ? size : most;
     if (d->kind == SW_DEVICE_BYTES || d->kind == SW_DEVICE_PLAIN) {
         size = 1;
         *to = d->kind == SW_DEVICE_BYTES ? code_byte(d, 0) : (uint8_t)equal_odds(d, 8, 0);
-    } else if (d->kind == SW_DEVICE_COPY ? !d->io->read_base(d->io->context, reached + d->shift, to, size)
-                                         : !read_made(d, out, reached - d->distance[0], to, size)) {
+    } else if (d->kind == SW_DEVICE_REPEAT ? !read_made(d, out, reached - d->distance[0], to, size)
+                                           : !d->io->read_base(d->io->context, reached + d->shift, to, size)) {
         return 0;
     }
-    d->count -= (uint32_t)size;
+    if (d->same > 0) {
+        d->same = (uint8_t)(d->same - size);
+    } else {
+        d->count -= (uint32_t)size;
+    }
     return size;
 }
 
@@ -227,14 +233,15 @@ sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
         const uint32_t reached = d->made + (uint32_t)done;
         sw_status status = SW_OK;
         if (d->pending > 0) {
-            out[done++] = (uint8_t)d->value;
-            d->value >>= 8;
-            d->pending--;
+            do {
+                out[done++] = (uint8_t)d->value;
+                d->value >>= 8;
+            } while (--d->pending > 0 && done < size);
         } else if (d->missing > 4) {
             status = SW_ERROR_TRUNCATED;
-        } else if (d->count == 0) {
+        } else if (d->count == 0 && d->same == 0) {
             status = read_segment(d, reached);
-        } else if (is_elements(d->kind)) {
+        } else if (is_elements(d->kind) && (d->same == 0 || d->kind == SW_DEVICE_SCALED)) {
             status = next_element(d, out, reached);
         } else {
             const size_t got = next_bytes(d, out, reached, size - done);

@@ -23,24 +23,28 @@ void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes) {
     d->region = (uint16_t)((bytes / 2 - weights) / SW_DEVICE_VOTERS);
 }
 
-/* 2048 times the logarithm to base 2, with a straight line between powers; 1 <= p <= 4095. */
-static int32_t logarithm(uint32_t p) {
-    const unsigned bits = sw_bits(p);
-    return (int32_t)(bits << 11 | ((p << (12 - bits)) & 2047));
+/* 2048 times log2(p / q), each logarithm with a straight line between powers; 1 <= p, q <= 4095. */
+static int32_t logarithm_of_odds(uint32_t p, uint32_t q) {
+    const unsigned skip_p = (unsigned)__builtin_clz(p);
+    const unsigned skip_q = (unsigned)__builtin_clz(q);
+    /* The leading ones of both, at bit 11, cancel. */
+    return (int32_t)(((skip_q - skip_p) << 11) + (p << skip_p >> 20) - (q << skip_q >> 20));
 }
 
 uint32_t sw_device_predict(sw_device *d, unsigned set, uint32_t node) {
     const uint16_t *weights = d->state + set * SW_DEVICE_VOTERS;
-    int32_t sum = 0;
+    const uint32_t region = d->region;
     uint32_t start = SW_DEVICE_SETS * SW_DEVICE_VOTERS;
-    for (unsigned v = 0; v < SW_DEVICE_VOTERS; v++) {
+    int32_t sum = 0;
+    for (unsigned v = 0; v < SW_DEVICE_VOTERS; v++, start += region) {
         const uint32_t hash = (d->context[v] * 256 + node) * 0x9E3779B1u >> 16;
-        d->at[v] = (uint16_t)(start + (hash * d->region >> 16));
-        start += d->region;
-        const uint32_t p = d->state[d->at[v]] >> 4;
+        const uint32_t at = start + (hash * region >> 16);
+        const uint32_t p = d->state[at] >> 4;
         /* 177 / 2048 turns binary logarithms into natural ones, in 1/256. */
-        d->vote[v] = (logarithm(p) - logarithm(TOP + 1 - p)) * 177 >> 11;
-        sum += d->vote[v] * (int16_t)weights[v];
+        const int32_t vote = logarithm_of_odds(p, TOP + 1 - p) * 177 >> 11;
+        d->at[v] = (uint16_t)at;
+        d->vote[v] = vote;
+        sum += vote * (int16_t)weights[v];
     }
     sum >>= 14;
     sum = sum > SW_DEVICE_SUM ? SW_DEVICE_SUM : sum < -SW_DEVICE_SUM ? -SW_DEVICE_SUM : sum;

@@ -114,70 +114,109 @@ static inline uint32_t ordered_value(uint32_t value, const sw_device_element *s)
 }
 
 /* What an element's decisions look at. Returns the class of what is expected: a size, or a float's exponent. */
-static uint32_t element_contexts(sw_device *d, uint32_t base, const sw_device_element *s) {
+static uint32_t element_contexts(sw_device *d, uint32_t base) {
+    const sw_device_element *s = &d->shape;
     const unsigned unused = 32u - 8u * s->width;
     /* As a signed number at the top of the word. */
     const uint32_t high = base << unused;
     const uint32_t size = no_more(sw_bits((high >> 31 ? 0 - high : high) >> unused), 15);
     const uint32_t class = s->is_float ? base >> s->field & 15 : size;
     const uint32_t slow = sw_bits(d->slow);
-    set_contexts(d, SW_KIND_ELEMENT, no_more(sw_bits(d->zeros), 11) * 8 + no_more(slow, 7), 128 + class,
-                 256 + sw_bits(d->fast) * 16 + no_more(slow, 15));
+    const uint32_t before = no_more(sw_bits(d->zeros), 11) * 8 + no_more(slow, 7);
+    set_contexts(d, SW_KIND_ELEMENT, d->waiting > 0 ? 96u + d->waiting : before, (d->waiting > 0) * 16u + class,
+                 sw_bits(d->fast) * 16 + no_more(slow, 15));
     return class;
 }
 
-/* One element against what is expected of it: an encoder gives it, a decoder 0. Returns it. */
-static uint32_t code_element(SW_CODER *c, const sw_device_element *s, uint32_t base, uint32_t target) {
+/* A difference that is not 0, by a value modulo the element: an encoder gives it, a decoder 0. */
+static uint32_t code_difference(SW_CODER *c, uint32_t base_sign, uint32_t class, uint32_t value) {
     sw_device *d = model_of(c);
-    const unsigned bits = 8u * s->width;
-    const uint32_t mask = UINT32_MAX >> (32 - bits);
-    const unsigned base_sign = (unsigned)(base >> (bits - 1));
-    const bool fold = s->is_float && base_sign;
-
-    uint32_t value = (ordered_value(target, s) - ordered_value(base, s)) & mask;
-    value = fold ? (0 - value) & mask : value;
+    const unsigned bits = 8u * d->shape.width;
     unsigned negative = (unsigned)(value >> (bits - 1));
-    uint32_t magnitude = negative ? (0 - value) & mask : value;
+    uint32_t magnitude = negative ? (0 - value) << (32 - bits) >> (32 - bits) : value;
+    const uint32_t length = 1 + code_tree(c, SW_SET_LENGTH, sw_bits(bits) - 1, sw_bits(magnitude | 1) - 1);
 
-    const uint32_t class = element_contexts(d, base, s);
-    uint32_t length = 0;
-    if (decide(c, SW_SET_ZERO, 0, magnitude != 0)) {
-        length = 1 + code_tree(c, SW_SET_LENGTH, sw_bits(bits) - 1, magnitude == 0 ? 0 : sw_bits(magnitude) - 1);
-        const uint32_t side = s->is_float ? 0 : base_sign;
-        set_contexts(d, SW_KIND_SIGN, d->signs * 2u + side, class * 2 + side, (length * 2 + (d->signs & 1)) * 2 + side);
-        negative = decide(c, SW_SET_SIGN, 0, negative);
-        d->signs = (uint8_t)((d->signs * 2u + negative) & 3);
-        set_contexts(d, SW_KIND_DIGIT, length, 64 + class, 512 + class * 32 + length);
-        uint32_t digits = 1;
-        unsigned place = length - 1;
-        for (unsigned depth = 0; place > 0 && depth < 2; depth++) {
-            place--;
-            digits = digits << 1 | decide(c, SW_SET_DIGIT + depth, digits, magnitude >> place & 1);
-        }
-        magnitude = place > 0 ? digits << place | equal_odds(c, place, magnitude & ((1u << place) - 1)) : digits;
-        value = negative ? 0 - magnitude : magnitude;
-        d->zeros = 0;
-    } else {
-        value = 0;
-        d->zeros++;
+    const uint32_t side = d->shape.is_float ? 0 : base_sign;
+    set_contexts(d, SW_KIND_SIGN, d->signs * 2u + side, class * 2 + side, (length * 2 + (d->signs & 1)) * 2 + side);
+    negative = decide(c, SW_SET_SIGN, 0, negative);
+    d->signs = (uint8_t)((d->signs * 2u + negative) & 3);
+
+    set_contexts(d, SW_KIND_DIGIT, length, 64 + class, 512 + class * 32 + length);
+    uint32_t digits = 1;
+    unsigned place = length - 1;
+    for (unsigned depth = 0; place > 0 && depth < 2; depth++) {
+        place--;
+        digits = digits << 1 | decide(c, SW_SET_DIGIT + depth, digits, magnitude >> place & 1);
     }
-    d->fast += length * 16 - d->fast / 4;
-    d->slow += length * 16 - d->slow / 32;
-    return ordered_value((ordered_value(base, s) + (fold ? 0 - value : value)) & mask, s);
+    magnitude = place > 0 ? digits << place | equal_odds(c, place, magnitude & ((1u << place) - 1)) : digits;
+    d->zeros = 0;
+    d->fast += length * 16;
+    d->slow += length * 16;
+    return negative ? 0 - magnitude : magnitude;
 }
 
-/* Whether the next SW_DEVICE_GROUP elements are as expected. */
-static unsigned code_group(SW_CODER *c, unsigned wanted) {
+/* One element against what is expected of it: an encoder gives it, a decoder 0. Returns it. */
+static uint32_t code_element(SW_CODER *c, uint32_t base, uint32_t target) {
     sw_device *d = model_of(c);
-    const uint32_t slow = sw_bits(d->slow);
-    set_contexts(d, SW_KIND_GROUP, slow, 32 + sw_bits(d->zeros), 64 + sw_bits(d->fast));
+    const sw_device_element *s = &d->shape;
+    const uint32_t class = element_contexts(d, base);
+    d->fast -= d->fast / 4;
+    d->slow -= d->slow / 32;
+    /* Of a quarter that is not as expected, the last one differs if no other did. */
+    if (d->waiting != 1 && !decide(c, SW_SET_ZERO, 0, target != base)) {
+        d->zeros++;
+        d->waiting = (uint8_t)(d->waiting - (d->waiting > 0));
+        return base;
+    }
+    d->waiting = 0;
+    const uint32_t mask = UINT32_MAX >> (32 - 8u * s->width);
+    const uint32_t base_sign = base >> (8u * s->width - 1);
+    /* Differences of floats count away from zero. */
+    const bool fold = s->is_float && base_sign;
+    const uint32_t from = ordered_value(base, s);
+    const uint32_t wanted = ordered_value(target, s) - from;
+    const uint32_t value = code_difference(c, base_sign, class, (fold ? 0 - wanted : wanted) & mask);
+    return ordered_value((from + (fold ? 0 - value : value)) & mask, s);
+}
+
+/* Whether the next SW_DEVICE_GROUP elements are as expected, or the next quarter of them. */
+static unsigned code_group(SW_CODER *c, unsigned quarter, unsigned wanted) {
+    sw_device *d = model_of(c);
+    const uint32_t start = quarter * 96;
+    set_contexts(d, SW_KIND_GROUP, start + sw_bits(d->slow), start + 32 + sw_bits(d->zeros), start + 64 + sw_bits(d->fast));
     const unsigned same = decide(c, SW_SET_GROUP, 0, wanted);
     if (same) {
-        d->zeros += SW_DEVICE_GROUP;
-        d->fast = 0;
-        d->slow /= 2;
+        d->zeros += quarter ? SW_DEVICE_QUARTER : SW_DEVICE_GROUP;
+        d->fast = quarter ? d->fast / 4 : 0;
+        d->slow -= quarter ? d->slow / 8 : d->slow / 2;
     }
     return same;
+}
+
+/* Elements, beginning with the next, that are said to be as expected at once; 0 if it is to be coded. An encoder tells
+ * how many are. `left`: of the segment. */
+static unsigned code_run(SW_CODER *c, uint32_t left, unsigned wanted) {
+    sw_device *d = model_of(c);
+    if (d->asked == 0) {
+        if (d->zeros < SW_DEVICE_GROUP_FROM || left < SW_DEVICE_GROUP) {
+            return 0;
+        }
+        if (code_group(c, 0, wanted >= SW_DEVICE_GROUP)) {
+            return SW_DEVICE_GROUP;
+        }
+        d->asked = SW_DEVICE_GROUP;
+    }
+    /* If three quarters were, the last one is not. */
+    const bool known = d->asked == SW_DEVICE_QUARTER && d->zeros >= SW_DEVICE_GROUP - SW_DEVICE_QUARTER;
+    if (d->asked % SW_DEVICE_QUARTER == 0 && !known && code_group(c, 1, wanted >= SW_DEVICE_QUARTER)) {
+        d->asked = (uint8_t)(d->asked - SW_DEVICE_QUARTER);
+        return SW_DEVICE_QUARTER;
+    }
+    if (d->asked % SW_DEVICE_QUARTER == 0) {
+        d->waiting = SW_DEVICE_QUARTER;
+    }
+    d->asked--;
+    return 0;
 }
 
 static uint8_t code_byte(SW_CODER *c, uint8_t wanted) {
@@ -192,5 +231,5 @@ static uint8_t code_byte(SW_CODER *c, uint8_t wanted) {
 /* A segment's elements begin: nothing came before. */
 static void begin_elements(sw_device *d) {
     d->fast = d->slow = d->zeros = 0;
-    d->asked = d->same = d->signs = 0;
+    d->asked = d->waiting = d->same = d->signs = 0;
 }

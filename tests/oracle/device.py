@@ -13,8 +13,8 @@ STATES = (512, 2048)
 COPY, DIFFERENCE, NUMBERS, BYTES, REPEAT, SCALED, PLAIN = range(7)
 _ZERO, _GROUP, _LENGTH, _SIGN, _DIGIT, _BYTE, _SEGMENT, _BITS, _LEADING = 0, 1, 2, 3, 4, 6, 7, 8, 9
 _SETS = 10
-_ELEMENT_AT, _GROUP_AT, _SIGN_AT, _DIGIT_AT, _BYTE_AT, _SEGMENT_AT = (k << 12 for k in range(6))
-_GROUP_SIZE, _GROUP_FROM = 16, 8
+_GROUP_AT, _SIGN_AT, _DIGIT_AT, _BYTE_AT, _SEGMENT_AT = (k << 12 for k in range(1, 6))
+_GROUP_SIZE, _QUARTER, _GROUP_FROM = 16, 4, 4
 _STEPS = [131072 // (2 * n + 3) for n in range(16)]
 
 
@@ -97,28 +97,44 @@ class _Elements:
 
     def start(self) -> None:
         self.fast = self.slow = self.zeros = self.signs = 0
-        self.same = self.asked = 0
+        self.same = self.asked = self.waiting = 0
 
     def next(self, expected: int, element: Element, left: int | None) -> int:
         """The next element; ``left``: how many there are with it, None where groups are not asked for."""
-        if self.same == self.asked == 0 and left is not None and left >= _GROUP_SIZE:
-            self._ask()
+        if self.same == 0 and left is not None:
+            self.same = self._run(left)
         if self.same:
             self.same -= 1
             return expected
-        self.asked = max(self.asked - 1, 0)
         return self._one(expected, element)
 
-    def _ask(self) -> None:
-        if self.zeros < _GROUP_FROM:
-            return
-        contexts = (self.slow.bit_length(), 32 + self.zeros.bit_length(), 64 + self.fast.bit_length())
-        if self.model.bit(_GROUP, [_GROUP_AT + c for c in contexts], 0):
-            self.same = _GROUP_SIZE
-            self.zeros += _GROUP_SIZE
-            self.fast, self.slow = 0, self.slow // 2
-        else:
+    def _run(self, left: int) -> int:
+        """How many elements from the next on are said to be as expected."""
+        if self.asked == 0:
+            if self.zeros < _GROUP_FROM or left < _GROUP_SIZE:
+                return 0
+            if self._group(0):
+                return _GROUP_SIZE
             self.asked = _GROUP_SIZE
+        if self.asked % _QUARTER == 0:
+            # If three quarters were, the last one is not.
+            known = self.asked == _QUARTER and self.zeros >= _GROUP_SIZE - _QUARTER
+            if not known and self._group(1):
+                self.asked -= _QUARTER
+                return _QUARTER
+            self.waiting = _QUARTER
+        self.asked -= 1
+        return 0
+
+    def _group(self, quarter: int) -> int:
+        start = _GROUP_AT + 96 * quarter
+        counts = (self.slow.bit_length(), self.zeros.bit_length(), self.fast.bit_length())
+        same = self.model.bit(_GROUP, [start + 32 * v + count for v, count in enumerate(counts)], 0)
+        if same:
+            self.zeros += _QUARTER if quarter else _GROUP_SIZE
+            self.fast = self.fast // 4 if quarter else 0
+            self.slow -= self.slow // 8 if quarter else self.slow // 2
+        return same
 
     def _one(self, base: int, element: Element) -> int:
         model = self.model
@@ -128,12 +144,14 @@ class _Elements:
         cls = field if element.is_float else min(size, 15)
         slow = self.slow.bit_length()
         contexts = (
-            _ELEMENT_AT + min(self.zeros.bit_length(), 11) * 8 + min(slow, 7),
-            _ELEMENT_AT + 128 + cls,
-            _ELEMENT_AT + 256 + self.fast.bit_length() * 16 + min(slow, 15),
+            96 + self.waiting if self.waiting else min(self.zeros.bit_length(), 11) * 8 + min(slow, 7),
+            16 * (self.waiting > 0) + cls,
+            self.fast.bit_length() * 16 + min(slow, 15),
         )
         length = difference = 0
-        if model.bit(_ZERO, contexts, 0):
+        # Of a quarter that is not as expected, the last one differs if no other did.
+        if self.waiting == 1 or model.bit(_ZERO, contexts, 0):
+            self.waiting = 0
             length = 1 + model.tree(_LENGTH, contexts, {8: 3, 16: 4, 32: 5}[element.bits])
             side = 0 if element.is_float else negative_base
             signs = (
@@ -151,6 +169,7 @@ class _Elements:
             difference = difference << rest | model.direct(rest)
             difference = -difference if negative else difference
         self.zeros = 0 if length else self.zeros + 1
+        self.waiting = max(self.waiting - 1, 0)
         self.fast += length * 16 - self.fast // 4
         self.slow += length * 16 - self.slow // 32
         return moved(base, difference, element)
