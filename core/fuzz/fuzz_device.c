@@ -10,14 +10,9 @@ typedef struct {
     size_t at;
 } device;
 
-static size_t read_payload(void *context, uint8_t *out, size_t size) {
+static int next_byte(void *context) {
     device *v = context;
-    (void)size;
-    if (v->at == v->in->payload_size) {
-        return 0;
-    }
-    *out = v->in->payload[v->at++];
-    return 1;
+    return v->at < v->in->payload_size ? v->in->payload[v->at++] : -1;
 }
 
 static bool read_base(void *context, uint32_t offset, uint8_t *out, size_t size) {
@@ -46,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const sw_status whole = sw_device_decode(in.payload, in.payload_size, in.base, in.base_size, in.out, in.out_size);
     uint8_t *pieces = fuzz_buffer(in.out_size);
     device v = {&in, pieces, 0, 0};
-    const sw_device_io io = {&v, read_payload, read_base, read_target};
+    const sw_device_io io = {&v, next_byte, read_base, read_target};
     uint16_t state[SW_DEVICE_LARGE / 2];
     sw_device d;
     sw_status status = sw_device_start(&d, &io, (uint32_t)in.payload_size, (uint32_t)in.base_size,

@@ -176,15 +176,14 @@ sw_status sw_predicted_decode(const uint8_t *payload, size_t payload_size, const
 /* A DEVICE block is decoded piece by piece, in the caller's memory: sizeof(sw_device) and the state. */
 enum {
     SW_DEVICE_SMALL = 512,  /* bytes of state, by the block's first byte */
-    SW_DEVICE_LARGE = 2048,
-    SW_DEVICE_INPUT = 16    /* bytes of the payload asked for at a time */
+    SW_DEVICE_LARGE = 2048
 };
 
 /* Where a DEVICE decoder gets its bytes. */
 typedef struct {
     void *context; /* passed on to every callback */
-    /* The next 1 to `size` bytes of the payload, in order; returns how many, or 0 when there are none. */
-    size_t (*read_payload)(void *context, uint8_t *out, size_t size);
+    /* The next byte of the payload, or a negative number if it cannot be had. Waits where it has to. */
+    int (*next_byte)(void *context);
     /* `size` bytes of the base from `offset`; both lie inside base_size. False if that fails. */
     bool (*read_base)(void *context, uint32_t offset, uint8_t *out, size_t size);
     /* `size` bytes of what this block has made in earlier calls, from `offset` bytes after its start. */
@@ -206,7 +205,7 @@ typedef struct {
     uint32_t base_size;
     uint32_t length;      /* bytes the block makes */
     uint32_t made;        /* of them, in the calls so far */
-    uint32_t left;        /* of the payload, not yet asked for */
+    uint32_t left;        /* bytes of the payload not yet taken */
     uint32_t range;
     uint32_t code;
     uint32_t count;       /* elements or bytes left in the segment */
@@ -232,9 +231,6 @@ typedef struct {
     uint8_t signs;        /* of the last two differences */
     uint8_t bytes[2];     /* the last two made by BYTES, latest first */
     uint8_t missing;      /* bytes wanted after the payload's end */
-    uint8_t input_at;
-    uint8_t input_end;
-    uint8_t input[SW_DEVICE_INPUT];
 } sw_device;
 
 /* Begin a DEVICE block (SPEC, "Codec 9").

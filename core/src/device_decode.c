@@ -4,20 +4,15 @@
 #include "device.h"
 
 static uint8_t next_byte(sw_device *d) {
-    if (d->input_at == d->input_end) {
-        const size_t wanted = d->left < SW_DEVICE_INPUT ? d->left : SW_DEVICE_INPUT;
-        const size_t got = wanted == 0 ? 0 : d->io->read_payload(d->io->context, d->input, wanted);
-        if (got == 0 || got > wanted) {
-            /* The encoder drops zeros at the end; more than four of them fail in the end. */
-            d->left = 0;
-            d->missing = (uint8_t)(d->missing + (d->missing < UINT8_MAX));
-            return 0;
-        }
-        d->left -= (uint32_t)got;
-        d->input_at = 0;
-        d->input_end = (uint8_t)got;
+    const int byte = d->left > 0 ? d->io->next_byte(d->io->context) : -1;
+    if (byte < 0) {
+        /* The encoder drops zeros at the end; more than four of them fail in the end. */
+        d->left = 0;
+        d->missing = (uint8_t)(d->missing + (d->missing < UINT8_MAX));
+        return 0;
     }
-    return d->input[d->input_at++];
+    d->left--;
+    return (uint8_t)byte;
 }
 
 static void renormalise(sw_device *d) {
@@ -157,25 +152,12 @@ static bool read_made(const sw_device *d, const uint8_t *out, uint32_t offset, u
     return true;
 }
 
-/* What the next element of the segment is expected to be. */
-static bool expected(const sw_device *d, const uint8_t *out, uint32_t reached, unsigned width, uint32_t *value) {
-    uint8_t bytes[4];
-    *value = 0;
-    if (d->kind == SW_DEVICE_NUMBERS) {
-        return true;
+/* The next bytes that the segment copies or compares with, of the base or of what was made. */
+static bool read_source(const sw_device *d, const uint8_t *out, uint32_t reached, uint8_t *to, size_t size) {
+    if (d->kind == SW_DEVICE_REPEAT || d->kind == SW_DEVICE_SCALED) {
+        return read_made(d, out, reached - d->distance[d->kind == SW_DEVICE_SCALED], to, size);
     }
-    if (d->kind == SW_DEVICE_DIFFERENCE) {
-        if (!d->io->read_base(d->io->context, reached + d->shift, bytes, width)) {
-            return false;
-        }
-        *value = load_element(bytes, width);
-        return true;
-    }
-    if (!read_made(d, out, reached - d->distance[1], bytes, 4)) {
-        return false;
-    }
-    *value = sw_device_product(load_element(bytes, 4), d->factor);
-    return true;
+    return d->io->read_base(d->io->context, reached + d->shift, to, size);
 }
 
 /* The next element into d->value, or d->same. */
@@ -188,9 +170,14 @@ static sw_status next_element(sw_device *d, const uint8_t *out, uint32_t reached
             return SW_OK;
         }
     }
-    uint32_t base;
-    if (!expected(d, out, reached, d->shape.width, &base)) {
-        return SW_ERROR_READ;
+    uint32_t base = 0;
+    if (d->kind != SW_DEVICE_NUMBERS) {
+        uint8_t bytes[4];
+        if (!read_source(d, out, reached, bytes, d->shape.width)) {
+            return SW_ERROR_READ;
+        }
+        base = load_element(bytes, d->shape.width);
+        base = d->kind == SW_DEVICE_SCALED ? sw_device_product(base, d->factor) : base;
     }
     if (d->same > 0) {
         d->same = (uint8_t)(d->same - d->shape.width);
@@ -212,8 +199,7 @@ static size_t next_bytes(sw_device *d, uint8_t *out, uint32_t reached, size_t si
     if (d->kind == SW_DEVICE_BYTES || d->kind == SW_DEVICE_PLAIN) {
         size = 1;
         *to = d->kind == SW_DEVICE_BYTES ? code_byte(d, 0) : (uint8_t)equal_odds(d, 8, 0);
-    } else if (d->kind == SW_DEVICE_REPEAT ? !read_made(d, out, reached - d->distance[0], to, size)
-                                           : !d->io->read_base(d->io->context, reached + d->shift, to, size)) {
+    } else if (!read_source(d, out, reached, to, size)) {
         return 0;
     }
     if (d->same > 0) {
@@ -258,6 +244,5 @@ sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
 
 sw_status sw_device_end(sw_device *d) {
     /* A segment never makes more than the block lacks: with the last byte, none is open. */
-    const bool ended = d->left == 0 && d->input_at == d->input_end && d->missing <= 4;
-    return ended && d->made == d->length ? SW_OK : SW_ERROR_TRUNCATED;
+    return d->left == 0 && d->missing <= 4 && d->made == d->length ? SW_OK : SW_ERROR_TRUNCATED;
 }

@@ -9,11 +9,9 @@ typedef struct {
     const uint8_t *out;
 } memory;
 
-static size_t read_payload(void *context, uint8_t *out, size_t size) {
+static int next_byte(void *context) {
     memory *m = context;
-    memcpy(out, m->payload, size);
-    m->payload += size;
-    return size;
+    return *m->payload++;
 }
 
 static bool read_base(void *context, uint32_t offset, uint8_t *out, size_t size) {
@@ -32,7 +30,7 @@ sw_status sw_device_decode(const uint8_t *payload, size_t payload_size, const ui
                            uint8_t *out, size_t out_size) {
     uint16_t state[SW_DEVICE_LARGE / 2];
     memory m = {.payload = payload, .base = base, .out = out};
-    const sw_device_io io = {&m, read_payload, read_base, read_target};
+    const sw_device_io io = {&m, next_byte, read_base, read_target};
     sw_device d;
     if (payload_size > UINT32_MAX || base_size > UINT32_MAX || out_size > SW_MAX_BLOCK) {
         return SW_ERROR_HEADER;
