@@ -72,6 +72,7 @@ ROWS = (
     _made("executorch", "make_executorch", "-portable.pte", f"torch.export of {_WRITER}"),
     _made("executorch xnnpack", "make_executorch", "-xnnpack.pte", "as above, for the XNNPACK delegate"),
     _made("paddle", "make_paddle", "-net", f"paddle.jit.save of {_WRITER}"),
+    _made("flax", "make_flax", ".msgpack", f"flax.serialization of {_WRITER}"),
     _made("torch", "make_torch", ".pt", f"torch.save of {_WRITER}"),
 )
 

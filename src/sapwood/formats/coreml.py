@@ -12,8 +12,8 @@ from typing import Final
 from sapwood.errors import MalformedModel
 from sapwood.formats import coreml_network, coreml_program, limits
 from sapwood.formats.coreml_program import Reference
-from sapwood.formats.layout import Layout, Tensor, cover
-from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, joined, name_of, varint
+from sapwood.formats.layout import Layout, Tensor, cover, joined
+from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, name_of, varint
 
 FORMAT: Final = "coreml"
 

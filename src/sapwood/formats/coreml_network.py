@@ -9,8 +9,8 @@ from typing import Final
 from sapwood.formats import limits
 from sapwood.formats.cursor import elements
 from sapwood.formats.dtype import BYTES, DTYPES, DType
-from sapwood.formats.layout import Tensor
-from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, joined, varints
+from sapwood.formats.layout import Tensor, joined
+from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, varints
 
 __all__ = ["NAMED", "NESTED", "shape", "weights"]
 

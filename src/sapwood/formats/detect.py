@@ -14,6 +14,7 @@ from sapwood.formats import (
     coreml_blob,
     executorch,
     executorch_data,
+    flax,
     gguf,
     numpy_format,
     onnx,
@@ -34,7 +35,7 @@ __all__ = ["READERS", "read_layout"]
 _HEAD_BYTES: Final = 64
 
 
-# Formats with a magic number first; Paddle, Core ML and ONNX have none and come last.
+# Formats with a magic number first; Paddle, Flax, Core ML and ONNX have none and come last.
 READERS: Final[tuple[Reader, ...]] = (
     gguf,
     tflite,
@@ -47,6 +48,7 @@ READERS: Final[tuple[Reader, ...]] = (
     coreml_blob,
     paddle,
     paddle_graph,
+    flax,
     coreml,
     onnx,
 )

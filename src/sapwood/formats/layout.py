@@ -12,7 +12,7 @@ from sapwood.errors import MalformedModel
 from sapwood.formats import limits
 from sapwood.formats.dtype import BYTES, DType
 
-__all__ = ["FormatWarning", "Layout", "Span", "Tensor", "cover", "fit"]
+__all__ = ["FormatWarning", "Layout", "Span", "Tensor", "cover", "fit", "joined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,14 @@ def fit(name: str, dtype: DType, shape: tuple[int, ...], length: int) -> Tensor:
     if length == dtype.nbytes(math.prod(shape)):
         return Tensor(name, dtype, shape)
     return Tensor(name, BYTES, (length,))
+
+
+def joined(path: str, name: str, offset: int) -> str:
+    """``name`` under ``path``, either of which may be empty."""
+    whole = f"{path}.{name}" if path and name else path or name
+    if len(whole) > limits.MAX_NAME_CHARS:
+        raise MalformedModel("a name is too long", offset=offset, found=len(whole))
+    return whole
 
 
 def cover(format: str, size: int, tensors: Iterable[tuple[int, int, Tensor]]) -> Layout:

@@ -24,6 +24,8 @@ MAX_PICKLE_DEPTH: Final = 256
 MAX_METADATA_ITEMS: Final = 1 << 22
 # Fields of an ONNX file walked one by one; a node has some 30, and 2^21 fields take a few seconds.
 MAX_PROTOBUF_FIELDS: Final = 1 << 21
+# Objects of one msgpack file; a checkpoint has some ten for each array.
+MAX_MSGPACK_ITEMS: Final = 1 << 21
 # Pickle opcodes of one archive; a TorchScript model with a large vocabulary has 4 * 10^5.
 MAX_PICKLE_OPCODES: Final = 1 << 22
 # Members of a zip archive.

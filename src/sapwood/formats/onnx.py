@@ -14,8 +14,8 @@ from sapwood.formats import limits
 from sapwood.formats.cursor import elements
 from sapwood.formats.described import Described
 from sapwood.formats.dtype import BYTES, DTYPES
-from sapwood.formats.layout import Layout, Tensor, cover, fit
-from sapwood.formats.protobuf import LEN, Field, Walker, joined, text_of, varints
+from sapwood.formats.layout import Layout, Tensor, cover, fit, joined
+from sapwood.formats.protobuf import LEN, Field, Walker, text_of, varints
 
 FORMAT: Final = "onnx"
 

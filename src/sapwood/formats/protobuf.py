@@ -18,7 +18,6 @@ __all__ = [
     "VARINT",
     "Field",
     "Walker",
-    "joined",
     "name_of",
     "text_of",
     "varint",
@@ -120,11 +119,3 @@ def name_of(walker: Walker, outer: Field, numbers: tuple[int, ...]) -> str:
         if field.number == numbers[0] and field.wire == LEN:
             return name_of(walker, field, numbers[1:]) if numbers[1:] else text_of(walker.data, field)
     return ""
-
-
-def joined(path: str, name: str, offset: int) -> str:
-    """``name`` under ``path``, either of which may be empty."""
-    whole = f"{path}.{name}" if path and name else path or name
-    if len(whole) > limits.MAX_NAME_CHARS:
-        raise MalformedModel("a name is too long", offset=offset, found=len(whole))
-    return whole
