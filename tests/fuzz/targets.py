@@ -19,7 +19,7 @@ from sapwood.codec.encode import Level
 from sapwood.errors import BadData
 from sapwood.formats.detect import read_layout
 from sapwood.patch import limits
-from tests.formats import folders
+from tests.formats import folders, tensorrt_rtx_file
 from tests.fuzz.mutate import mutated
 from tests.oracle.any_device import any_device
 from tests.patch import models, seal
@@ -100,6 +100,8 @@ def in_block(dice: random.Random) -> str:
 @cache
 def _models() -> list[bytes]:
     made = [make(models.first_version(9)) for make in models.MAKERS.values()]
+    numbers = np.random.default_rng(2).standard_normal(300).astype(np.float32).tobytes()
+    made.append(tensorrt_rtx_file.engine(tensorrt_rtx_file.table([0, 400], 1200), numbers))
     return made + [data for files in _folders() for data in files.values()]
 
 

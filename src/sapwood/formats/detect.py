@@ -24,6 +24,7 @@ from sapwood.formats import (
     paddle_graph,
     plugins,
     safetensors,
+    tensorrt_rtx,
     tflite,
     torch_zip,
 )
@@ -41,6 +42,7 @@ READERS: Final[tuple[Reader, ...]] = (
     tflite,
     executorch,
     executorch_data,
+    tensorrt_rtx,
     torch_zip,
     numpy_format,
     openvino,

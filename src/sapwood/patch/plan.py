@@ -11,6 +11,7 @@ from typing import Final
 from sapwood import _core
 from sapwood.codec.element import Element, element_of
 from sapwood.codec.splice import Splice, encode_splice
+from sapwood.formats.dtype import BYTES
 from sapwood.formats.model import Model, ModelFile
 from sapwood.patch import limits
 from sapwood.patch.byte_stream import ByteStream, file_starts
@@ -52,7 +53,9 @@ class Piece:
     kind: str
 
 
-def _tensor_pieces(file: ModelFile, start: int, tensors: BaseTensors) -> Iterator[Piece]:
+def _tensor_pieces(
+    file: ModelFile, start: int, tensors: BaseTensors, base_stream: ByteStream
+) -> Iterator[Piece]:
     taken = plain_names(file.layout)
     before: int | str | None = file.path
     for span in file.layout.spans:
@@ -69,6 +72,19 @@ def _tensor_pieces(file: ModelFile, start: int, tensors: BaseTensors) -> Iterato
         if place is None and before is not None:
             place = tensors.by_order(before, span.length, element.width, taken)
         before = None if place is None else place.offset
+        if span.tensor.dtype is BYTES and span.length >= _FEWEST_SIMILAR:
+            # Of no known type: its elements are found by content, as in an opaque file.
+            same = place if place is not None and place.length == span.length else None
+            parts = _opaque_part(
+                file.data,
+                start,
+                span.offset,
+                span.length,
+                base=None if same is None else (base_stream.read(same.offset, same.length), 0),
+                base_start=0 if same is None else same.offset,
+            )
+            yield from (dataclasses.replace(part, kind=kind) for part in parts)
+            continue
         if place is None:
             yield Piece(at, span.length, None, element, kind)
             continue
@@ -273,7 +289,7 @@ def plan(base: Model, target: Model) -> list[Piece]:
     pieces: list[Piece] = []
     for file, start in zip(target.files, file_starts(target.files), strict=True):
         if any(span.tensor is not None for span in file.layout.spans):
-            pieces += _tensor_pieces(file, start, tensors)
+            pieces += _tensor_pieces(file, start, tensors, base_stream)
         else:
             pieces += _opaque_pieces(file, start, base)
     for i, piece in enumerate(pieces):
