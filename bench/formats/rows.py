@@ -75,6 +75,7 @@ ROWS = (
     _made("flax", "make_flax", ".msgpack", f"flax.serialization of {_WRITER}"),
     _made("tensorrt-rtx f32", "make_tensorrt_rtx", "-f32.engine", f"TensorRT-RTX's builder on {_WRITER}"),
     _made("tensorrt-rtx f16", "make_tensorrt_rtx", "-f16.engine", "as above, in f16", kind="f16"),
+    _made("mxnet", "make_mxnet", ".params", f"mxnet.nd.save of {_WRITER}"),
     _made("torch", "make_torch", ".pt", f"torch.save of {_WRITER}"),
 )
 
