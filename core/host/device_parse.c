@@ -8,7 +8,7 @@
 #include "device.h"
 
 enum {
-    HASH_BITS = 15,
+    HASH_BITS = 17,
     SHORTEST = 4,     /* bytes of a match that is looked for */
     MOST_TRIED = 64,  /* places with the same hash */
     LONG = 256,       /* a match this long is taken without looking for others inside it */
@@ -155,29 +155,32 @@ struct sw_device_parser {
     size_t known; /* bytes of the target in `made` */
 };
 
+/* The length of what the base holds where it was left, and offers it. */
+static size_t offer_in_step(const table *t, const finder *base, size_t at) {
+    const uint32_t place = (uint32_t)at + t->nodes[at - t->start].shift;
+    if (place >= base->size) {
+        return 0;
+    }
+    const size_t most = t->end - at < base->size - place ? t->end - at : base->size - place;
+    const size_t length = equal_length(base->data + place, t->target + at, most);
+    offer_copy(t, at, place, length);
+    return length;
+}
+
 static void price_all(const table *t, sw_device_parser *parser) {
-    const finder *base = &parser->base;
+    /* Inside a long match nothing is looked for: its start has offered every end of it. */
     size_t skip_to = t->start;
     for (size_t at = t->start; at < t->end; at++) {
-        const node *from = &t->nodes[at - t->start];
-        if (from->price != UINT32_MAX) {
-            offer_byte(t, at);
-            const uint32_t in_step = (uint32_t)at + from->shift;
-            size_t longest = 0;
-            if (in_step < base->size) {
-                const size_t most = t->end - at < base->size - in_step ? t->end - at : base->size - in_step;
-                longest = equal_length(base->data + in_step, t->target + at, most);
-                offer_copy(t, at, in_step, longest);
-            }
-            if (at >= skip_to && longest < LONG) {
-                const size_t found = offer_matches(t, base, at, false);
+        offer_byte(t, at);
+        if (at >= skip_to) {
+            size_t longest = offer_in_step(t, &parser->base, at);
+            if (longest < LONG) {
+                const size_t found = offer_matches(t, &parser->base, at, false);
                 const size_t again = offer_matches(t, &parser->made, at, true);
                 longest = found > longest ? found : longest;
                 longest = again > longest ? again : longest;
             }
-            if (longest >= LONG && at + longest > skip_to) {
-                skip_to = at + longest;
-            }
+            skip_to = longest >= LONG ? at + longest : skip_to;
         }
         if (at == parser->known) {
             finder_add(&parser->made, parser->known++);

@@ -85,6 +85,15 @@ def test_a_model_of_several_blocks() -> None:
     assert sapwood.apply(base, patch) == target
 
 
+def test_what_repeats_and_what_stayed_costs_little() -> None:
+    rng = random.Random(3)
+    repeated = rng.randbytes(5) * 60_000
+    assert sapwood.diff(None, repeated, profile="device").size < 250
+    base = rng.randbytes(MAX_BLOCK)
+    target = base[:700_000] + b"new" + base[700_003:]
+    assert sapwood.diff(base, target, profile="device").size < 200
+
+
 def test_an_empty_target() -> None:
     patch = sapwood.diff(b"base", b"", profile="device")
     assert patch.manifest.profile == Profile(2048, 0)

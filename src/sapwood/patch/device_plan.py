@@ -16,8 +16,10 @@ from sapwood.patch.plan import Piece
 
 __all__ = ["DeviceBlock", "device_blocks"]
 
-# Tensors above this are not searched for copies and repeats: it takes a second for some MB.
-_MOST_SEARCHED: Final = 256 << 10
+# Larger tables are not searched for multiples of what stands before: it would take seconds.
+_MOST_SCALED: Final = 256 << 10
+# Bytes of a tensor that are searched for copies and repeats before the rest is: a search takes 2 s for a MB.
+_SAMPLE: Final = 32 << 10
 # A stretch this long that is as in the base is copied: it decodes at the speed of memory.
 _FEWEST_COPIED: Final = 1 << 10
 _WORD: Final = 4
@@ -68,14 +70,16 @@ class _Planner:
             chosen = self._tensor(piece, start, element)
         else:
             chosen = self._table(start, end, self.shift if piece.base is None else piece.base - start)
-        self._leave(start, chosen)
+        self.shift = self._shift_after(start, chosen)
         return chosen
 
-    def _leave(self, start: int, segments: Iterable[Segment]) -> None:
+    def _shift_after(self, start: int, segments: Iterable[Segment]) -> int:
+        shift = self.shift
         for segment in segments:
             if segment.uses_base:
-                self.shift = segment.place - start
+                shift = segment.place - start
             start += segment.length
+        return shift
 
     def _same(self, start: int, end: int, shift: int) -> bool:
         at = start + shift
@@ -83,8 +87,11 @@ class _Planner:
             return False
         return _core.equal(self.base[at : at + end - start], self.target[start:end])
 
+    def _price(self, start: int, end: int, way: list[Segment]) -> int:
+        return price(self.base, self.target[:end], start, way, self.state)
+
     def _cheapest(self, start: int, end: int, ways: list[list[Segment]]) -> list[Segment]:
-        return min(ways, key=lambda way: price(self.base, self.target[:end], start, way, self.state))
+        return min(ways, key=lambda way: self._price(start, end, way))
 
     def _parsed(self, start: int, end: int, shift: int) -> list[Segment]:
         return [Segment(*found) for found in self.parser.run(start, end, shift % (1 << 32))]
@@ -121,16 +128,27 @@ class _Planner:
         ways = [self._elements(start, end, element, None), [Segment(Kind.PLAIN, 0, piece.length, 0, 0)]]
         if piece.base is not None:
             ways.append(self._difference(start, end, element, piece.base - start))
-        if piece.length <= _MOST_SEARCHED:
-            ways.append(self._parsed(start, end, self.shift))
-        return self._cheapest(start, end, ways)
+        best = self._cheapest(start, end, ways)
+        return self._searched(start, end, best)
+
+    def _searched(self, start: int, end: int, best: list[Segment]) -> list[Segment]:
+        """Copies, repeats and bytes, if they take less than ``best``; of a large tensor its head decides."""
+        middle = min(start + _SAMPLE, end)
+        segments = self._parsed(start, middle, self.shift)
+        most = self._price(start, end, best)
+        if self._price(start, middle, segments) * (end - start) >= most * (middle - start):
+            return best
+        if middle < end:
+            segments += self._parsed(middle, end, self._shift_after(start, segments))
+        return segments if self._price(start, end, segments) < most else best
 
     def _table(self, start: int, end: int, shift: int) -> list[Segment]:
         """Glue: multiples of scales, and between them words that changed, or copies and bytes."""
         segments: list[Segment] = []
         first = -(-start // _WORD) * _WORD
         at = start
-        for offset, found in _core.find_scaled(self.target, first, end) if first < end else ():
+        searched = first < end and end - start <= _MOST_SCALED
+        for offset, found in _core.find_scaled(self.target, first, end) if searched else ():
             scaled = Segment(*found)
             if self._same(offset, offset + scaled.length, shift):
                 continue
