@@ -260,6 +260,12 @@ def test_too_many_tensors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
             coreml.references(memoryview(data))
 
 
+def test_a_long_name_of_a_function_does_not_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_NAMES_CHARS", 10_000)
+    with pytest.raises(MalformedModel, match="too long names"):
+        coreml.references(memoryview(program(*[operation(blob_value())] * 2, function="n" * 6000)))
+
+
 def test_a_file_of_tiny_fields_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_PROTOBUF_FIELDS", 50)
     with pytest.raises(MalformedModel, match="too many fields"):

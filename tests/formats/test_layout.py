@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sapwood.errors import MalformedModel
 from sapwood.formats import limits
 from sapwood.formats.dtype import BYTES, DTYPES, Kind
-from sapwood.formats.layout import Layout, Span, Tensor, cover
+from sapwood.formats.layout import Layout, Span, Tally, Tensor, cover
 
 
 def raw(name: str, length: int) -> Tensor:
@@ -109,3 +109,20 @@ def test_every_dtype_describes_its_bits() -> None:
 )
 def test_elements_smaller_than_a_byte_are_packed_and_padded(name: str, elements: int, size: int) -> None:
     assert DTYPES[name].nbytes(elements) == size
+
+
+def test_a_tally_bounds_tensors_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_TENSORS", 3)
+    monkeypatch.setattr(limits, "MAX_NAMES_CHARS", 10)
+    monkeypatch.setattr(limits, "MAX_NAME_CHARS", 6)
+    tally = Tally()
+    for name in ("a", "b", "c"):
+        tally.add(name, 1)
+    with pytest.raises(MalformedModel, match="too many"):
+        tally.add("d", 1)
+    with pytest.raises(MalformedModel, match="is too long"):
+        Tally().add("seven..", 1)
+    tally = Tally()
+    tally.add("five.", 1)
+    with pytest.raises(MalformedModel, match="too long names"):
+        tally.add("sixsix", 1)

@@ -161,6 +161,15 @@ def test_too_many_constants_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         openvino.read(memoryview(graph(constant() * 4)))
 
 
+def test_a_long_name_of_a_loop_does_not_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_NAMES_CHARS", 10_000)
+    body = f'<layer name="{"n" * 6000}" type="Loop"><body><layers>{constant() * 2}</layers></body></layer>'
+    with pytest.raises(MalformedModel, match="too long names"):
+        openvino.read(memoryview(graph(body)))
+    with pytest.raises(MalformedModel, match="name is too long"):
+        openvino.read(memoryview(graph(constant("n" * 9000))))
+
+
 @given(
     flips=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(1, 255)), max_size=4),
     cut=st.integers(0, 1 << 20),

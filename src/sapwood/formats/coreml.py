@@ -12,7 +12,7 @@ from typing import Final
 from sapwood.errors import MalformedModel
 from sapwood.formats import coreml_network, coreml_program, limits
 from sapwood.formats.coreml_program import Reference
-from sapwood.formats.layout import Layout, Tensor, cover, joined
+from sapwood.formats.layout import Layout, Tally, Tensor, cover, joined
 from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, name_of, varint
 
 FORMAT: Final = "coreml"
@@ -98,10 +98,11 @@ def references(data: memoryview) -> tuple[Reference, ...]:
         MalformedModel: As ``read``.
     """
     found: list[Reference] = []
+    tally = Tally()
     for offset, _, reference in _walk(data):
         if isinstance(reference, Reference):
-            if len(found) >= limits.MAX_TENSORS:
-                raise MalformedModel("too many tensors", offset=offset)
+            tally.add(reference.name, offset)
+            tally.add(reference.location, offset)
             found.append(reference)
     return tuple(found)
 

@@ -14,7 +14,7 @@ from sapwood.formats import executorch_xnnpack, limits
 from sapwood.formats.cursor import elements, uint
 from sapwood.formats.dtype import BYTES, DTYPES
 from sapwood.formats.flatbuffer import Table
-from sapwood.formats.layout import Layout, Tensor, cover
+from sapwood.formats.layout import Layout, Tally, Tensor, cover
 
 __all__ = ["FORMAT", "TYPES", "Segments", "in_memory", "matches", "read"]
 
@@ -103,7 +103,8 @@ class _Program:
     def __init__(self, data: memoryview, base: int) -> None:
         self._data = data
         self._visited = 0
-        self._characters = 0
+        self._seen: set[int] = set()
+        self._tally = Tally()
         self._root = Table.root(data)
         self._segments = Segments.of(self._counted(self._root.tables(_SEGMENTS)), base, len(data))
         self._constants = self._offsets(self._root.child(_CONSTANTS))
@@ -115,8 +116,8 @@ class _Program:
 
     def tensors(self) -> Iterator[tuple[int, int, Tensor]]:
         """Every tensor, those with a type and a shape first."""
-        for plan in self._counted(self._root.tables(_PLANS)):
-            for value in self._counted(plan.tables(_PLAN_VALUES)):
+        for plan in self._once(self._root.tables(_PLANS)):
+            for value in self._once(plan.tables(_PLAN_VALUES)):
                 tensor = value.child(1)
                 if value.number(0, 1) == _IS_TENSOR and tensor is not None:
                     yield from self._tensor(tensor)
@@ -133,6 +134,12 @@ class _Program:
                 raise MalformedModel("too many tables", offset=table.at)
             yield table
 
+    def _once(self, tables: Iterator[Table]) -> Iterator[Table]:
+        for table in self._counted(tables):
+            if table.at not in self._seen:
+                self._seen.add(table.at)
+                yield table
+
     def _offsets(self, table: Table | None) -> tuple[int, int, tuple[int, ...]]:
         """(offset, length, offsets in it) of a segment that is a row of tensors."""
         if table is None or not self._segments.places:
@@ -143,9 +150,7 @@ class _Program:
 
     def _text(self, table: Table, field: int) -> str:
         found = table.string(field, limits.MAX_NAME_CHARS)
-        self._characters += len(found)
-        if self._characters > limits.MAX_NAMES_CHARS:
-            raise MalformedModel("too long names", offset=table.at)
+        self._tally.add(found, table.at)
         return found
 
     def _tensor(self, tensor: Table) -> Iterator[tuple[int, int, Tensor]]:

@@ -7,7 +7,6 @@ Source: ExecuTorch 1.5, extension/flat_tensor/serialize/flat_tensor.fbs ("FT01")
 from collections.abc import Iterator
 from typing import Final
 
-from sapwood.errors import MalformedModel
 from sapwood.formats import limits
 from sapwood.formats.cursor import uint
 from sapwood.formats.dtype import BYTES
@@ -41,9 +40,7 @@ def read(data: memoryview) -> Layout:
 def _tensors(data: memoryview) -> Iterator[tuple[int, int, Tensor]]:
     root = Table.root(data)
     segments = Segments.of(root.tables(_SEGMENTS), uint(data, 32, 8), len(data))
-    for count, named in enumerate(root.tables(_NAMED)):
-        if count >= limits.MAX_TENSORS:
-            raise MalformedModel("too many tensors", offset=named.at)
+    for named in root.tables(_NAMED):
         offset, length = segments.at(named.number(1, 4), named.at)
         name = named.string(0, limits.MAX_NAME_CHARS)
         kind = named.child(2)

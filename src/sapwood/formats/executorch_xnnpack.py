@@ -86,7 +86,11 @@ def constants(
 def _kinds(values: Iterator[Table]) -> dict[int, tuple[DType, tuple[int, ...]]]:
     """The type and shape of each constant, by its number, from the first value that uses it."""
     found: dict[int, tuple[DType, tuple[int, ...]]] = {}
+    seen: set[int] = set()
     for value in values:
+        if value.at in seen:
+            continue
+        seen.add(value.at)
         tensor = value.child(1)
         if tensor is not None and value.number(0, 1) == _QUANTISED:
             tensor = tensor.child(0)

@@ -12,7 +12,7 @@ from sapwood.errors import MalformedModel
 from sapwood.formats import limits
 from sapwood.formats.dtype import BYTES, DType
 
-__all__ = ["FormatWarning", "Layout", "Span", "Tensor", "cover", "fit", "joined"]
+__all__ = ["FormatWarning", "Layout", "Span", "Tally", "Tensor", "cover", "fit", "joined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,30 @@ class Layout:
                 yield span, span.tensor
 
 
+class Tally:
+    """Counts tensors, and the characters of their names, while a list of them grows.
+
+    Names are joined from texts that a file may use again and again: a small file must not make a large list.
+    """
+
+    def __init__(self) -> None:
+        self._tensors = 0
+        self._characters = 0
+
+    def add(self, name: str, offset: int) -> None:
+        """Count one more, which the file tells of at ``offset``.
+
+        Raises:
+            MalformedModel: Its name is too long, or all of them together, or there are too many.
+        """
+        self._tensors += 1
+        self._characters += len(name)
+        if self._tensors > limits.MAX_TENSORS or self._characters > limits.MAX_NAMES_CHARS:
+            raise MalformedModel("too many tensors or too long names", offset=offset)
+        if len(name) > limits.MAX_NAME_CHARS:
+            raise MalformedModel("a tensor's name is too long", offset=offset, found=len(name))
+
+
 def fit(name: str, dtype: DType, shape: tuple[int, ...], length: int) -> Tensor:
     """The tensor as described if it takes ``length`` bytes, else the same bytes without a type."""
     if length == dtype.nbytes(math.prod(shape)):
@@ -119,13 +143,9 @@ def cover(format: str, size: int, tensors: Iterable[tuple[int, int, Tensor]]) ->
 def _sorted(size: int, tensors: Iterable[tuple[int, int, Tensor]]) -> list[tuple[int, int, Tensor]]:
     """The triples that have bytes, in file order, counted while they are made."""
     found: list[tuple[int, int, Tensor]] = []
-    characters = 0
-    for count, (offset, length, tensor) in enumerate(tensors):
-        characters += len(tensor.name)
-        if count >= limits.MAX_TENSORS or characters > limits.MAX_NAMES_CHARS:
-            raise MalformedModel("too many tensors or too long names", offset=offset)
-        if len(tensor.name) > limits.MAX_NAME_CHARS:
-            raise MalformedModel("a tensor's name is too long", offset=offset, found=len(tensor.name))
+    tally = Tally()
+    for offset, length, tensor in tensors:
+        tally.add(tensor.name, offset)
         if len(tensor.shape) > limits.MAX_DIMENSIONS:
             raise MalformedModel(f"tensor {tensor.name!r} has too many dimensions", offset=offset)
         if offset < 0 or length < 0 or offset + length > size:

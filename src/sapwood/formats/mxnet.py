@@ -11,7 +11,7 @@ from sapwood.errors import MalformedModel
 from sapwood.formats import limits
 from sapwood.formats.cursor import Cursor, elements
 from sapwood.formats.dtype import DTYPES, DType
-from sapwood.formats.layout import Layout, Tensor, cover
+from sapwood.formats.layout import Layout, Tally, Tensor, cover
 
 __all__ = ["FORMAT", "matches", "read"]
 
@@ -79,13 +79,11 @@ def _count(cursor: Cursor) -> int:
 
 
 def _names(cursor: Cursor) -> Iterator[str]:
-    characters = 0
+    tally = Tally()
     for _ in range(_count(cursor)):
         at = cursor.at
         name = cursor.text(cursor.u64())
-        characters += len(name)
-        if len(name) > limits.MAX_NAME_CHARS or characters > limits.MAX_NAMES_CHARS:
-            raise MalformedModel("a name is too long", offset=at, found=len(name))
+        tally.add(name, at)
         yield name
 
 

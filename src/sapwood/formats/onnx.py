@@ -14,7 +14,7 @@ from sapwood.formats import limits
 from sapwood.formats.cursor import elements
 from sapwood.formats.described import Described
 from sapwood.formats.dtype import BYTES, DTYPES
-from sapwood.formats.layout import Layout, Tensor, cover, fit, joined
+from sapwood.formats.layout import Layout, Tally, Tensor, cover, fit, joined
 from sapwood.formats.protobuf import LEN, Field, Walker, text_of, varints
 
 FORMAT: Final = "onnx"
@@ -85,10 +85,11 @@ def external_tensors(data: memoryview) -> tuple[Described, ...]:
         MalformedModel: As ``read``.
     """
     found: list[Described] = []
+    tally = Tally()
     for offset, length, tensor, location in _walk(data):
         if location is not None:
-            if len(found) >= limits.MAX_TENSORS:
-                raise MalformedModel("too many tensors", offset=offset)
+            tally.add(tensor.name, offset)
+            tally.add(location, offset)
             found.append(Described(location, offset, length, tensor))
     return tuple(found)
 

@@ -12,7 +12,7 @@ from sapwood.errors import MalformedModel
 from sapwood.formats import limits, opaque
 from sapwood.formats.cursor import elements
 from sapwood.formats.dtype import BYTES, DTYPES
-from sapwood.formats.layout import Layout, Tensor, fit
+from sapwood.formats.layout import Layout, Tally, Tensor, fit
 from sapwood.formats.xml_elements import walk_elements
 
 FORMAT: Final = "openvino"
@@ -71,6 +71,7 @@ class _Constants:
 
     def __init__(self) -> None:
         self.tensors: list[tuple[int, int, Tensor]] = []
+        self._tally = Tally()
         # (depth of the element, name) of the layers that are open, and whether the innermost is a Const.
         self._layers: list[tuple[int, str]] = []
         self._is_constant = False
@@ -92,8 +93,6 @@ class _Constants:
             self._add(attributes, at)
 
     def _add(self, attributes: dict[str, str], at: int) -> None:
-        if len(self.tensors) >= limits.MAX_TENSORS:
-            raise MalformedModel("too many constants", offset=at)
         offset, length = (_number(attributes.get(key, ""), at) for key in ("offset", "size"))
         dimensions = attributes.get("shape", "")
         if dimensions.count(",") >= limits.MAX_DIMENSIONS:
@@ -102,6 +101,7 @@ class _Constants:
         elements(shape, at)
         dtype = _TYPES.get(attributes.get("element_type", ""), BYTES)
         name = ".".join(name for _, name in self._layers)
+        self._tally.add(name, at)
         self.tensors.append((offset, length, fit(name, dtype, shape, length)))
 
 

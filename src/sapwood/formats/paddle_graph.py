@@ -12,7 +12,7 @@ from typing import Final
 
 from sapwood.errors import MalformedModel
 from sapwood.formats import limits, opaque
-from sapwood.formats.layout import Layout
+from sapwood.formats.layout import Layout, Tally
 from sapwood.formats.protobuf import LEN, VARINT, Field, Walker, name_of
 
 __all__ = ["FORMAT", "matches", "names", "read"]
@@ -75,11 +75,9 @@ def names(data: memoryview) -> tuple[str, ...]:
         MalformedModel: As ``read``.
     """
     found: set[str] = set()
-    characters = 0
+    tally = Tally()
     for name, offset in _pir(data) if _PIR.match(data) else _program(data):
-        characters += len(name)
-        if len(found) >= limits.MAX_TENSORS or characters > limits.MAX_NAMES_CHARS:
-            raise MalformedModel("too many parameters", offset=offset)
+        tally.add(name, offset)
         found.add(name)
     # As std::sort has it: by bytes.
     return tuple(sorted(found, key=str.encode))
