@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
+from sapwood.codec.device_segment import STATES
 from sapwood.codec.encode import Level, encode_plain, encode_span
 from sapwood.codec.zstandard_frames import compress_against, decompress_against
 from sapwood.errors import storage_error
@@ -97,11 +98,16 @@ def _spool(folder: str | None) -> Iterator[IO[bytes]]:
 _RECORD: Final = 8
 
 
-def _simpler(base: ByteStream, target: ByteStream, level: Level, cost: int) -> Iterable[Block]:
-    """Blocks without regard for tensors, if they take less than ``cost`` bytes; none otherwise.
+# Up to this much, a model is also tried as one DEVICE block: it takes a second for a MB.
+_SEGMENTED_TO: Final = {Level.FAST: 0, Level.DEFAULT: 256 << 10, Level.MAX: MAX_BLOCK}
+
+
+def _simpler(old: Model, new: Model, level: Level, cost: int) -> Iterable[Block]:
+    """Blocks for the target as a whole, if they take less than ``cost`` bytes; none otherwise.
 
     Of many tiny tensors every one may cost more as a block of its own than it holds.
     """
+    base, target = ByteStream.of(old), ByteStream.of(new)
     if target.size > MAX_BLOCK:
         if cost <= target.size:
             return ()
@@ -112,6 +118,9 @@ def _simpler(base: ByteStream, target: ByteStream, level: Level, cost: int) -> I
     found = [encode_plain(target.read(0, target.size), level)]
     if level is not Level.FAST and 0 < base.size <= MAX_BLOCK:
         found.append(_whole_file(base, target))
+        if target.size <= _SEGMENTED_TO[level] and not old.is_folder:
+            # It knows what no other codec does: that scales follow from other scales.
+            found += [coded.block for coded in device_blocks(plan(old, new), base, target, STATES[-1])]
     best = min(found, key=lambda block: len(block.payload))
     return (best,) if len(best.payload) + 2 * _RECORD < cost else ()
 
@@ -236,7 +245,7 @@ def diff_models(
             _assemble(coded, assembler, target_stream, finished)
             chunks = assembler.finish()
             cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
-            for i, block in enumerate(_simpler(base_stream, target_stream, level, cost)):
+            for i, block in enumerate(_simpler(old, target, level, cost)):
                 if i == 0:
                     spool.seek(0)
                     spool.truncate()
