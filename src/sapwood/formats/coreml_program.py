@@ -78,7 +78,7 @@ def _type(walker: Walker, outer: Field) -> tuple[DType, tuple[int, ...]]:
     """The element type and shape of a ValueType; what is no tensor is bytes."""
     dtype = BYTES
     shape: list[int] = []
-    for tensor in _inside(walker, [outer], 1):
+    for tensor in _inside(walker, outer, 1):
         for field in walker.fields(tensor.start, tensor.end):
             if field.number == 1 and field.wire == VARINT:
                 dtype = _TYPES.get(field.value, BYTES)
@@ -87,7 +87,7 @@ def _type(walker: Walker, outer: Field) -> tuple[DType, tuple[int, ...]]:
                     raise MalformedModel("too many dimensions", offset=field.start)
                 sizes = [
                     part.value
-                    for constant in _inside(walker, [field], 1)
+                    for constant in _inside(walker, field, 1)
                     for part in walker.fields(constant.start, constant.end)
                     if part.number == 1 and part.wire == VARINT
                 ]
@@ -100,12 +100,12 @@ def _type(walker: Walker, outer: Field) -> tuple[DType, tuple[int, ...]]:
 def _immediate(
     walker: Walker, outer: Field, name: str, dtype: DType, shape: tuple[int, ...]
 ) -> Iterator[tuple[int, int, Tensor]]:
-    for tensor in _inside(walker, [outer], 1):
+    for tensor in _inside(walker, outer, 1):
         for field in walker.fields(tensor.start, tensor.end):
             if field.wire != LEN or not (field.number == _BYTES or field.number in _STORED):
                 continue
             stored = _STORED.get(field.number, dtype)
-            for values in _inside(walker, [field], 1):
+            for values in _inside(walker, field, 1):
                 length = values.end - values.start
                 yield values.start, length, fit(name, stored, shape, length)
 
@@ -120,9 +120,8 @@ def _reference(walker: Walker, outer: Field, name: str, dtype: DType, shape: tup
     return Reference(location, offset, name, dtype, shape)
 
 
-def _inside(walker: Walker, outers: list[Field], number: int) -> Iterator[Field]:
+def _inside(walker: Walker, outer: Field, number: int) -> Iterator[Field]:
     """The fields of that number that are messages, or bytes."""
-    for outer in outers:
-        for field in walker.fields(outer.start, outer.end):
-            if field.number == number and field.wire == LEN:
-                yield field
+    for field in walker.fields(outer.start, outer.end):
+        if field.number == number and field.wire == LEN:
+            yield field
