@@ -100,7 +100,7 @@ def test_plugins_are_loaded_once_and_only_for_unknown_files(
 
 
 def _raise(error: BaseException) -> Callable[..., object]:
-    def fail(*_: object) -> object:
+    def fail(*_: object, **__: object) -> object:
         raise error
 
     return fail
@@ -152,6 +152,12 @@ def test_a_plugin_that_cannot_be_imported_is_named(
     monkeypatch.setattr(plugins, "entry_points", lambda group: entries)
     form, (warning,) = told()
     assert (form, warning.startswith("broken : the plug-in broken_plugin is not used")) == ("opaque", True)
+
+
+def test_plugins_that_cannot_be_listed_are_told(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "entry_points", _raise(UnicodeDecodeError("utf-8", b"x", 0, 1, "damaged")))
+    form, (warning,) = told()
+    assert (form, warning.startswith("plug-ins : cannot be listed: UnicodeDecodeError")) == ("opaque", True)
 
 
 def _with_a_hole(data: memoryview) -> Layout:

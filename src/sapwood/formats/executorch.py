@@ -25,14 +25,8 @@ _HEADER: Final = b"eh00"
 # Fields of the tables, counted from 0 in the schema's order.
 _PLANS, _BUFFERS, _INLINE, _SEGMENTS, _CONSTANTS, _MUTABLE, _NAMED = 1, 2, 3, 4, 5, 6, 7
 _PLAN_VALUES, _PLAN_DELEGATES = 2, 7
-_TENSOR_TYPE, _TENSOR_SIZES, _TENSOR_ORDER, _TENSOR_INDEX, _TENSOR_ALLOCATION, _TENSOR_EXTRA = (
-    0,
-    2,
-    3,
-    5,
-    6,
-    9,
-)
+_TENSOR_TYPE, _TENSOR_SIZES, _TENSOR_ORDER = 0, 2, 3
+_TENSOR_INDEX, _TENSOR_ALLOCATION, _TENSOR_EXTRA = 5, 6, 9
 _EXTRA_SEGMENT, _EXTRA_NAME, _EXTRA_LOCATION = 0, 1, 2
 # program.fbs, union KernelTypes.
 _IS_TENSOR: Final = 5

@@ -85,9 +85,9 @@ def names(data: memoryview) -> tuple[str, ...]:
 
 def _pir(data: memoryview) -> Iterator[tuple[str, int]]:
     for match in _PARAMETER.finditer(data):
+        if match.end(1) - match.start(1) > limits.MAX_NAME_CHARS:
+            raise MalformedModel("a parameter's name is too long", offset=match.start(1))
         try:
-            if match.end(1) - match.start(1) > limits.MAX_NAME_CHARS:
-                raise ValueError("a name is too long")
             name = str(json.loads(match[1]))
             name.encode()
         except ValueError as error:

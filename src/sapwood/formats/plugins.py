@@ -45,7 +45,12 @@ def find(built_in: frozenset[str]) -> Plugins:
     """Load every plug-in; ``built_in`` are the names that are taken. Done once a process."""
     usable: dict[str, Plugin] = {}
     faults = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+    try:
+        entries = sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value))
+    # One package's damaged metadata is enough.
+    except Exception as error:  # noqa: BLE001
+        return Plugins((), (FormatWarning("plug-ins", "", _said("cannot be listed", error), None),))
+    for entry in entries:
         try:
             if not _NAME.fullmatch(entry.name):
                 raise ValueError("its name is not of lower-case letters, digits and _ . + -")
