@@ -12,6 +12,7 @@ enum {
     SHORTEST = 4,     /* bytes of a match that is looked for */
     MOST_TRIED = 64,  /* places with the same hash */
     LONG = 256,       /* a match this long is taken without looking for others inside it */
+    MOST_KNOWN = 1 << 26, /* places of a base */
     /* Prices in 1/16 bit. */
     OPEN = 5 * 16,    /* a segment: its kind, and that nothing moved */
     MOVED = 4 * 16,   /* beside the bits of the move or distance */
@@ -27,11 +28,12 @@ typedef struct {
     uint8_t kind;
 } node;
 
-typedef struct {
+typedef struct sw_device_index {
     const uint8_t *data;
     size_t size;
-    uint32_t *head;  /* by hash: the last place, plus 1 */
-    uint32_t *chain; /* by place: the one before with the same hash, plus 1 */
+    size_t step;     /* bytes between the places known */
+    uint32_t *head;  /* by hash: the number of the last place, plus 1 */
+    uint32_t *chain; /* by number: that of the place before with the same hash, plus 1 */
 } finder;
 
 static uint32_t hash_at(const uint8_t *p) {
@@ -41,21 +43,23 @@ static uint32_t hash_at(const uint8_t *p) {
 static bool finder_open(finder *f, const uint8_t *data, size_t size) {
     f->data = data;
     f->size = size;
+    f->step = 1 + size / MOST_KNOWN;
     f->head = calloc((size_t)1 << HASH_BITS, sizeof *f->head);
-    f->chain = malloc((size + 1) * sizeof *f->chain);
+    f->chain = malloc((size / f->step + 1) * sizeof *f->chain);
     return f->head != NULL && f->chain != NULL;
 }
 
-static void finder_free(finder *f) {
+static void finder_close(finder *f) {
     free(f->head);
     free(f->chain);
 }
 
-static void finder_add(finder *f, size_t at) {
+static void finder_add(finder *f, size_t number) {
+    const size_t at = number * f->step;
     if (at + SHORTEST <= f->size) {
         uint32_t *head = &f->head[hash_at(f->data + at)];
-        f->chain[at] = *head;
-        *head = (uint32_t)at + 1;
+        f->chain[number] = *head;
+        *head = (uint32_t)number + 1;
     }
 }
 
@@ -130,7 +134,7 @@ static size_t offer_matches(const table *t, const finder *f, size_t at, bool rep
     }
     uint32_t place = f->head[hash_at(t->target + at)];
     for (unsigned tried = 0; place != 0 && tried < MOST_TRIED; tried++, place = f->chain[place - 1]) {
-        const size_t other = place - 1;
+        const size_t other = (place - 1) * f->step;
         size_t most = t->end - at;
         if (!repeats && most > f->size - other) {
             most = f->size - other;
@@ -150,7 +154,7 @@ static size_t offer_matches(const table *t, const finder *f, size_t at, bool rep
 }
 
 struct sw_device_parser {
-    finder base;
+    const finder *base;
     finder made;
     size_t known; /* bytes of the target in `made` */
 };
@@ -173,9 +177,9 @@ static void price_all(const table *t, sw_device_parser *parser) {
     for (size_t at = t->start; at < t->end; at++) {
         offer_byte(t, at);
         if (at >= skip_to) {
-            size_t longest = offer_in_step(t, &parser->base, at);
+            size_t longest = offer_in_step(t, parser->base, at);
             if (longest < LONG) {
-                const size_t found = offer_matches(t, &parser->base, at, false);
+                const size_t found = offer_matches(t, parser->base, at, false);
                 const size_t again = offer_matches(t, &parser->made, at, true);
                 longest = found > longest ? found : longest;
                 longest = again > longest ? again : longest;
@@ -202,22 +206,38 @@ static size_t walk_back(const table *t, sw_device_segment *out) {
     return count;
 }
 
-sw_device_parser *sw_device_parser_new(const uint8_t *base, size_t base_size, const uint8_t *target, size_t size) {
+sw_device_index *sw_device_index_new(const uint8_t *base, size_t base_size) {
+    finder *f = calloc(1, sizeof *f);
+    if (f == NULL || !finder_open(f, base, base_size)) {
+        sw_device_index_free(f);
+        return NULL;
+    }
+    for (size_t number = 0; number * f->step < base_size; number++) {
+        finder_add(f, number);
+    }
+    return f;
+}
+
+void sw_device_index_free(sw_device_index *index) {
+    if (index != NULL) {
+        finder_close(index);
+        free(index);
+    }
+}
+
+sw_device_parser *sw_device_parser_new(const sw_device_index *base, const uint8_t *target, size_t size) {
     sw_device_parser *p = calloc(1, sizeof *p);
-    if (p == NULL || !finder_open(&p->base, base, base_size) || !finder_open(&p->made, target, size)) {
+    if (p == NULL || !finder_open(&p->made, target, size)) {
         sw_device_parser_free(p);
         return NULL;
     }
-    for (size_t i = 0; i < base_size; i++) {
-        finder_add(&p->base, i);
-    }
+    p->base = base;
     return p;
 }
 
 void sw_device_parser_free(sw_device_parser *parser) {
     if (parser != NULL) {
-        finder_free(&parser->base);
-        finder_free(&parser->made);
+        finder_close(&parser->made);
         free(parser);
     }
 }

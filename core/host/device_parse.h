@@ -8,11 +8,18 @@
 extern "C" {
 #endif
 
-/* Knows what a base and a target hold, to say parts of the target in order. Both must outlive it. */
+/* Knows what a base holds, which must outlive it. Of a base above 64 MiB it knows some places only. */
+typedef struct sw_device_index sw_device_index;
+
+/* NULL when out of memory. A base is below 2^32 bytes. */
+sw_device_index *sw_device_index_new(const uint8_t *base, size_t base_size);
+void sw_device_index_free(sw_device_index *index);
+
+/* Says parts of a target in order. Target and index must outlive it. */
 typedef struct sw_device_parser sw_device_parser;
 
-/* NULL when out of memory. Both are below 2^32 bytes. */
-sw_device_parser *sw_device_parser_new(const uint8_t *base, size_t base_size, const uint8_t *target, size_t size);
+/* NULL when out of memory. */
+sw_device_parser *sw_device_parser_new(const sw_device_index *base, const uint8_t *target, size_t size);
 void sw_device_parser_free(sw_device_parser *parser);
 
 /* Say target[start .. end) by copies from the base, repeats of what stands before, and bytes: a cheap row of segments

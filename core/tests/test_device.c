@@ -326,7 +326,9 @@ static void test_the_parser_says_what_there_is(void) {
     fill(&s, SW_ELEMENT_INT8, 1);
     memcpy(s.target + 1000, s.base + 37, 500);
     memcpy(s.target + 1600, s.target + 1010, 300);
-    sw_device_parser *parser = sw_device_parser_new(s.base, SIZE, s.target, SIZE);
+    sw_device_index *index = sw_device_index_new(s.base, SIZE);
+    assert(index != NULL);
+    sw_device_parser *parser = sw_device_parser_new(index, s.target, SIZE);
     assert(parser != NULL);
     sw_device_segment segments[SIZE];
     size_t count = 0;
@@ -337,6 +339,7 @@ static void test_the_parser_says_what_there_is(void) {
         count += more;
     }
     sw_device_parser_free(parser);
+    sw_device_index_free(index);
     round_trip(s.base, SIZE, s.target, SIZE, segments, count, SW_DEVICE_LARGE, s.payload, sizeof s.payload);
     sw_device_found found[SIZE / 16];
     float scales[200];

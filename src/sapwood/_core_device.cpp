@@ -52,13 +52,28 @@ int decode_device(nb::object payload, nb::object base, nb::object out) {
     return sw_device_decode(p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0, o.data(), o.size());
 }
 
+// What a base holds, for any number of parsers.
+class DeviceIndex {
+  public:
+    explicit DeviceIndex(nb::object base)
+        : base_(base), index_(sw_device_index_new(base_.data(), base_.size()), &sw_device_index_free) {
+        if (!index_) {
+            throw std::bad_alloc();
+        }
+    }
+    const sw_device_index *get() const { return index_.get(); }
+
+  private:
+    Buffer base_;
+    std::unique_ptr<sw_device_index, decltype(&sw_device_index_free)> index_;
+};
+
 // Says parts of a target as segments of a DEVICE block, with copies and bytes only.
 class DeviceParser {
   public:
-    DeviceParser(nb::object base, nb::object target)
-        : base_(base), target_(target),
-          parser_(sw_device_parser_new(base_.data(), base_.size(), target_.data(), target_.size()),
-                  &sw_device_parser_free) {
+    DeviceParser(const DeviceIndex &base, nb::object target)
+        : target_(target), parser_(sw_device_parser_new(base.get(), target_.data(), target_.size()),
+                                   &sw_device_parser_free) {
         if (!parser_) {
             throw std::bad_alloc();
         }
@@ -86,7 +101,6 @@ class DeviceParser {
     }
 
   private:
-    Buffer base_;
     Buffer target_;
     std::unique_ptr<sw_device_parser, decltype(&sw_device_parser_free)> parser_;
 };
@@ -116,8 +130,9 @@ void bind_device(nb::module_ &m) {
     m.def("encode_device", &encode_device, nb::arg("base"), nb::arg("target"), nb::arg("segments"), nb::arg("state"),
           nb::arg("start") = 0);
     m.def("decode_device", &decode_device, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"));
+    nb::class_<DeviceIndex>(m, "DeviceIndex").def(nb::init<nb::object>(), nb::arg("base"));
     nb::class_<DeviceParser>(m, "DeviceParser")
-        .def(nb::init<nb::object, nb::object>(), nb::arg("base"), nb::arg("target"))
+        .def(nb::init<const DeviceIndex &, nb::object>(), nb::arg("base"), nb::arg("target"), nb::keep_alive<1, 2>())
         .def("run", &DeviceParser::run, nb::arg("start"), nb::arg("end"), nb::arg("shift"));
     m.def("find_scaled", &find_scaled, nb::arg("target"), nb::arg("start"), nb::arg("end"));
 }

@@ -20,6 +20,8 @@ __all__ = ["DeviceBlock", "device_blocks"]
 _MOST_SCALED: Final = 256 << 10
 # Bytes of a tensor that are searched for copies and repeats before the rest is: a search takes 2 s for a MB.
 _SAMPLE: Final = 32 << 10
+# A difference that takes more than this share of its tensor may be no relation at all.
+_POOR: Final = 0.5
 # A stretch this long that is as in the base is copied: it decodes at the speed of memory.
 _FEWEST_COPIED: Final = 1 << 10
 _WORD: Final = 4
@@ -125,10 +127,12 @@ class _Planner:
 
     def _tensor(self, piece: Piece, start: int, element: Element) -> list[Segment]:
         end = start + piece.length
-        ways = [self._elements(start, end, element, None), [Segment(Kind.PLAIN, 0, piece.length, 0, 0)]]
-        if piece.base is not None:
-            ways.append(self._difference(start, end, element, piece.base - start))
-        best = self._cheapest(start, end, ways)
+        alone = [self._elements(start, end, element, None), [Segment(Kind.PLAIN, 0, piece.length, 0, 0)]]
+        if piece.base is None:
+            return self._searched(start, end, self._cheapest(start, end, alone))
+        best = self._difference(start, end, element, piece.base - start)
+        if self._price(start, end, best) > _POOR * piece.length:
+            best = self._cheapest(start, end, [best, *alone])
         return self._searched(start, end, best)
 
     def _searched(self, start: int, end: int, best: list[Segment]) -> list[Segment]:
@@ -200,10 +204,11 @@ def device_blocks(
 ) -> Iterator[DeviceBlock]:
     """The blocks of a target, at most MAX_BLOCK bytes each; ``state``: bytes of the decoder's model."""
     old = base.read(0, base.size)
+    index = _core.DeviceIndex(old)
     for block in _split(pieces):
         first = block[0].start
         new = target.read(first, block[-1].start + block[-1].length - first)
-        planner = _Planner(old, new, state, _core.DeviceParser(old, new))
+        planner = _Planner(old, new, state, _core.DeviceParser(index, new))
         segments = join_copies(s for piece in block for s in planner.piece(piece, piece.start - first))
         kinds: dict[str, int] = {}
         for piece in block:

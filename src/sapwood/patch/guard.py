@@ -15,7 +15,6 @@ FIRST_VENDOR: Final = 256
 """Types from here on mean what a vendor says."""
 
 _HASH_BYTES: Final = 8
-_MOST_NUMBER: Final = (1 << 64) - 1
 
 
 class GuardType(enum.IntEnum):
@@ -118,9 +117,8 @@ def fits(kind: int, content: bytes) -> bool:
         return True
     if GuardType(kind).is_hash:
         return len(content) == _HASH_BYTES
-    if kind != GuardType.ARENA_BYTES:
-        try:
-            content.decode()
-        except UnicodeDecodeError:
-            return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
     return True
