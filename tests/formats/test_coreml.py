@@ -247,9 +247,24 @@ def test_refuses_blobs(name: str) -> None:
     with pytest.raises(MalformedModel) as caught:
         coreml_blob.read(memoryview(MALFORMED_BLOBS[name]))
     assert caught.value.offset is not None
+    layout = read_layout(memoryview(MALFORMED_BLOBS[name]))
+    assert (layout.format, [w.format for w in layout.warnings]) == ("opaque", ["coreml-blob"])
+
+
+@pytest.mark.parametrize("name", ["no_sentinel", "more_blobs_than_there_are", "an_absurd_count"])
+def test_what_the_program_names_is_laid_out_in_a_damaged_file(name: str) -> None:
+    found = layouts(package(program(operation(blob_value())), MALFORMED_BLOBS[name]))["weights/weight.bin"]
+    assert [t.name for _, t in found.tensors()] == ["w"]
+    assert [w.format for w in found.warnings] == ["coreml-blob"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a_blob_longer_than_the_file", "a_blob_outside_the_file", "a_blob_over_its_entry"]
+)
+def test_a_damaged_blob_that_the_program_names_is_told(name: str) -> None:
     found = layouts(package(program(operation(blob_value())), MALFORMED_BLOBS[name]))
     assert found["weights/weight.bin"].format == "opaque"
-    assert found["weights/weight.bin"].warnings
+    assert "no blob for 'w'" in found["model.mlmodel"].warnings[0].reason
 
 
 def test_too_many_tensors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

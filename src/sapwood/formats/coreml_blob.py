@@ -14,7 +14,7 @@ from sapwood.formats.cursor import uint
 from sapwood.formats.dtype import BYTES, DTYPES, DType
 from sapwood.formats.layout import Layout, Tensor, cover
 
-__all__ = ["FORMAT", "Blob", "blobs", "matches", "read"]
+__all__ = ["FORMAT", "Blob", "blob", "blobs", "matches", "read"]
 
 FORMAT: Final = "coreml-blob"
 
@@ -32,9 +32,8 @@ _TYPES: Final = {
 
 
 class Blob(NamedTuple):
-    """One blob: where it is told of, where it is, and of what."""
+    """Where a blob is, and of what."""
 
-    entry: int
     offset: int
     length: int
     dtype: DType
@@ -60,7 +59,7 @@ def read(data: memoryview) -> Layout:
 
 
 def _tensors(data: memoryview) -> Iterator[tuple[int, int, Tensor]]:
-    for i, (_, offset, length, kind) in enumerate(blobs(data)):
+    for i, (offset, length, kind) in enumerate(blobs(data)):
         dtype = BYTES if length % kind.block_bytes else kind
         shape = (length // dtype.block_bytes * dtype.block_elements,)
         yield offset, length, Tensor(f"blob.{i}", dtype, shape)
@@ -72,20 +71,26 @@ def blobs(data: memoryview) -> Iterator[Blob]:
     Raises:
         MalformedModel: As ``read``.
     """
-    count, version = uint(data, 0, 4), uint(data, 4, 4)
-    if version != _VERSION:
-        raise MalformedModel("not the version that is known", offset=4, expected=_VERSION, found=version)
+    count = uint(data, 0, 4)
     if count > limits.MAX_TENSORS:
         raise MalformedModel("too many blobs", offset=0, expected=limits.MAX_TENSORS, found=count)
     at = _HEADER
     for _ in range(count):
-        sentinel = uint(data, at, 4)
-        if sentinel != _SENTINEL:
-            raise MalformedModel("no blob begins here", offset=at, expected=_SENTINEL, found=sentinel)
-        length, offset = uint(data, at + 8, 8), uint(data, at + 16, 8)
-        if offset < at + _HEADER or offset + length > len(data):
-            raise MalformedModel(
-                "a blob lies outside the file, or over its entry", offset=at + 16, found=offset
-            )
-        yield Blob(at, offset, length, _TYPES.get(uint(data, at + 4, 4), BYTES))
-        at = -(-(offset + length) // _HEADER) * _HEADER
+        found = blob(data, at)
+        yield found
+        at = -(-(found.offset + found.length) // _HEADER) * _HEADER
+
+
+def blob(data: memoryview, at: int) -> Blob:
+    """The blob whose entry begins at ``at``.
+
+    Raises:
+        MalformedModel: None does, or it lies outside the file.
+    """
+    sentinel = uint(data, at, 4)
+    if sentinel != _SENTINEL:
+        raise MalformedModel("no blob begins here", offset=at, expected=_SENTINEL, found=sentinel)
+    length, offset = uint(data, at + 8, 8), uint(data, at + 16, 8)
+    if offset < at + _HEADER or offset + length > len(data):
+        raise MalformedModel("a blob lies outside the file, or over its entry", offset=at + 16, found=offset)
+    return Blob(offset, length, _TYPES.get(uint(data, at + 4, 4), BYTES))

@@ -27,19 +27,16 @@ def describe(data: memoryview, _path: str, find: Find, /) -> Iterator[Described]
     Raises:
         MalformedModel: As ``coreml.read``; or no blob begins where the model says so.
     """
-    entries: dict[str, dict[int, coreml_blob.Blob]] = {}
     for reference in coreml.references(data):
-        location = reference.location.removeprefix(_FOLDER)
+        location, name = reference.location.removeprefix(_FOLDER), reference.name
         content = find(location)
         if content is None:
             # Of a length that is not known: the file is named as missing, and that is all.
-            yield Described(location, 0, 0, Tensor(reference.name, BYTES, (0,)))
+            yield Described(location, 0, 0, Tensor(name, BYTES, (0,)))
             continue
-        if location not in entries:
-            entries[location] = {blob.entry: blob for blob in coreml_blob.blobs(content)}
-        blob = entries[location].get(reference.offset)
-        if blob is None:
-            raise MalformedModel(f"no blob for {reference.name!r}", offset=reference.offset)
-        yield Described(
-            location, blob.offset, blob.length, fit(reference.name, blob.dtype, reference.shape, blob.length)
-        )
+        try:
+            blob = coreml_blob.blob(content, reference.offset)
+        except MalformedModel as error:
+            raise MalformedModel(f"no blob for {name!r} in {location!r}", offset=error.offset) from error
+        tensor = fit(name, blob.dtype, reference.shape, blob.length)
+        yield Described(location, blob.offset, blob.length, tensor)

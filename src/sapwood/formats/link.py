@@ -69,7 +69,8 @@ def link(files: Mapping[str, tuple[memoryview, Layout]], root: str) -> Iterator[
                 continue
             try:
                 own = ((span.offset, span.length, tensor) for span, tensor in layouts[path].tensors())
-                layouts[path] = cover(describer.FORMAT, layouts[path].size, itertools.chain(tensors, own))
+                whole = cover(describer.FORMAT, layouts[path].size, itertools.chain(tensors, own))
+                layouts[path] = dataclasses.replace(whole, warnings=layouts[path].warnings)
             except MalformedModel as error:
                 warnings.setdefault(path, []).append(_warning(describer.FORMAT, path, error))
     for path, layout in layouts.items():
