@@ -20,7 +20,7 @@ __all__ = ["DeviceBlock", "device_blocks"]
 _MOST_SCALED: Final = 256 << 10
 # Bytes of a tensor that are searched for copies and repeats before the rest is: a search takes 2 s for a MB.
 _SAMPLE: Final = 32 << 10
-# A difference that takes more than this share of its tensor may be no relation at all.
+# A difference that takes more than this share of a large tensor may be no relation at all.
 _POOR: Final = 0.5
 # A stretch this long that is as in the base is copied: it decodes at the speed of memory.
 _FEWEST_COPIED: Final = 1 << 10
@@ -131,7 +131,7 @@ class _Planner:
         if piece.base is None:
             return self._searched(start, end, self._cheapest(start, end, alone))
         best = self._difference(start, end, element, piece.base - start)
-        if self._price(start, end, best) > _POOR * piece.length:
+        if piece.length <= _SAMPLE or self._price(start, end, best) > _POOR * piece.length:
             best = self._cheapest(start, end, [best, *alone])
         return self._searched(start, end, best)
 
