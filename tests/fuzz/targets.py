@@ -21,6 +21,7 @@ from sapwood.formats.detect import read_layout
 from sapwood.patch import limits
 from tests.formats import folders, tensorrt_rtx_file
 from tests.fuzz.mutate import mutated
+from tests.fuzz.mutate_protobuf import mutated_message
 from tests.oracle.any_device import any_device
 from tests.patch import models, seal
 
@@ -135,6 +136,29 @@ def model(dice: random.Random) -> str:
     if at != len(data):
         raise AssertionError("a layout of another size")
     return f"{layout.format}{' with a warning' if layout.warnings else ''}"
+
+
+@cache
+def _messages() -> list[tuple[dict[str, bytes], str]]:
+    """Folders of real files, and which of them is a protobuf message."""
+    found = [
+        (files, path)
+        for files in _folders()
+        for path in files
+        if path.endswith((".mlmodel", ".pdmodel", ".onnx"))
+    ]
+    return [*found, ({"model.onnx": models.onnx_file(models.first_version(9))}, "model.onnx")]
+
+
+def protobuf(dice: random.Random) -> str:
+    """A protobuf message with other fields in it, and the files that it tells of."""
+    whole, path = dice.choice(_messages())
+    files = whole | {path: mutated_message(whole[path], dice)}
+    found = folders.layouts(files)
+    for name, layout in found.items():
+        if sum(span.length for span in layout.spans) != len(files[name]):
+            raise AssertionError("a layout of another size")
+    return f"{found[path].format}{' with a warning' if found[path].warnings else ''}"
 
 
 def pair(dice: random.Random) -> str:
@@ -261,6 +285,7 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "folder": folder,
     "model": model,
     "linked": linked,
+    "protobuf": protobuf,
     "numeric": numeric,
     "adaptive": adaptive,
     "device": device,
