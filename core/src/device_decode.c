@@ -16,10 +16,10 @@ static uint8_t next_byte(sw_device *d) {
 }
 
 static void renormalise(sw_device *d) {
-    while (d->range < 1u << 24) {
+    do {
         d->range <<= 8;
         d->code = d->code << 8 | next_byte(d);
-    }
+    } while (d->range < 1u << 24);
 }
 
 static sw_device *model_of(sw_device *d) {
@@ -37,7 +37,9 @@ static unsigned decide(sw_device *d, unsigned set, uint32_t node, unsigned ignor
         d->range = bound;
     }
     sw_device_learn(d, set, bit);
-    renormalise(d);
+    if (d->range < 1u << 24) {
+        renormalise(d);
+    }
     return bit;
 }
 
@@ -49,7 +51,9 @@ static uint32_t equal_odds(sw_device *d, unsigned count, uint32_t ignored) {
         const uint32_t bit = d->code >= d->range;
         d->code -= bit ? d->range : 0;
         value = value << 1 | bit;
-        renormalise(d);
+        if (d->range < 1u << 24) {
+            renormalise(d);
+        }
     }
     return value;
 }

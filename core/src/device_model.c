@@ -57,15 +57,17 @@ void sw_device_learn(sw_device *d, unsigned set, unsigned bit) {
     static const uint16_t step[SEEN + 1] = {43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710,
                                             6898, 6241, 5698, 5242, 4854, 4519, 4228, 3971};
     uint16_t *weights = d->state + set * SW_DEVICE_VOTERS;
-    const int32_t error = (int32_t)(bit << 16) - (int32_t)d->probability;
+    const int32_t error = ((int32_t)(bit << 16) - (int32_t)d->probability) >> 2;
+    const uint32_t flip = bit ? TOP : 0;
     for (unsigned v = 0; v < SW_DEVICE_VOTERS; v++) {
-        const int32_t weight = (int16_t)weights[v] + ((d->vote[v] * (error >> 2) + (1 << 14)) >> 15);
+        const int32_t weight = (int16_t)weights[v] + ((d->vote[v] * error + (1 << 14)) >> 15);
         weights[v] = (uint16_t)(weight > LIMIT ? LIMIT : weight < -LIMIT ? -LIMIT : weight);
         uint16_t *slot = d->state + d->at[v];
         const uint32_t seen = *slot & SEEN;
-        const uint32_t p = *slot >> 4;
-        const uint32_t moved = bit ? p + ((TOP - p) * step[seen] >> 16) : p - (p * step[seen] >> 16);
-        *slot = (uint16_t)(moved << 4 | (seen + (seen < SEEN)));
+        /* The probability of what did not come: TOP - p, or p. */
+        uint32_t other = *slot >> 4 ^ flip;
+        other -= other * step[seen] >> 16;
+        *slot = (uint16_t)((other ^ flip) << 4 | (seen + (seen < SEEN)));
     }
 }
 
