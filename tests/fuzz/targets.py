@@ -161,6 +161,24 @@ def protobuf(dice: random.Random) -> str:
     return f"{found[path].format}{' with a warning' if found[path].warnings else ''}"
 
 
+def structure(dice: random.Random) -> str:
+    """A model file damaged only between its tensors, where lengths, trees and names are."""
+    data = dice.choice(_models())
+    glue = [span for span in read_layout(memoryview(data)).spans if span.tensor is None]
+    if not glue:
+        return "tensors only"
+    changed = data
+    for span in sorted(
+        dice.sample(glue, dice.randrange(min(len(glue), 3)) + 1), key=lambda span: -span.offset
+    ):
+        end = span.offset + span.length
+        changed = changed[: span.offset] + mutated(data[span.offset : end], dice) + changed[end:]
+    layout = read_layout(memoryview(changed))
+    if sum(span.length for span in layout.spans) != len(changed):
+        raise AssertionError("a layout of another size")
+    return f"{layout.format}{' with a warning' if layout.warnings else ''}"
+
+
 def pair(dice: random.Random) -> str:
     """A damaged model against a whole one: the patch gives it back, and is not larger."""
     base = dice.choice(_models())
@@ -284,6 +302,7 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "pair": pair,
     "folder": folder,
     "model": model,
+    "structure": structure,
     "linked": linked,
     "protobuf": protobuf,
     "numeric": numeric,

@@ -26,6 +26,8 @@ MAX_METADATA_ITEMS: Final = 1 << 22
 MAX_PROTOBUF_FIELDS: Final = 1 << 21
 # Objects of one msgpack file; a checkpoint has some ten for each array.
 MAX_MSGPACK_ITEMS: Final = 1 << 21
+# Messages, links, tree entries and chunks of one HDF5 file; a data set has some ten messages.
+MAX_HDF5_ITEMS: Final = 1 << 20
 # Pickle opcodes of one archive; a TorchScript model with a large vocabulary has 4 * 10^5.
 MAX_PICKLE_OPCODES: Final = 1 << 22
 # Members of a zip archive.

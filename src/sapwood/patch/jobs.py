@@ -12,8 +12,9 @@ __all__ = ["Job", "jobs"]
 
 # A piece this short costs less in its neighbour's block, taken as its elements, than in one of its own.
 _SMALL: Final = 1 << 10
-# Unchanged glue this short may stand between two tensors of one block: it costs next to nothing there.
-_BRIDGE: Final = 16 << 10
+# Unchanged glue this short may stand between two tensors of one block. Longer glue dilutes what the block's
+# tables say of the tensors, and costs more there than the block of its own that it makes necessary.
+_BRIDGE: Final = 1 << 10
 
 
 @dataclasses.dataclass(slots=True)
