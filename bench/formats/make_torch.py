@@ -13,4 +13,6 @@ except ImportError as error:
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     for version, arrays in weights.versions(folder):
-        torch.save({name: torch.from_numpy(a.copy()) for name, a in arrays.items()}, folder / f"{version}.pt")
+        state = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        torch.save(state, folder / f"{version}.pt")
+        torch.save(state, folder / f"{version}-legacy.pt", _use_new_zipfile_serialization=False)

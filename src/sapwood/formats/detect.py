@@ -17,6 +17,7 @@ from sapwood.formats import (
     flax,
     gguf,
     hdf5,
+    keras,
     mxnet,
     numpy_format,
     onnx,
@@ -28,6 +29,7 @@ from sapwood.formats import (
     safetensors,
     tensorrt_rtx,
     tflite,
+    torch_legacy,
     torch_zip,
 )
 from sapwood.formats.layout import FormatWarning, Layout
@@ -47,7 +49,9 @@ READERS: Final[tuple[Reader, ...]] = (
     tensorrt_rtx,
     mxnet,
     hdf5,
+    torch_legacy,
     torch_zip,
+    keras,
     numpy_format,
     openvino,
     safetensors,

@@ -19,7 +19,7 @@ from sapwood.formats.hdf5_storage import pieces
 from sapwood.formats.hdf5_types import data_space, data_type
 from sapwood.formats.layout import FormatWarning, Layout, Tally, Tensor, cover, fit
 
-__all__ = ["FORMAT", "matches", "places", "read"]
+__all__ = ["FORMAT", "matches", "places", "read", "told"]
 
 FORMAT: Final = "hdf5"
 
@@ -40,11 +40,15 @@ def read(data: memoryview) -> Layout:
     """
     glue: dict[str, tuple[str, int]] = {}
     layout = cover(FORMAT, len(data), places(data, glue))
-    warnings = tuple(
-        FormatWarning(FORMAT, "", f"{reason}: {name!r} and maybe others", at)
+    return Layout(FORMAT, layout.size, layout.spans, told(FORMAT, glue))
+
+
+def told(form: str, glue: dict[str, tuple[str, int]]) -> tuple[FormatWarning, ...]:
+    """A warning for each reason that ``places`` gave, with the first that it holds for."""
+    return tuple(
+        FormatWarning(form, "", f"{reason}: {name!r} and maybe others", at)
         for reason, (name, at) in glue.items()
     )
-    return Layout(FORMAT, layout.size, layout.spans, warnings)
 
 
 def places(data: memoryview, glue: dict[str, tuple[str, int]]) -> Iterator[tuple[int, int, Tensor]]:

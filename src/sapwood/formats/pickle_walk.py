@@ -14,7 +14,7 @@ from sapwood.formats.cursor import Cursor
 from sapwood.formats.pickle_nodes import Global, Node, Record, Sequence, StorageRef
 from sapwood.formats.torch_rebuild import rebuild
 
-__all__ = ["Budget", "walk"]
+__all__ = ["Budget", "walk", "walk_next"]
 
 # Longer texts are values and never keys; what is no key need not be kept.
 _LONGEST_TEXT: Final = limits.MAX_NAME_CHARS
@@ -33,7 +33,16 @@ def walk(data: memoryview, start: int, end: int, budget: Budget) -> Node:
     Raises:
         MalformedModel: An opcode is unknown, misused or cut off, or the budget is spent.
     """
-    return _Machine(Cursor(data, start, end), budget).run()
+    return walk_next(Cursor(data, start, end), budget)
+
+
+def walk_next(cursor: Cursor, budget: Budget) -> Node:
+    """The object of the pickle that begins at ``cursor``, which is left behind its end.
+
+    Raises:
+        MalformedModel: As ``walk``.
+    """
+    return _Machine(cursor, budget).run()
 
 
 class _Machine:
@@ -173,10 +182,14 @@ class _Machine:
         self.push(Global(module, name))
 
     def persistent(self) -> None:
-        # torch/serialization.py: ("storage", class, key, location, elements), written by persistent_id.
+        # torch/serialization.py: ("storage", class, key, location, elements), written by persistent_id. Files
+        # that are no archive add a part of another storage, or None, which all of the last years have.
         known = self.pop()
         match known.items if isinstance(known, Sequence) else None:
-            case ["storage", Global(_, type_name), str(key), _, int(count)] if count >= 0:
+            case ["storage", Global(_, type_name), str(key), _, int(count), *rest] if count >= 0 and rest in (
+                [],
+                [None],
+            ):
                 self.push(StorageRef(type_name, key, count))
             case _:
                 raise self.misused("a persistent id that is no storage")

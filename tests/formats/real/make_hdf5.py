@@ -1,7 +1,9 @@
-"""Make hdf5-{1,2}/ with h5py 3.16.0, PyTables 3.11 and Keras 3: ``python -m tests.formats.real.make_hdf5``.
+"""Make hdf5-{1,2}/ and keras-{1,2}/: ``python -m tests.formats.real.make_hdf5``.
+
+Needs h5py 3.16.0, PyTables 3.11 and Keras 3.
 
 ``old.h5`` and ``latest.h5`` are h5py's at both ends of the library's versions, with storage of every kind;
-``tables.h5`` is PyTables'; ``keras.weights.h5`` is Keras's (its torch backend).
+``tables.h5`` is PyTables'; ``keras.weights.h5`` and ``model.keras`` are Keras's (its torch backend).
 """
 
 import os
@@ -57,13 +59,14 @@ def write_tables(path: Path, version: int) -> None:
             file.create_array(group, name.replace(".", "_"), array)
 
 
-def write_keras(path: Path, version: int) -> None:
+def write_keras(weights: Path, whole: Path, version: int) -> None:
     found = arrays(version)
     inner, outer = (keras.layers.Dense(size, name=name) for size, name in ((24, "fc1"), (8, "fc2")))
     model = keras.Sequential([keras.Input((16,)), inner, outer])
     for layer, name in ((inner, "fc1"), (outer, "fc2")):
         layer.set_weights([found[f"{name}.weight"].T, found[f"{name}.bias"]])
-    model.save_weights(path)
+    model.save_weights(weights)
+    model.save(whole)
 
 
 if __name__ == "__main__":
@@ -73,4 +76,6 @@ if __name__ == "__main__":
         write_h5py(folder / "old.h5", version, "earliest")
         write_h5py(folder / "latest.h5", version, "latest")
         write_tables(folder / "tables.h5", version)
-        write_keras(folder / "keras.weights.h5", version)
+        second = HERE / f"keras-{version}"
+        second.mkdir(exist_ok=True)
+        write_keras(folder / "keras.weights.h5", second / "model.keras", version)
