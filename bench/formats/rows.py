@@ -77,6 +77,7 @@ ROWS = (
     _made("tensorrt-rtx f16", "make_tensorrt_rtx", "-f16.engine", "as above, in f16", kind="f16"),
     _made("mxnet", "make_mxnet", ".params", f"mxnet.nd.save of {_WRITER}"),
     _made("hdf5", "make_hdf5", ".h5", f"h5py, laid out as Keras does, of {_WRITER}"),
+    _made("tensorflow", "make_tensorflow", "-saved", f"tf.saved_model.save of {_WRITER}"),
     _made("keras", "make_keras", ".keras", f"Keras 3's own writer on {_WRITER}"),
     _fetched("keras h5", "sunglasses_h5", "h5", "published: two versions of a MobileNetV2 classifier"),
     _made("torch", "make_torch", ".pt", f"torch.save of {_WRITER}"),

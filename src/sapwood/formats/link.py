@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from sapwood.errors import MalformedModel
-from sapwood.formats import coreml_weights, onnx_external, opaque, openvino_weights, paddle_weights
+from sapwood.formats import (
+    coreml_weights,
+    onnx_external,
+    opaque,
+    openvino_weights,
+    paddle_weights,
+    tensorflow_variables,
+)
 from sapwood.formats.described import Described, Find
 from sapwood.formats.layout import FormatWarning, Layout, Tensor, cover
 
@@ -37,7 +44,13 @@ class Describer(Protocol):
         """The tensors that the file ``path`` keeps elsewhere, or MalformedModel."""
 
 
-DESCRIBERS: Final[tuple[Describer, ...]] = (onnx_external, openvino_weights, coreml_weights, paddle_weights)
+DESCRIBERS: Final[tuple[Describer, ...]] = (
+    onnx_external,
+    openvino_weights,
+    coreml_weights,
+    paddle_weights,
+    tensorflow_variables,
+)
 
 
 def link(files: Mapping[str, tuple[memoryview, Layout]], root: str) -> Iterator[Layout]:
