@@ -80,6 +80,13 @@ ROWS = (
     _made("tensorflow", "make_tensorflow", "-saved", f"tf.saved_model.save of {_WRITER}"),
     _made("keras", "make_keras", ".keras", f"Keras 3's own writer on {_WRITER}"),
     _fetched("keras h5", "sunglasses_h5", "h5", "published: two versions of a MobileNetV2 classifier"),
+    Row(
+        "raw net",
+        f"{_WRITER}, rounded to 16 and 8 bits and laid out as an NNUE file is",
+        "{made}/make_raw_net/base.nnue",
+        "{made}/make_raw_net/target.nnue",
+        "make_raw_net",
+    ),
     _made("torch", "make_torch", ".pt", f"torch.save of {_WRITER}"),
     _made("torch legacy", "make_torch", "-legacy.pt", "as above, in the form from before the archives"),
 )

@@ -161,22 +161,37 @@ def protobuf(dice: random.Random) -> str:
     return f"{found[path].format}{' with a warning' if found[path].warnings else ''}"
 
 
-def structure(dice: random.Random) -> str:
-    """A model file damaged only between its tensors, where lengths, trees and names are."""
-    data = dice.choice(_models())
-    glue = [span for span in read_layout(memoryview(data)).spans if span.tensor is None]
-    if not glue:
-        return "tensors only"
-    changed = data
-    for span in sorted(
-        dice.sample(glue, dice.randrange(min(len(glue), 3)) + 1), key=lambda span: -span.offset
-    ):
-        end = span.offset + span.length
-        changed = changed[: span.offset] + mutated(data[span.offset : end], dice) + changed[end:]
-    layout = read_layout(memoryview(changed))
-    if sum(span.length for span in layout.spans) != len(changed):
-        raise AssertionError("a layout of another size")
-    return f"{layout.format}{' with a warning' if layout.warnings else ''}"
+@cache
+def _between_tensors(folder: str) -> list[tuple[dict[str, bytes], str, list[tuple[int, int]]]]:
+    """(files, path of one, where its glue is) for the files of the folders whose name begins so."""
+    found = []
+    for place in sorted(folders.REAL.glob(f"{folder}*-1")):
+        files = folders.contents(place.name)
+        for path, layout in folders.layouts(files).items():
+            glue = [(span.offset, span.length) for span in layout.spans if span.tensor is None]
+            # Of a file with no tensors all is structure, if something knows it.
+            if glue and layout.format != "opaque":
+                found.append((files, path, glue))
+    return found
+
+
+def _structure(folder: str) -> Callable[[random.Random], str]:
+    """Real files damaged only between their tensors, where lengths, trees and names are."""
+
+    def damaged(dice: random.Random) -> str:
+        whole, path, glue = dice.choice(_between_tensors(folder))
+        data = whole[path]
+        for start, length in sorted(dice.sample(glue, min(len(glue), dice.randrange(1, 4))), reverse=True):
+            data = data[:start] + mutated(data[start : start + length], dice) + data[start + length :]
+        files = whole | {path: data}
+        found = folders.layouts(files)
+        for name, layout in found.items():
+            if sum(span.length for span in layout.spans) != len(files[name]):
+                raise AssertionError("a layout of another size")
+        warned = any(layout.warnings for layout in found.values())
+        return f"{found[path].format}{' with a warning' if warned else ''}"
+
+    return damaged
 
 
 def pair(dice: random.Random) -> str:
@@ -302,7 +317,11 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "pair": pair,
     "folder": folder,
     "model": model,
-    "structure": structure,
+    "structure": _structure(""),
+    "hdf5": _structure("hdf5"),
+    "keras": _structure("keras"),
+    "tensorflow": _structure("tensorflow"),
+    "torch-legacy": _structure("torch-legacy"),
     "linked": linked,
     "protobuf": protobuf,
     "numeric": numeric,

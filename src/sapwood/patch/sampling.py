@@ -9,7 +9,14 @@ from sapwood.codec.encode import SAMPLE, Level
 __all__ = ["guess_element", "sample_size"]
 
 # Width before meaning: of two that cost the same, the earlier is taken.
-_CANDIDATES: Final = (Element.F32, Element.BF16, Element.F16, Element.INT8, Element.F64)
+_CANDIDATES: Final = (
+    Element.F32,
+    Element.BF16,
+    Element.F16,
+    Element.INT8,
+    Element.F64,
+    Element.INT16,
+)
 # A guess must beat plain bytes by this much to be believed.
 _MARGIN: Final = 0.98
 _SMALLEST: Final = 256
