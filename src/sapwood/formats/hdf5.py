@@ -1,10 +1,10 @@
 """HDF5: Keras's .h5 and .weights.h5, and what else h5py and PyTables write.
 
 Source: HDF5 File Format Specification 3.0 (support.hdfgroup.org). Read with our own walker: h5py tells where
-a data set lies only through the HDF5 C library, which is not safe on hostile files, and does not tell of
-chunks in old files. A tensor is named by its path ("model_weights/dense/kernel:0"), a chunk by its place in
-the grid ("x.chunk.0.3"). Glue: headers, attributes (Keras keeps a model's configuration there), filtered
-chunks, and data sets of texts of variable length. A file with a user block is opaque.
+a data set lies, but only through the HDF5 C library, which is not safe on hostile files. A tensor is named by
+its path ("model_weights/dense/kernel:0"), a chunk by its place in the grid ("x.chunk.0.3"). Glue: headers,
+attributes (Keras keeps a model's configuration there), filtered chunks, and data sets of texts or of elements
+of variable length. A file with a user block is opaque.
 """
 
 from collections.abc import Iterator

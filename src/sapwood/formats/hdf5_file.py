@@ -1,7 +1,8 @@
 """An HDF5 file as a place to read from: widths of its numbers, signatures, and what was already seen.
 
-Source: HDF5 File Format Specification 3.0, sections II (superblock) and III.E (local heaps). Every structure
-is counted, and one that may be led to by many is taken once: a small file must not make a long walk.
+Source: HDF5 File Format Specification 3.0, sections II (superblock), III.A.1 (B-trees of version 1) and III.D
+(local heaps). Every structure is counted, and one that may be led to by many is taken once: a small file must
+not make a long walk.
 """
 
 from typing import Final
@@ -95,6 +96,21 @@ class File:
         if bytes(self.data[start : cursor.at]) != signature:
             raise MalformedModel("a block has not the signature it should have", offset=at)
         return cursor
+
+    def tree_node(self, at: int, kind: int, expected: int | None) -> tuple[Cursor, int, int]:
+        """(cursor at the first key, level, entries) of a node of a B-tree of version 1.
+
+        ``kind`` is 0 for groups and 1 for chunks; ``expected`` is the level, None where it is not known.
+        """
+        cursor = self.block(at, b"TREE")
+        found, level, count = cursor.u8(), cursor.u8(), self.number(cursor, 2)
+        if found != kind or expected not in (None, level) or level > limits.MAX_NESTING_DEPTH:
+            raise MalformedModel(
+                "a node is out of place in its tree", offset=at, expected=expected, found=level
+            )
+        self.count(count, at)
+        cursor.skip(2 * self.offset_width)
+        return cursor, level, count
 
     def local_heap(self, at: int) -> tuple[int, int]:
         """(start, end) of the texts of a local heap."""

@@ -1,7 +1,7 @@
 """Groups of HDF5: the names of their members and where these are.
 
-Source: HDF5 File Format Specification 3.0, sections III.A.1 and III.B (B-trees and nodes of symbols of the
-old groups), IV.A.2.c, IV.A.2.g and IV.A.2.r (link info, link and symbol table messages). Links by name to
+Source: HDF5 File Format Specification 3.0, sections III.A.1 to III.C (B-trees and nodes of symbols of the old
+groups), IV.A.2.c, IV.A.2.g and IV.A.2.r (link info, link and symbol table messages). Links by name to
 elsewhere are none of this file. Groups with their links in a fractal heap, which only ``libver="latest"``
 writes and only for more than eight members, are not read.
 """
@@ -65,25 +65,20 @@ def symbols(file: File, message: Message) -> Iterator[tuple[str, int]]:
     if root is None or heap_at is None:
         raise MalformedModel("a group has no members' names", offset=message.start)
     heap = file.local_heap(heap_at)
-    # (node, its level; -1 for the root, whose level is not known yet; None for a node of symbols).
-    nodes: list[tuple[int, int | None]] = [(root, -1)]
+    # (node, its level; None for the root, whose level is not known yet).
+    nodes: list[tuple[int, int | None]] = [(root, None)]
     while nodes:
         at, expected = nodes.pop()
-        if expected is None:
-            yield from _entries(file, at, heap)
-            continue
-        cursor = file.block(at, b"TREE")
-        kind, level, count = cursor.u8(), cursor.u8(), file.number(cursor, 2)
-        if kind != 0 or (expected >= 0 and level != expected) or level > limits.MAX_NESTING_DEPTH:
-            raise MalformedModel("a node is out of place in its tree", offset=at, found=level)
-        file.count(count, at)
-        cursor.skip(2 * file.offset_width)
+        cursor, level, count = file.tree_node(at, 0, expected)
         for _ in range(count):
             cursor.skip(file.length_width)
             child = file.address(cursor)
             if child is None:
                 raise MalformedModel("a tree leads nowhere", offset=at)
-            nodes.append((child, level - 1 if level else None))
+            if level:
+                nodes.append((child, level - 1))
+            else:
+                yield from _entries(file, child, heap)
 
 
 def _entries(file: File, at: int, heap: tuple[int, int]) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from sapwood.errors import MalformedModel
-from sapwood.formats import limits
 from sapwood.formats.cursor import Cursor, elements
 from sapwood.formats.hdf5_file import File
 from sapwood.formats.hdf5_header import Message
@@ -126,16 +125,11 @@ def _chunks(
 ) -> Iterator[Piece]:
     """The chunks in a B-tree of version 1, in any order."""
     length = math.prod(sizes) * width
-    # (node, its level; -1 for the root, whose level is not known yet).
-    nodes = [] if root is None else [(root, -1)]
+    # (node, its level; None for the root, whose level is not known yet).
+    nodes: list[tuple[int, int | None]] = [] if root is None else [(root, None)]
     while nodes:
         at, expected = nodes.pop()
-        cursor = file.block(at, b"TREE")
-        kind, level, count = cursor.u8(), cursor.u8(), file.number(cursor, 2)
-        if kind != 1 or (expected >= 0 and level != expected) or level > limits.MAX_NESTING_DEPTH:
-            raise MalformedModel("a node is out of place in its tree", offset=at, found=level)
-        file.count(count, at)
-        cursor.skip(2 * file.offset_width)
+        cursor, level, count = file.tree_node(at, 1, expected)
         for _ in range(count):
             key = cursor.at
             stored, _mask = cursor.u32(), cursor.u32()
