@@ -5,6 +5,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/tuple.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -55,7 +56,7 @@ nb::object encode_numeric(nb::object base, nb::object target, int element, int l
         nb::gil_scoped_release release;
         size = sw_numeric_encode(ek, dk, b ? b->data() : nullptr, c ? c->data() : nullptr, t.data(), t.size(),
                                  static_cast<sw_element>(element), level, out.get(), t.size(),
-                                 &work_area<sw_encode_work>());
+                                 WorkArea<sw_encode_work>().get());
     }
     return bytes_or_none(out, size);
 }
@@ -70,7 +71,7 @@ int decode_numeric(nb::object payload, nb::object base, nb::object out, std::opt
     nb::gil_scoped_release release;
     return sw_numeric_decode_given(dk, p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0,
                                    c ? c->data() : nullptr, c ? c->size() : 0, o.data(), o.size(),
-                                   &work_area<sw_numeric_work>());
+                                   WorkArea<sw_numeric_work>().get());
 }
 
 nb::object encode_adaptive(nb::object base, nb::object target, int element) {
@@ -82,7 +83,7 @@ nb::object encode_adaptive(nb::object base, nb::object target, int element) {
     {
         nb::gil_scoped_release release;
         size = sw_adaptive_encode(b ? b->data() : nullptr, t.data(), t.size(), static_cast<sw_element>(element),
-                                  out.get(), t.size() + 16, &work_area<sw_adaptive_work>());
+                                  out.get(), t.size() + 16, WorkArea<sw_adaptive_work>().get());
     }
     size = size < t.size() ? size : 0;
     return bytes_or_none(out, size);
@@ -94,7 +95,7 @@ int decode_adaptive(nb::object payload, nb::object base, nb::object out) {
     const Buffer o(out, true);
     nb::gil_scoped_release release;
     return sw_adaptive_decode(p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0, o.data(), o.size(),
-                              &work_area<sw_adaptive_work>());
+                              WorkArea<sw_adaptive_work>().get());
 }
 
 bool equal(nb::object a, nb::object b) {
@@ -104,47 +105,54 @@ bool equal(nb::object a, nb::object b) {
     return x.size() == y.size() && (x.size() == 0 || std::memcmp(x.data(), y.data(), x.size()) == 0);
 }
 
-// Counted in lanes as wide as the elements, 128 rounds at a time, so that compilers vectorise it well.
+// The inner loop counts in a number as wide as the elements, so that compilers vectorise it well.
 template <typename T> size_t count_changed(const uint8_t *a, const uint8_t *b, size_t count) {
-    constexpr size_t lanes = 64 / sizeof(T);
+    constexpr size_t most = sizeof(T) == 1 ? 255 : 4096;
     size_t changed = 0;
-    size_t i = 0;
-    while (i + lanes <= count) {
-        T sums[lanes] = {};
-        for (size_t round = 0; round < 128 && i + lanes <= count; round++, i += lanes) {
-            T x[lanes];
-            T y[lanes];
-            std::memcpy(x, a + i * sizeof(T), sizeof x);
-            std::memcpy(y, b + i * sizeof(T), sizeof y);
-            for (size_t k = 0; k < lanes; k++) {
-                sums[k] = static_cast<T>(sums[k] + (x[k] != y[k]));
-            }
+    for (size_t i = 0; i < count; i += most) {
+        const size_t stop = count - i < most ? count : i + most;
+        T sum = 0;
+        for (size_t k = i; k < stop; k++) {
+            T x;
+            T y;
+            std::memcpy(&x, a + k * sizeof(T), sizeof x);
+            std::memcpy(&y, b + k * sizeof(T), sizeof y);
+            sum = static_cast<T>(sum + (x != y));
         }
-        for (size_t k = 0; k < lanes; k++) {
-            changed += static_cast<size_t>(sums[k]);
-        }
-    }
-    for (; i < count; i++) {
-        changed += std::memcmp(a + i * sizeof(T), b + i * sizeof(T), sizeof(T)) != 0;
+        changed += sum;
     }
     return changed;
 }
 
-// How many elements of `width` bytes differ.
-size_t changed_elements(nb::object a, nb::object b, int width) {
+// The share of the elements of `width` bytes that differ, seen on `page` bytes (whole elements) of every `step`.
+template <typename T> double changed_share_of(const Buffer &a, const Buffer &b, size_t page, size_t step) {
+    size_t changed = 0;
+    size_t seen = 0;
+    for (size_t at = 0; at < b.size(); at += step) {
+        const size_t count = std::min(page, b.size() - at) / sizeof(T);
+        changed += count_changed<T>(a.data() + at, b.data() + at, count);
+        seen += count;
+    }
+    return seen == 0 ? 0.0 : static_cast<double>(changed) / static_cast<double>(seen);
+}
+
+double changed_share(nb::object a, nb::object b, int width, size_t page, size_t step) {
     const Buffer x(a);
     const Buffer y(b);
     require_same_size(&x, y);
+    if (page == 0 || step < page || page % 8 != 0) {
+        throw std::invalid_argument("a page is whole elements, and a step no shorter");
+    }
     nb::gil_scoped_release release;
     switch (width) {
     case 1:
-        return count_changed<uint8_t>(x.data(), y.data(), y.size());
+        return changed_share_of<uint8_t>(x, y, page, step);
     case 2:
-        return count_changed<uint16_t>(x.data(), y.data(), y.size() / 2);
+        return changed_share_of<uint16_t>(x, y, page, step);
     case 4:
-        return count_changed<uint32_t>(x.data(), y.data(), y.size() / 4);
+        return changed_share_of<uint32_t>(x, y, page, step);
     case 8:
-        return count_changed<uint64_t>(x.data(), y.data(), y.size() / 8);
+        return changed_share_of<uint64_t>(x, y, page, step);
     default:
         throw std::invalid_argument("width is 1, 2, 4 or 8");
     }
@@ -207,7 +215,8 @@ NB_MODULE(_core, m) {
     m.doc() = "Sapwood's C core: block codecs and the content matcher.";
     m.attr("MAX_BLOCK") = static_cast<int>(SW_MAX_BLOCK);
     m.def("instruction_set", [] { return std::string(sw_decode_kernels(nullptr)->name); });
-    m.def("changed_elements", &changed_elements, nb::arg("a"), nb::arg("b"), nb::arg("width"));
+    m.def("changed_share", &changed_share, nb::arg("a"), nb::arg("b"), nb::arg("width"), nb::arg("page"),
+          nb::arg("step"));
     m.def("equal", &equal, nb::arg("a"), nb::arg("b"));
     m.def("equal_runs", &equal_runs, nb::arg("a"), nb::arg("b"), nb::arg("shortest"));
     m.def("encode_numeric", &encode_numeric, nb::arg("base").none(), nb::arg("target"), nb::arg("element"),

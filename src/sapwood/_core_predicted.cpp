@@ -44,7 +44,7 @@ std::variant<Factors, Status> decode_factors(nb::object payload, const Factors *
     sw_factors factors{before ? before->columns : 0, before ? before->rank : 0, before ? before->largest : 0,
                        made.values.data(), made.values.size()};
     const sw_status status =
-        sw_factors_decode_with(numeric, p.data(), p.size(), &factors, &work_area<sw_predicted_work>());
+        sw_factors_decode_with(numeric, p.data(), p.size(), &factors, WorkArea<sw_predicted_work>().get());
     if (status != SW_OK) {
         return static_cast<Status>(status);
     }
@@ -81,7 +81,7 @@ Status decode_predicted(nb::object payload, nb::object base, nb::object second, 
     return sw_predicted_decode_with(predict, numeric, p.data(), p.size(), b.data(), b.size(),
                                     s ? s->data() : nullptr, s ? s->size() : 0,
                                     factors != nullptr ? &right : nullptr, o.data(), o.size(),
-                                    &work_area<sw_predicted_work>());
+                                    WorkArea<sw_predicted_work>().get());
 }
 
 // What a payload's parameters predict: elements of the target, and their classes if it gives them.
@@ -94,7 +94,8 @@ std::tuple<nb::bytes, std::optional<nb::bytes>> predict(nb::object parameters, n
     const sw_predict_kernels *loops = kernels(sw_predict_kernels_for, path);
     const sw_numeric_kernels *numeric = kernels(sw_decode_kernels, path);
     const sw_factors right = factors != nullptr ? factors->view() : sw_factors{};
-    auto &work = work_area<sw_predicted_work>();
+    const WorkArea<sw_predicted_work> area;
+    auto &work = *area.get();
     sw_prediction prediction{};
     sw_status status = sw_prediction_parameters(p.data(), p.size(), length, &prediction);
     if (status == SW_OK) {

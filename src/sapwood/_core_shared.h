@@ -4,6 +4,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -39,11 +41,37 @@ inline std::unique_ptr<Buffer> optional_buffer(nb::handle object) {
     return object.is_none() ? nullptr : std::make_unique<Buffer>(object);
 }
 
-// Work areas are several MiB: one of each a thread, made when first needed.
-template <typename T> T &work_area() {
-    thread_local std::unique_ptr<T> area(new T);
-    return *area;
-}
+// A work area, several MiB, for the length of one call. Areas outlive the threads that used them: new memory costs
+// a page fault for every 4 KiB, and a pool of threads is made anew for every patch.
+template <typename T> class WorkArea {
+  public:
+    WorkArea() {
+        for (auto &slot : idle) {
+            area_.reset(slot.exchange(nullptr));
+            if (area_) {
+                return;
+            }
+        }
+        area_.reset(new T);
+    }
+    WorkArea(const WorkArea &) = delete;
+    WorkArea &operator=(const WorkArea &) = delete;
+    ~WorkArea() {
+        for (auto &slot : idle) {
+            T *empty = nullptr;
+            if (slot.compare_exchange_strong(empty, area_.get())) {
+                area_.release();
+                return;
+            }
+        }
+    }
+    T *get() const { return area_.get(); }
+
+  private:
+    // Without a lock, which a fork could leave held.
+    static inline std::array<std::atomic<T *>, 64> idle{};
+    std::unique_ptr<T> area_;
+};
 
 // The loops of a path by its name, or the best ones; find is one of the functions of cpu.h.
 template <typename T> const T *kernels(const T *(*find)(const char *), const std::optional<std::string> &path) {

@@ -9,10 +9,18 @@ from sapwood.codec.splice import decode_splice
 from sapwood.codec.zstandard_frames import decompress, decompress_against
 from sapwood.errors import CorruptPatch
 
-__all__ = ["BaseReader", "decode_block", "decode_factors"]
+__all__ = ["BaseReader", "Room", "decode_block", "decode_factors"]
 
 BaseReader = Callable[[int, int], memoryview]
 """Bytes of the base by offset and length."""
+
+Room = Callable[[int], memoryview]
+"""Writable memory of a length, of any content: where a block's bytes go."""
+
+
+def _new_room(length: int) -> memoryview:
+    return memoryview(bytearray(length))
+
 
 _REASONS: Final = {
     -1: "ends too early or holds bytes left over",
@@ -37,8 +45,8 @@ _DECODERS: Final = {
 }
 
 
-def _elements(block: Block, base: memoryview | None) -> bytearray:
-    out = bytearray(block.length)
+def _elements(block: Block, base: memoryview | None, room: Room) -> memoryview:
+    out = room(block.length)
     status = _DECODERS[block.codec](block.payload, base, out)
     if status != 0:
         raise _refused(block, status)
@@ -46,8 +54,8 @@ def _elements(block: Block, base: memoryview | None) -> bytearray:
 
 
 def _predicted(
-    block: Block, base_size: int, read_base: BaseReader, factors: _core.Factors | None
-) -> bytearray:
+    block: Block, base_size: int, read_base: BaseReader, factors: _core.Factors | None, room: Room
+) -> memoryview:
     wants = _core.predicted_wants(block.payload, block.length)
     if isinstance(wants, int):
         raise _refused(block, wants)
@@ -63,7 +71,7 @@ def _predicted(
                 advice="Fetch the patch again, or make it anew.",
             )
         second = read_base(start + move, size)
-    out = bytearray(block.length)
+    out = room(block.length)
     status = _core.decode_predicted(block.payload, read_base(start, length), second, factors, out)
     if status != 0:
         raise _refused(block, status)
@@ -82,7 +90,7 @@ def decode_factors(block: Block, before: _core.Factors | None) -> _core.Factors:
     return factors
 
 
-def _whole(block: Block, base: memoryview | None) -> bytes | bytearray | memoryview:
+def _whole(block: Block, base: memoryview | None, room: Room) -> bytes | memoryview:
     match block.codec:
         case Codec.STORED:
             return block.payload
@@ -91,13 +99,19 @@ def _whole(block: Block, base: memoryview | None) -> bytes | bytearray | memoryv
         case Codec.ZSTD_BASE:
             return decompress_against(base if base is not None else b"", block.payload)
         case _:
-            return _elements(block, base)
+            return _elements(block, base, room)
 
 
 def decode_block(
-    block: Block, base_size: int, read_base: BaseReader, factors: _core.Factors | None = None
-) -> Iterator[bytes | bytearray | memoryview]:
+    block: Block,
+    base_size: int,
+    read_base: BaseReader,
+    factors: _core.Factors | None = None,
+    room: Room = _new_room,
+) -> Iterator[bytes | memoryview]:
     """The block's bytes in pieces of at most MAX_BLOCK. ``factors`` is the right factor of its chunk so far.
+
+    A piece may lie in what ``room`` gave, which is asked once at most.
 
     Raises:
         CorruptPatch: The payload is damaged or makes another length than the block says.
@@ -112,10 +126,10 @@ def decode_block(
                 yield read_base(start, min(MAX_BLOCK, offset + length - start))
         return
     if block.codec is Codec.PREDICTED:
-        yield _predicted(block, base_size, read_base, factors)
+        yield _predicted(block, base_size, read_base, factors, room)
         return
     span = (0, base_size) if block.codec is Codec.DEVICE else block.base
-    out = _whole(block, read_base(*span) if span is not None else None)
+    out = _whole(block, read_base(*span) if span is not None else None, room)
     if len(out) != block.length:
         raise CorruptPatch(
             f"{block.codec.name} block makes another length than it says",

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -47,7 +48,7 @@ class TargetWriter(Protocol):
         """The next file begins; its path is "" for a lone file."""
 
     def write(self, data: bytes | bytearray | memoryview, /) -> object:
-        """More bytes of the file."""
+        """More bytes of the file. They are only lent: copy what is to be kept."""
 
 
 def open_checked(stream: BinaryIO, key: Ed25519PublicKey | None = None, min_version: int = 0) -> Opening:
@@ -161,20 +162,56 @@ def _within(at: int) -> Iterator[None]:
         raise
 
 
+class _Rooms:
+    """Memory for decoded blocks, used again and again: the page faults of new memory cost more than decoding."""
+
+    def __init__(self) -> None:
+        self._free: deque[bytearray] = deque()
+
+    def take(self, length: int) -> bytearray:
+        """As many bytes or more."""
+        try:
+            room = self._free.pop()
+        except IndexError:
+            return bytearray(length)
+        return room if len(room) >= length else bytearray(length)
+
+    def give(self, room: bytearray) -> None:
+        """It is not used any more."""
+        self._free.append(room)
+
+
+@dataclasses.dataclass(slots=True)
+class _Decoded:
+    pieces: Iterable[bytes | memoryview] = ()
+    room: bytearray | None = None
+
+
 def _pieces(
     stream: BinaryIO, opening: Opening, base: ByteStream, threads: int
-) -> Iterator[bytes | bytearray | memoryview]:
-    def located(item: _Located) -> Iterator[bytes | bytearray | memoryview]:
+) -> Iterator[bytes | memoryview]:
+    """The target's bytes in order. A piece is good until the next is asked for."""
+    rooms = _Rooms()
+
+    def located(item: _Located, decoded: _Decoded) -> Iterator[bytes | memoryview]:
+        def room(length: int) -> memoryview:
+            decoded.room = rooms.take(length)
+            return memoryview(decoded.room)[:length]
+
         with _within(item.at):
-            yield from decode_block(item.block, base.size, base.read, item.factors)
+            yield from decode_block(item.block, base.size, base.read, item.factors, room)
 
-    def decode(item: _Located) -> Iterable[bytes | bytearray | memoryview]:
-        pieces = located(item)
+    def decode(item: _Located) -> _Decoded:
+        decoded = _Decoded()
+        pieces = located(item, decoded)
         # A splice is taken piece by piece: a few bytes of one may say petabytes of copies.
-        return pieces if item.block.codec is Codec.SPLICE else list(pieces)
+        decoded.pieces = pieces if item.block.codec is Codec.SPLICE else list(pieces)
+        return decoded
 
-    for pieces in ordered_map(decode, _blocks(stream, opening), threads):
-        yield from pieces
+    for decoded in ordered_map(decode, _blocks(stream, opening), threads):
+        yield from decoded.pieces
+        if decoded.room is not None:
+            rooms.give(decoded.room)
 
 
 def rebuild(

@@ -37,6 +37,7 @@ Progress = Callable[[int, int], None]
 
 # Blocks of a patch up to this size are kept in memory until the manifest is known; larger ones in a file.
 _SPOOL: Final = 64 << 20
+# For the report, changes are counted on a page of every eight.
 _PAGE: Final = 8 << 10
 
 
@@ -50,16 +51,6 @@ class _Coded:
     changed: float
 
 
-def _changed_share(old: memoryview, new: memoryview, width: int) -> float:
-    """Share of the elements that differ, on a page of every eight: for the report, at little cost."""
-    changed = seen = 0
-    for at in range(0, len(new), 8 * _PAGE):
-        page = new[at : at + _PAGE]
-        changed += _core.changed_elements(old[at : at + _PAGE], page, width)
-        seen += len(page) // width
-    return changed / seen
-
-
 def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Coded:
     new = target.read(job.start, job.length)
     old = base.read(job.base, job.length) if job.base is not None else None
@@ -67,8 +58,10 @@ def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Code
         return _Coded(job, None, True, 0.0)
     if job.element is None:
         return _Coded(job, None, False, 0.0)
-    changed = _changed_share(old, new, job.element.width) if old is not None else 0.0
-    return _Coded(job, encode_span(old, job.base or 0, new, job.element, level), False, changed)
+    block = encode_span(old, job.base or 0, new, job.element, level)
+    # Counted last, while all of it is in the cache.
+    changed = 0.0 if old is None else _core.changed_share(old, new, job.element.width, _PAGE, 8 * _PAGE)
+    return _Coded(job, block, False, changed)
 
 
 def _account(report: DiffReport, coded: _Coded) -> None:
