@@ -16,6 +16,7 @@
 
 extern "C" {
 #include "adaptive_encode.h"
+#include "changed.h"
 #include "match.h"
 }
 
@@ -105,57 +106,23 @@ bool equal(nb::object a, nb::object b) {
     return x.size() == y.size() && (x.size() == 0 || std::memcmp(x.data(), y.data(), x.size()) == 0);
 }
 
-// The inner loop counts in a number as wide as the elements, so that compilers vectorise it well.
-template <typename T> size_t count_changed(const uint8_t *a, const uint8_t *b, size_t count) {
-    constexpr size_t most = sizeof(T) == 1 ? 255 : 4096;
-    size_t changed = 0;
-    for (size_t i = 0; i < count; i += most) {
-        const size_t stop = count - i < most ? count : i + most;
-        T sum = 0;
-        for (size_t k = i; k < stop; k++) {
-            T x;
-            T y;
-            std::memcpy(&x, a + k * sizeof(T), sizeof x);
-            std::memcpy(&y, b + k * sizeof(T), sizeof y);
-            sum = static_cast<T>(sum + (x != y));
-        }
-        changed += sum;
-    }
-    return changed;
-}
-
-// The share of the elements of `width` bytes that differ, seen on `page` bytes (whole elements) of every `step`.
-template <typename T> double changed_share_of(const Buffer &a, const Buffer &b, size_t page, size_t step) {
-    size_t changed = 0;
-    size_t seen = 0;
-    for (size_t at = 0; at < b.size(); at += step) {
-        const size_t count = std::min(page, b.size() - at) / sizeof(T);
-        changed += count_changed<T>(a.data() + at, b.data() + at, count);
-        seen += count;
-    }
-    return seen == 0 ? 0.0 : static_cast<double>(changed) / static_cast<double>(seen);
-}
-
-double changed_share(nb::object a, nb::object b, int width, size_t page, size_t step) {
+// The share of the elements of `width` bytes that differ, seen on `page` bytes of every `step`.
+double changed_share(nb::object a, nb::object b, unsigned width, size_t page, size_t step) {
     const Buffer x(a);
     const Buffer y(b);
     require_same_size(&x, y);
-    if (page == 0 || step < page || page % 8 != 0) {
-        throw std::invalid_argument("a page is whole elements, and a step no shorter");
+    if ((width != 1 && width != 2 && width != 4 && width != 8) || page == 0 || page % width != 0 || step < page) {
+        throw std::invalid_argument("width is 1, 2, 4 or 8, a page whole elements, and a step no shorter");
     }
     nb::gil_scoped_release release;
-    switch (width) {
-    case 1:
-        return changed_share_of<uint8_t>(x, y, page, step);
-    case 2:
-        return changed_share_of<uint16_t>(x, y, page, step);
-    case 4:
-        return changed_share_of<uint32_t>(x, y, page, step);
-    case 8:
-        return changed_share_of<uint64_t>(x, y, page, step);
-    default:
-        throw std::invalid_argument("width is 1, 2, 4 or 8");
+    size_t changed = 0;
+    size_t seen = 0;
+    for (size_t at = 0; at < y.size(); at += step) {
+        const size_t count = std::min(page, y.size() - at) / width;
+        changed += sw_count_changed(x.data() + at, y.data() + at, count, width);
+        seen += count;
     }
+    return seen == 0 ? 0.0 : static_cast<double>(changed) / static_cast<double>(seen);
 }
 
 // Runs of at least `shortest` bytes that are the same in both, as (start, length).

@@ -163,7 +163,7 @@ def _within(at: int) -> Iterator[None]:
 
 
 class _Rooms:
-    """Memory for decoded blocks, used again and again: the page faults of new memory cost more than decoding."""
+    """Memory for decoded blocks, used again: the page faults of new memory cost more than decoding."""
 
     def __init__(self) -> None:
         self._free: deque[bytearray] = deque()
