@@ -10,7 +10,7 @@ from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.varint import put_signed, put_unsigned
 
-__all__ = ["FLOATS", "Prediction", "encode_factors", "encode_matrix", "encode_predicted"]
+__all__ = ["FLOATS", "Prediction", "cast", "encode_factors", "encode_matrix", "encode_predicted"]
 
 FLOATS: Final = (Element.F16, Element.BF16, Element.F32, Element.F64)
 """Elements that may be predicted, and predicted from."""
@@ -69,6 +69,12 @@ class Prediction:
         return _core.predict(self.payload(_NONE, b""), base, second, factors, length)
 
 
+def cast(data: memoryview, base_element: Element, element: Element) -> bytes:
+    """Floats of one kind rounded to another."""
+    length = len(data) // base_element.width * element.width
+    return Prediction(base_element, element).predict(data, None, None, length)[0]
+
+
 def _residuals(
     prediction: Prediction, predicted: bytes, classes: bytes | None, target: memoryview, level: int
 ) -> Iterable[tuple[Prediction, int, bytes]]:
@@ -83,7 +89,7 @@ def _residuals(
         if coded is not None:
             # The encoder drops classes that tell nothing.
             yield (prediction if coded[0] & 128 else plain), _NUMERIC, coded
-    if len(target) <= _ADAPTIVE_TO:
+    if len(target) < _TABLES_FROM or (level > 0 and len(target) <= _ADAPTIVE_TO):
         coded = _core.encode_adaptive(predicted, target, element)
         if coded is not None:
             yield plain, _ADAPTIVE, coded
@@ -101,8 +107,8 @@ def encode_predicted(
 ) -> Block | None:
     """Code ``target`` as the difference to what is predicted; None if that cannot be said.
 
-    ``base`` is the span predicted from, at ``base_offset`` of the base's stream. The block has been decoded
-    and compared.
+    ``base`` is the span predicted from, at ``base_offset`` of the base's stream. At level 0, blocks that pay
+    for tables are not tried without. The block has been decoded and compared.
     """
     predicted, classes = prediction.predict(base, second, factors, len(target))
     payloads = [

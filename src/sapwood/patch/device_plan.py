@@ -205,7 +205,9 @@ def device_blocks(
     """The blocks of a target, at most MAX_BLOCK bytes each; ``state``: bytes of the decoder's model."""
     old = base.read(0, base.size)
     index = _core.DeviceIndex(old)
-    for block in _split(pieces):
+    # No segment predicts from other floats.
+    plain = (p if p.relation is None else dataclasses.replace(p, base=None, relation=None) for p in pieces)
+    for block in _split(plain):
         first = block[0].start
         new = target.read(first, block[-1].start + block[-1].length - first)
         planner = _Planner(old, new, state, _core.DeviceParser(index, new))

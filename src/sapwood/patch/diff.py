@@ -26,6 +26,7 @@ from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.plan import plan
+from sapwood.patch.predict_job import code_related, code_scaled
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.signing import key_id
 from sapwood.patch.writable import check_for_device, check_writable
@@ -53,14 +54,23 @@ class _Coded:
 
 def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Coded:
     new = target.read(job.start, job.length)
+    if job.relation is not None and job.base is not None and job.element is not None:
+        other = base.read(job.base, job.relation.bytes_of_base(job.length, job.element))
+        block = code_related(other, job.base, new, job.element, level, relation=job.relation)
+        return _Coded(job, block, False, float(block.codec is not Codec.PREDICTED))
     old = base.read(job.base, job.length) if job.base is not None else None
     if old is not None and _core.equal(old, new):
         return _Coded(job, None, True, 0.0)
     if job.element is None:
         return _Coded(job, None, False, 0.0)
     block = encode_span(old, job.base or 0, new, job.element, level)
+    if old is None:
+        return _Coded(job, block, False, 0.0)
+    scaled = code_scaled(old, job.base or 0, new, job.element, level, cost=len(block.payload))
+    if scaled is not None and len(scaled.payload) < len(block.payload):
+        block = scaled
     # Counted last, while all of it is in the cache.
-    changed = 0.0 if old is None else _core.changed_share(old, new, job.element.width, _PAGE, 8 * _PAGE)
+    changed = _core.changed_share(old, new, job.element.width, _PAGE, 8 * _PAGE)
     return _Coded(job, block, False, changed)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from sapwood.codec.block import MAX_BLOCK
 from sapwood.codec.element import Element
 from sapwood.patch.plan import Piece
+from sapwood.patch.relation import Relation
 
 __all__ = ["Job", "jobs"]
 
@@ -27,6 +28,7 @@ class Job:
         base: Offset in the base's stream, None if nothing there is like it.
         element: How to take its bytes; None for glue.
         kinds: Bytes of each kind in it, for the report.
+        relation: How it follows from ``base``; None to take its difference.
     """
 
     start: int
@@ -34,23 +36,36 @@ class Job:
     base: int | None
     element: Element | None
     kinds: dict[str, int]
+    relation: Relation | None = None
 
 
-def _most(element: Element | None) -> int:
-    return MAX_BLOCK if element is None else element.most_bytes
+def _most(element: Element | None, relation: Relation | None) -> int:
+    if element is None:
+        return MAX_BLOCK
+    if relation is None:
+        return element.most_bytes
+    return min(element.most_bytes, MAX_BLOCK // relation.base_element.width * element.width)
+
+
+def _behind(length: int, element: Element | None, relation: Relation | None) -> int:
+    """Bytes of the base behind so many of the target."""
+    return length if element is None or relation is None else relation.bytes_of_base(length, element)
 
 
 def _split(piece: Piece) -> Iterator[Job]:
     """A piece as jobs no larger than a block; copies of glue are not limited."""
-    most = piece.length if piece.element is None and piece.base is not None else _most(piece.element)
+    is_copy = piece.element is None and piece.base is not None
+    most = piece.length if is_copy else _most(piece.element, piece.relation)
     for at in range(0, piece.length, most):
         length = min(most, piece.length - at)
-        base = None if piece.base is None else piece.base + at
-        yield Job(piece.start + at, length, base, piece.element, {piece.kind: length})
+        base = None if piece.base is None else piece.base + _behind(at, piece.element, piece.relation)
+        yield Job(piece.start + at, length, base, piece.element, {piece.kind: length}, piece.relation)
 
 
 def _joined_element(job: Job, piece: Job) -> Element | None:
     """The element both can be coded as in one block, None if they cannot."""
+    if job.relation != piece.relation or (job.relation is not None and job.element != piece.element):
+        return None
     if job.element == piece.element:
         element = job.element
     elif piece.element is None:
@@ -61,7 +76,7 @@ def _joined_element(job: Job, piece: Job) -> Element | None:
         element = piece.element
     else:
         return None
-    if element is None or job.length + piece.length > element.most_bytes:
+    if element is None or job.length + piece.length > _most(element, job.relation):
         return None
     # Every true element of that kind must start at a whole multiple of its width.
     if piece.element is element and job.length % element.width != 0:
@@ -78,7 +93,7 @@ def jobs(pieces: Iterable[Piece], file_ends: frozenset[int]) -> Iterator[Job]:
                 moved_together = (
                     current.base is not None
                     and job.base is not None
-                    and job.base - current.base == current.length
+                    and job.base - current.base == _behind(current.length, current.element, current.relation)
                 )
                 element = (
                     _joined_element(current, job) if moved_together and job.start not in file_ends else None

@@ -1,4 +1,4 @@
-"""Which tensor of the base one of the target comes from: by name, then by content, whatever the formats."""
+"""Which tensor of the base one of the target comes from: by name, then by content, in any format and type."""
 
 import dataclasses
 import re
@@ -8,7 +8,8 @@ from typing import Final
 
 from blake3 import blake3
 
-from sapwood.codec.element import element_of
+from sapwood.codec.element import Element, element_of
+from sapwood.codec.predicted import FLOATS, cast
 from sapwood.formats.layout import Layout, Span
 from sapwood.formats.model import Model
 from sapwood.patch.byte_stream import file_starts
@@ -19,15 +20,29 @@ __all__ = ["BaseTensors", "Place", "glue_of", "plain_names"]
 _WRAPPERS: Final = re.compile(r"^(?:module\.|model\.|_orig_mod\.|state_dict\.|base_model\.|0\.auto_model\.)+")
 # Tensors smaller than this are as well left to the search for known bytes.
 _SMALLEST: Final = 64
+# A tensor under another name and of another type is known by this many elements from its middle, ...
+_SAMPLE: Final = 32
+# ... if so many of them differ from each other.
+_FEWEST_VALUES: Final = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """Where a tensor lies in a stream, in bytes, and the width of its elements."""
+    """Where a tensor lies in a stream, in bytes, and what its elements are."""
 
     offset: int
     length: int
-    width: int
+    element: Element
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element."""
+        return self.element.width
+
+    @property
+    def elements(self) -> int:
+        """Elements in it."""
+        return self.length // self.width
 
 
 def _plain(name: str) -> str:
@@ -36,6 +51,12 @@ def _plain(name: str) -> str:
 
 def _digest(data: memoryview) -> bytes:
     return blake3(data).digest(length=16)
+
+
+def _sample(data: memoryview, width: int) -> memoryview:
+    count = len(data) // width
+    start = max(count - _SAMPLE, 0) // 2 * width
+    return data[start : start + min(count, _SAMPLE) * width]
 
 
 class BaseTensors:
@@ -47,23 +68,55 @@ class BaseTensors:
         self._by_path_and_name: dict[tuple[str, str, int], Place] = {}
         self._by_length: dict[int, list[tuple[Place, memoryview]]] = defaultdict(list)
         self._by_content: dict[int, dict[bytes, Place]] = {}
+        self._floats: dict[str, Place] = {}
+        self._floats_by_path: dict[tuple[str, str], Place] = {}
+        self._floats_by_count: dict[int, list[tuple[Place, memoryview]]] = defaultdict(list)
+        self._by_sample: dict[tuple[int, Element], dict[bytes, Place]] = {}
         # What comes after a tensor, by its offset, or first in a file, by its path: (name, place).
         self._next: dict[int | str, tuple[str, Place]] = {}
         for file, start in zip(base.files, file_starts(base.files), strict=True):
             before: int | str = file.path
             for span, tensor in file.layout.tensors():
-                width = element_of(tensor.dtype).width
-                place = Place(start + span.offset, span.length, width)
+                element = element_of(tensor.dtype)
+                width = element.width
+                place = Place(start + span.offset, span.length, element)
                 self._next[before] = (_plain(tensor.name), place)
                 before = place.offset
                 self._by_path_and_name.setdefault((file.path, tensor.name, width), place)
                 self._by_name.setdefault((_plain(tensor.name), width), place)
                 view = file.data[span.offset : span.offset + span.length]
                 self._by_length[span.length].append((place, view))
+                if element in FLOATS:
+                    self._floats_by_path.setdefault((file.path, tensor.name), place)
+                    self._floats.setdefault(_plain(tensor.name), place)
+                    self._floats_by_count[place.elements].append((place, view))
 
     def by_name(self, path: str, name: str, width: int) -> Place | None:
         """The tensor of that name, in the file of that path first."""
         return self._by_path_and_name.get((path, name, width)) or self._by_name.get((_plain(name), width))
+
+    def float_by_name(self, path: str, name: str) -> Place | None:
+        """The tensor of that name if it is of floats, however wide, in the file of that path first."""
+        return self._floats_by_path.get((path, name)) or self._floats.get(_plain(name))
+
+    def by_cast(self, data: memoryview, element: Element) -> Place | None:
+        """A tensor of other floats which, rounded to ``element``, look like these, whatever its name."""
+        count = len(data) // element.width
+        if count not in self._floats_by_count:
+            return None
+        sample = _sample(data, element.width)
+        if len({bytes(sample[i : i + element.width]) for i in range(0, len(sample), element.width)}) < (
+            _FEWEST_VALUES
+        ):
+            return None
+        key = count, element
+        if key not in self._by_sample:
+            self._by_sample[key] = {
+                cast(_sample(view, place.width), place.element, element): place
+                for place, view in reversed(self._floats_by_count[count])
+                if place.element is not element
+            }
+        return self._by_sample[key].get(bytes(sample))
 
     def by_order(self, before: int | str, length: int, width: int, taken: frozenset[str]) -> Place | None:
         """The tensor after the one at the offset ``before`` (or first in that file), if it is of that form.

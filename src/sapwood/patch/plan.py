@@ -10,12 +10,15 @@ from typing import Final
 
 from sapwood import _core
 from sapwood.codec.element import Element, element_of
+from sapwood.codec.predicted import FLOATS
 from sapwood.codec.splice import Splice, encode_splice
 from sapwood.formats.dtype import BYTES
+from sapwood.formats.layout import Tensor
 from sapwood.formats.model import Model, ModelFile
 from sapwood.patch import limits
 from sapwood.patch.byte_stream import ByteStream, file_starts
-from sapwood.patch.match_tensors import BaseTensors, glue_of, plain_names
+from sapwood.patch.match_tensors import BaseTensors, Place, glue_of, plain_names
+from sapwood.patch.relation import Relation
 from sapwood.patch.sampling import guess_element
 
 __all__ = ["Piece", "plan"]
@@ -44,6 +47,7 @@ class Piece:
         base: Offset in the base's stream of what it is like; None if nothing is.
         element: How to take its bytes; None for text and tables.
         kind: For reports: the dtype's name, or "glue".
+        relation: How its elements follow from other elements at ``base``; None if they are to be compared.
     """
 
     start: int
@@ -51,6 +55,30 @@ class Piece:
     base: int | None
     element: Element | None
     kind: str
+    relation: Relation | None = None
+
+
+def _float_place(
+    tensors: BaseTensors,
+    path: str,
+    tensor: Tensor,
+    data: memoryview,
+    *,
+    found: Place | None,
+    base: ByteStream,
+) -> tuple[Place | None, Relation | None]:
+    """The tensor that floats come from, if not ``found``: one of other floats; and then how they follow."""
+    element = element_of(tensor.dtype)
+    if element not in FLOATS or (found is not None and found.element is element):
+        return found, None
+    if found is not None and _core.equal(base.read(found.offset, found.length), data):
+        return found, None
+    place = tensors.float_by_name(path, tensor.name)
+    if place is None and found is None:
+        place = tensors.by_cast(data, element)
+    if place is None or place.element is element:
+        return found, None
+    return place, Relation(place.element)
 
 
 def _tensor_pieces(
@@ -71,6 +99,7 @@ def _tensor_pieces(
             place = tensors.by_content(data) or place
         if place is None and before is not None:
             place = tensors.by_order(before, span.length, element.width, taken)
+        place, relation = _float_place(tensors, file.path, span.tensor, data, found=place, base=base_stream)
         before = None if place is None else place.offset
         if span.tensor.dtype is BYTES and span.length >= _FEWEST_SIMILAR:
             # Of no known type: its elements are found by content, as in an opaque file.
@@ -89,9 +118,12 @@ def _tensor_pieces(
             yield Piece(at, span.length, None, element, kind)
             continue
         # A grown table: the rows both have come first.
-        shared = min(place.length, span.length) // element.width * element.width
+        if relation is not None:
+            shared = min(place.elements, span.length // element.width) * element.width
+        else:
+            shared = min(place.length, span.length) // element.width * element.width
         if shared:
-            yield Piece(at, shared, place.offset, element, kind)
+            yield Piece(at, shared, place.offset, element, kind, relation)
         if shared < span.length:
             yield Piece(at + shared, span.length - shared, None, element, kind)
 
@@ -102,7 +134,7 @@ def _in_step(pieces: list[Piece], i: int, base: ByteStream) -> int | None:
     places = {
         other + piece.start - pieces[j].start
         for j in (i - 1, i + 1)
-        if 0 <= j < len(pieces) and (other := pieces[j].base) is not None
+        if 0 <= j < len(pieces) and (other := pieces[j].base) is not None and pieces[j].relation is None
     }
     if len(places) != 1:
         return None

@@ -1,0 +1,120 @@
+"""Jobs whose elements are predicted from the base before the difference is taken (SPEC, "Codec 6")."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from sapwood.codec.block import Block
+from sapwood.codec.element import Element
+from sapwood.codec.encode import SAMPLE, Level, encode_span
+from sapwood.codec.predicted import FLOATS, Prediction, encode_predicted
+from sapwood.patch.float_values import half_ulps, is_usual, values_of
+from sapwood.patch.relation import Relation
+from sapwood.patch.scale_search import find_scales
+
+__all__ = ["code_related", "code_scaled"]
+
+# A block that takes more than this share of its target may be related to nothing.
+_POOR: Final = 0.6
+# Elements that fewer bytes hold are not searched for a scale.
+_FEWEST: Final = 1 << 10
+# A scale must save this share of what a difference takes, on so many bytes.
+_GLANCE: Final = 8 << 10
+_GAIN: Final = 0.98
+# Bias of the exponent, and the 52 bits of a binary64: the spread whose unit is 1.
+_SPREAD_OF_ONE: Final = {Element.F16: 67, Element.BF16: 179, Element.F32: 179}
+_MOST_SPREAD: Final = 2047
+# How fine the classes may be against the errors that a prediction leaves, as powers of two.
+_FINENESS: Final = (1, -1, -3)
+
+
+def _middle(data: memoryview, elements: int, width: int) -> memoryview:
+    count = len(data) // width
+    start = (count - min(elements, count)) // 2
+    return data[start * width : (start + min(elements, count)) * width]
+
+
+def _spreads(prediction: Prediction, base: memoryview, target: memoryview) -> Iterable[int]:
+    """Spreads worth a try, by how far beyond their rounding the elements lie from what predicts them."""
+    if prediction.element not in _SPREAD_OF_ONE:
+        return ()
+    new = values_of(target, prediction.element)
+    good = is_usual(new, prediction.element)
+    scale = 1.0 if prediction.scale is None else prediction.scale
+    with np.errstate(all="ignore"):
+        error = np.abs(new - scale * values_of(base, prediction.base_element))
+        beyond = (error - half_ulps(new, prediction.element))[good]
+    beyond = beyond[(beyond > 0) & (beyond < np.inf)]
+    if not len(beyond):
+        return ()
+    middle = math.frexp(float(np.median(beyond)))[1] + _SPREAD_OF_ONE[prediction.element]
+    return {min(max(middle + step, 0), _MOST_SPREAD) for step in _FINENESS}
+
+
+def _size(prediction: Prediction, base: memoryview, target: memoryview) -> int:
+    """Coded bytes of the two at the fastest level."""
+    block = encode_predicted(prediction, base, 0, target, Level.FAST)
+    return len(target) if block is None else len(block.payload)
+
+
+def _best(predictions: Iterable[Prediction], base: memoryview, target: memoryview) -> tuple[int, Prediction]:
+    """The prediction that codes a sample best, with the spread that does, and the sample's size coded."""
+    found: list[tuple[int, int, Prediction]] = []
+    for prediction in predictions:
+        spreads = [None, *sorted(_spreads(prediction, base, target))]
+        tried = [dataclasses.replace(prediction, spread=spread) for spread in spreads]
+        found += [(_size(each, base, target), i, each) for i, each in enumerate(tried, len(found))]
+    size, _, best = min(found, key=lambda item: item[:2])
+    return size, best
+
+
+def _scaled(plain: Prediction, base: memoryview, target: memoryview) -> tuple[Prediction, ...]:
+    scales = find_scales(base, plain.base_element, target, plain.element)
+    return tuple(dataclasses.replace(plain, scale=scale) for scale in scales)
+
+
+def code_related(
+    base: memoryview,
+    base_offset: int,
+    target: memoryview,
+    element: Element,
+    level: Level,
+    *,
+    relation: Relation,
+) -> Block:
+    """Code floats that follow from other floats. The block has been decoded and compared."""
+    plain = Prediction(relation.base_element, element)
+    block = encode_predicted(plain, base, base_offset, target, Level.FAST)
+    # An exact cast is that and nothing more.
+    if block is not None and len(block.payload) <= 2:
+        return block
+    count = SAMPLE // element.width
+    samples = _middle(base, count, relation.base_element.width), _middle(target, count, element.width)
+    _, best = _best((plain, *_scaled(plain, base, target)), *samples)
+    block = encode_predicted(best, base, base_offset, target, level)
+    if block is not None and len(block.payload) < _POOR * len(target):
+        return block
+    raw = encode_span(None, 0, target, element, level)
+    return block if block is not None and len(block.payload) < len(raw.payload) else raw
+
+
+def code_scaled(
+    base: memoryview, base_offset: int, target: memoryview, element: Element, level: Level, *, cost: int
+) -> Block | None:
+    """Code floats as a multiple of the base's if, by a sample, that takes less than ``cost``; mostly None."""
+    if element not in FLOATS or len(target) < _FEWEST:
+        return None
+    plain = Prediction(element, element)
+    scaled = _scaled(plain, base, target)
+    if not scaled:
+        return None
+    count = _GLANCE // element.width
+    glance = _middle(base, count, element.width), _middle(target, count, element.width)
+    if min(_size(each, *glance) for each in scaled) * len(target) >= _GAIN * cost * len(glance[1]):
+        return None
+    count = SAMPLE // element.width
+    _, best = _best(scaled, _middle(base, count, element.width), _middle(target, count, element.width))
+    return encode_predicted(best, base, base_offset, target, level)

@@ -1,0 +1,22 @@
+"""How floats of the target follow from floats of the base where a plain difference would not tell."""
+
+import dataclasses
+
+from sapwood.codec.element import Element
+
+__all__ = ["Relation"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relation:
+    """What a piece of the target is predicted from.
+
+    Attributes:
+        base_element: What the base holds there.
+    """
+
+    base_element: Element
+
+    def bytes_of_base(self, length: int, element: Element) -> int:
+        """Bytes of the base behind ``length`` bytes of the target's elements."""
+        return length // element.width * self.base_element.width
