@@ -5,6 +5,8 @@ A patch knows the tensors inside the files, sends only what changed, and proves 
 
 from importlib.metadata import version
 
+from sapwood.chain.calls import chain_append, chain_create, open_chain
+from sapwood.chain.chain import Chain
 from sapwood.errors import SapwoodError
 from sapwood.formats.layout import Layout
 from sapwood.formats.model import open_model
@@ -16,6 +18,7 @@ from sapwood.patch.stats import stats
 from sapwood.patch.tensors import apply_tensors, diff_tensors
 
 __all__ = [
+    "Chain",
     "Layout",
     "ModelStats",
     "Patch",
@@ -24,11 +27,14 @@ __all__ = [
     "__version__",
     "apply",
     "apply_tensors",
+    "chain_append",
+    "chain_create",
     "compress",
     "decompress",
     "diff",
     "diff_tensors",
     "generate_key",
+    "open_chain",
     "open_model",
     "open_patch",
     "sign",
