@@ -10,6 +10,11 @@ from sapwood.chain.chain import Chain
 from sapwood.errors import SapwoodError
 from sapwood.formats.layout import Layout
 from sapwood.formats.model import open_model
+from sapwood.kinship.calls import fingerprint, fingerprint_add, fingerprint_compare, fingerprint_find
+from sapwood.kinship.compare import Comparison, Relation
+from sapwood.kinship.database import Database as FingerprintDatabase
+from sapwood.kinship.database import Match as FingerprintMatch
+from sapwood.kinship.fingerprint import Fingerprint
 from sapwood.patch.calls import apply, compress, decompress, diff, open_patch, sign, verify
 from sapwood.patch.model_stats import ModelStats, TensorStats
 from sapwood.patch.patch import Patch
@@ -19,9 +24,14 @@ from sapwood.patch.tensors import apply_tensors, diff_tensors
 
 __all__ = [
     "Chain",
+    "Comparison",
+    "Fingerprint",
+    "FingerprintDatabase",
+    "FingerprintMatch",
     "Layout",
     "ModelStats",
     "Patch",
+    "Relation",
     "SapwoodError",
     "TensorStats",
     "__version__",
@@ -33,6 +43,10 @@ __all__ = [
     "decompress",
     "diff",
     "diff_tensors",
+    "fingerprint",
+    "fingerprint_add",
+    "fingerprint_compare",
+    "fingerprint_find",
     "generate_key",
     "open_chain",
     "open_model",
