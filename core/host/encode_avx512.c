@@ -197,7 +197,7 @@ static uint8_t *rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans
 }
 
 const sw_encode_kernels sw_avx512_encode_kernels = {
-    "avx512", avx512_differences, classes, group_sums, buckets, rans32,
+    "avx512", avx512_active, avx512_differences, classes, group_sums, buckets, rans32,
 };
 #else
 typedef int sw_no_encode_avx512; /* C99 wants something in every file */

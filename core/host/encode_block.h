@@ -11,7 +11,8 @@ typedef struct {
     const uint8_t *target;
     const uint8_t *given; /* the class of each element; NULL to take them from the base */
     int level;
-    size_t groups64;
+    size_t coded;          /* groups that are coded: all, or those that hold a value other than zero */
+    size_t coded_elements; /* theirs: values, classes and symbols hold these alone, one group after the other */
     unsigned bucket_count;
     unsigned exact_count;
     uint8_t alphabet[SW_MAX_SYMBOLS];      /* provisional symbol of each final one */
@@ -45,26 +46,18 @@ static inline int64_t sw_value_at(const sw_encoder *e, size_t i) {
 /* Coded groups from which on a sample of a quarter says enough. */
 enum { SW_SAMPLE_FROM = 1024, SW_SAMPLE_STEP = 4 };
 
-/* Run over the coded groups: sets first and last (exclusive); false at the end. */
-static inline bool sw_next_run(const sw_encoder *e, size_t *group, size_t *first, size_t *last) {
-    while (*group < e->h.groups && e->h.zero_level && e->w->scales[*group] == 0) {
-        (*group)++;
+/* The elements of a coded group: sets first and last (exclusive). */
+static inline void sw_group_range(const sw_encoder *e, size_t group, size_t *first, size_t *last) {
+    *first = group << e->h.group_bits;
+    *last = (group + 1) << e->h.group_bits;
+    if (*last > e->coded_elements) {
+        *last = e->coded_elements;
     }
-    if (*group == e->h.groups) {
-        return false;
-    }
-    *first = *group << e->h.group_bits;
-    *last = (*group + 1) << e->h.group_bits;
-    if (*last > e->h.elements) {
-        *last = e->h.elements;
-    }
-    (*group)++;
-    return true;
 }
 
-/* Values, classes and the sums of groups of 64; false if every value is zero. */
+/* Group size, and which groups are coded, with their values, classes and sums; false if every value is zero. */
 bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels);
-/* Group size, the zero level and the scale level of every group. */
+/* The scale level of every group. */
 void sw_choose_scales(sw_encoder *e);
 /* One level for all if the levels cost more than they save; moves the counts along. */
 void sw_drop_idle_scales(sw_encoder *e);
@@ -75,7 +68,6 @@ unsigned sw_bucket_of_value(int64_t value, unsigned extra_bits);
 void sw_fill_buckets(sw_encoder *e);
 void sw_choose_exact(sw_encoder *e);
 void sw_count_symbols(sw_encoder *e);
-size_t sw_coded_groups(const sw_encoder *e);
 /* Which provisional symbols the block uses. */
 bool sw_find_alphabet(sw_encoder *e);
 /* Frequencies and what the entropy coder needs, from merged[table]. */

@@ -4,14 +4,6 @@
 #include "bytes.h"
 #include "encode_block.h"
 
-size_t sw_coded_groups(const sw_encoder *e) {
-    size_t coded = 0;
-    for (size_t g = 0; g < e->h.groups; g++) {
-        coded += !(e->h.zero_level && e->w->scales[g] == 0);
-    }
-    return coded;
-}
-
 /* Small counters, so that all the tables in use stay in the first-level cache; even and odd elements count apart,
  * so that equal neighbours do not wait for each other. */
 static void tally_group(sw_encode_work *w, unsigned scale, size_t first, size_t last) {
@@ -45,12 +37,13 @@ static void tally_block(sw_encoder *e, tally_which which) {
     sw_encode_work *w = e->w;
     const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
     size_t tallied = 0;
-    size_t group = 0, first, last;
-    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
-        if (which != EVERY_GROUP && (coded % SW_SAMPLE_STEP == 0) != (which == SAMPLED_GROUPS)) {
+    for (size_t g = 0; g < e->coded; g++) {
+        if (which != EVERY_GROUP && (g % SW_SAMPLE_STEP == 0) != (which == SAMPLED_GROUPS)) {
             continue;
         }
-        tally_group(w, w->scales[group - 1], first, last);
+        size_t first, last;
+        sw_group_range(e, g, &first, &last);
+        tally_group(w, w->levels[g], first, last);
         tallied += last - first;
         if (tallied > TALLY_MOST) {
             add_tally(w, rows);
@@ -77,12 +70,13 @@ static bool sample_is_rich(const sw_encoder *e) {
 /* Nonzero symbols one by one, for the groups that the sample left out. */
 static void count_nonzero(sw_encoder *e) {
     const sw_encode_work *w = e->w;
-    size_t group = 0, first, last;
-    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
-        if (coded % SW_SAMPLE_STEP == 0) {
+    for (size_t g = 0; g < e->coded; g++) {
+        if (g % SW_SAMPLE_STEP == 0) {
             continue;
         }
-        uint32_t(*counts)[SW_MAX_SYMBOLS] = &e->w->counts[(size_t)w->scales[group - 1] * SW_CLASSES];
+        size_t first, last;
+        sw_group_range(e, g, &first, &last);
+        uint32_t(*counts)[SW_MAX_SYMBOLS] = &e->w->counts[(size_t)w->levels[g] * SW_CLASSES];
         for (size_t i = first; i < last; i += 8) {
             const size_t n = last - i < 8 ? last - i : 8;
             for (uint64_t left = n == 8 ? sw_load64(w->symbols + i) : 1, k = 0; left != 0 && k < n; k++) {
@@ -108,7 +102,7 @@ void sw_count_symbols(sw_encoder *e) {
     const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
     memset(e->w->tally[0], 0, rows * sizeof e->w->tally[0][0]);
     memset(e->w->tally[1], 0, rows * sizeof e->w->tally[1][0]);
-    if (e->level == SW_LEVEL_MAX || sw_coded_groups(e) < SW_SAMPLE_FROM) {
+    if (e->level == SW_LEVEL_MAX || e->coded < SW_SAMPLE_FROM) {
         tally_block(e, EVERY_GROUP);
         return;
     }

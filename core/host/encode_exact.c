@@ -108,10 +108,11 @@ void sw_choose_exact(sw_encoder *e) {
     uint32_t *counts = e->w->exact_counts;
     memset(counts, 0, sizeof e->w->exact_counts);
     const int32_t *v = sw_narrow(e);
-    const unsigned step = sw_coded_groups(e) >= SW_SAMPLE_FROM ? SW_SAMPLE_STEP : 1;
-    size_t group = 0, first, last;
-    for (size_t coded = 0; sw_next_run(e, &group, &first, &last); coded++) {
-        for (size_t i = coded % step == 0 ? first : last; i < last; i++) {
+    const unsigned step = e->coded >= SW_SAMPLE_FROM ? SW_SAMPLE_STEP : 1;
+    for (size_t g = 0; g < e->coded; g += step) {
+        size_t first, last;
+        sw_group_range(e, g, &first, &last);
+        for (size_t i = first; i < last; i++) {
             const uint32_t at = (uint32_t)v[i] + SW_EXACT_REACH;
             if (at < 2 * SW_EXACT_REACH) {
                 counts[at] += step;

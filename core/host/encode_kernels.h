@@ -3,6 +3,22 @@
 #include "numeric_kernels.h"
 #include "rans_step.h"
 
+SW_UNUSED static size_t SW_KERNEL(active)(const uint8_t *base, const uint8_t *target, size_t groups, size_t bytes,
+                                          uint8_t *active) {
+    size_t count = 0;
+    for (size_t g = 0; g < groups; g++) {
+        uint64_t any = 0;
+        for (size_t at = g * bytes; at < (g + 1) * bytes && any == 0; at += 64) {
+            for (size_t k = at; k < at + 64; k += 8) {
+                any |= sw_load64(target + k) ^ (base == NULL ? 0 : sw_load64(base + k));
+            }
+        }
+        active[g] = any != 0;
+        count += any != 0;
+    }
+    return count;
+}
+
 #define SW_DIFFERENCES(TYPE, STYPE, LOAD, VALUE)                                                       \
     SW_UNUSED static uint64_t SW_KERNEL(differences_##TYPE)(const uint8_t *base, const uint8_t *target, size_t count, \
                                                             bool is_float, VALUE *values) {            \

@@ -16,40 +16,42 @@ static unsigned scale_of(const sw_encoder *e, uint64_t sum, size_t count) {
 
 enum { SCALE_STEPS = 4096 };
 
-/* Group size, the zero level and the scale levels of every group. */
+/* The levels of all groups, from those of the coded ones. */
+static void spread_levels(sw_encoder *e) {
+    sw_encode_work *w = e->w;
+    if (!e->h.zero_level) {
+        memcpy(w->scales, w->levels, e->h.groups);
+        return;
+    }
+    size_t coded = 0;
+    for (size_t g = 0; g < e->h.groups; g++) {
+        w->scales[g] = w->active[g] ? w->levels[coded] : 0;
+        coded += w->active[g];
+    }
+}
+
 void sw_choose_scales(sw_encoder *e) {
     uint64_t *sums = e->w->sums;
-    size_t zero = 0;
-    for (size_t g = 0; g < e->groups64; g++) {
-        zero += sums[g] == 0;
-    }
-    e->h.zero_level = zero > e->groups64 / 16 && zero > 0;
-    e->h.group_bits = e->h.zero_level ? 6 : 7;
     if (!e->h.zero_level) {
-        for (size_t g = 0; g < e->groups64; g += 2) {
-            sums[g / 2] = sums[g] + (g + 1 < e->groups64 ? sums[g + 1] : sums[g]);
+        const size_t groups64 = (e->h.elements + 63) / 64;
+        for (size_t g = 0; g < groups64; g += 2) {
+            sums[g / 2] = sums[g] + (g + 1 < groups64 ? sums[g + 1] : sums[g]);
         }
     }
     const size_t size = (size_t)1 << e->h.group_bits;
-    e->h.groups = (e->h.elements + size - 1) >> e->h.group_bits;
-
     static const unsigned most_levels[] = {1, 6, 7};
     unsigned levels = most_levels[e->level];
-    size_t active = 0;
     uint32_t found[SCALE_STEPS] = {0};
-    for (size_t g = 0; g < e->h.groups; g++) {
-        if (!e->h.zero_level || sums[g] != 0) {
-            const unsigned scale = scale_of(e, sums[g], size);
-            found[scale < SCALE_STEPS ? scale : SCALE_STEPS - 1]++;
-            active++;
-        }
+    for (size_t g = 0; g < e->coded; g++) {
+        const unsigned scale = scale_of(e, sums[g], size);
+        found[scale < SCALE_STEPS ? scale : SCALE_STEPS - 1]++;
     }
     unsigned low = 0;
     unsigned high = SCALE_STEPS - 1;
-    for (size_t below = found[0]; low < high && below <= active / 64; below += found[low]) {
+    for (size_t below = found[0]; low < high && below <= e->coded / 64; below += found[low]) {
         low++;
     }
-    for (size_t above = found[high]; high > low && above <= active / 64; above += found[high]) {
+    for (size_t above = found[high]; high > low && above <= e->coded / 64; above += found[high]) {
         high--;
     }
     if (e->h.groups < 16) {
@@ -59,14 +61,13 @@ void sw_choose_scales(sw_encoder *e) {
     levels = levels < span ? levels : span;
     const unsigned step = (span + levels - 1) / levels;
     levels = (span + step - 1) / step;
-    for (size_t g = 0; g < e->h.groups; g++) {
+    for (size_t g = 0; g < e->coded; g++) {
         const unsigned scale = scale_of(e, sums[g], size);
         const unsigned level = scale <= low ? 0 : (scale - low) / step;
-        e->w->scales[g] = e->h.zero_level && sums[g] == 0
-                              ? 0
-                              : (uint8_t)((level < levels ? level : levels - 1) + e->h.zero_level);
+        e->w->levels[g] = (uint8_t)((level < levels ? level : levels - 1) + e->h.zero_level);
     }
     e->h.scale_count = levels + e->h.zero_level;
+    spread_levels(e);
 }
 
 /* Bits (in 1/65536) the levels of the groups take, each given the level before. */
@@ -106,7 +107,7 @@ void sw_drop_idle_scales(sw_encoder *e) {
         const uint64_t bits = sw_entropy(sum, e->symbol_limit);
         together += bits > 0 ? bits + table_bits : 0;
     }
-    uint8_t *scales = e->w->scales;
+    const uint8_t *scales = e->w->scales;
     if (e->h.zero_level) {
         uint32_t counts[2][2] = {{0}};
         unsigned last = 0;
@@ -119,9 +120,8 @@ void sw_drop_idle_scales(sw_encoder *e) {
     if (apart < together) {
         return;
     }
-    for (size_t g = 0; g < e->h.groups; g++) {
-        scales[g] = scales[g] > first ? (uint8_t)first : scales[g];
-    }
+    memset(e->w->levels, (int)first, e->coded);
+    spread_levels(e);
     for (unsigned s = first + 1; s < e->h.scale_count; s++) {
         for (unsigned c = 0; c < SW_CLASSES; c++) {
             for (unsigned i = 0; i < e->symbol_limit; i++) {

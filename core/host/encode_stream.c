@@ -157,16 +157,14 @@ static uint8_t *write_words(sw_encoder *e, const sw_encode_kernels *kernels, uin
     }
     uint8_t *at = end;
     /* Groups hold whole rounds of lanes, so an element's lane is its place in its group. */
-    for (size_t g = e->h.groups; g-- > 0;) {
-        const unsigned scale = w->scales[g];
-        if (e->h.zero_level && scale == 0) {
-            continue;
-        }
-        size_t last = (g + 1) << e->h.group_bits < e->h.elements ? (g + 1) << e->h.group_bits : e->h.elements;
-        while (g > 0 && w->scales[g - 1] == scale) {
+    for (size_t g = e->coded; g-- > 0;) {
+        const unsigned scale = w->levels[g];
+        size_t first, last;
+        sw_group_range(e, g, &first, &last);
+        while (g > 0 && w->levels[g - 1] == scale) {
             g--;
         }
-        const size_t first = g << e->h.group_bits;
+        first = g << e->h.group_bits;
         const uint8_t *table_of = w->decode.table_of[scale];
         if (lanes == 32) {
             const size_t whole = last - (last - first) % 32;

@@ -17,7 +17,8 @@ static bool fill_fields(sw_encoder *e) {
     for (;; keep--) {
         e->h.raw_bits = bits - keep;
         memset(e->w->field_counts, 0, sizeof e->w->field_counts);
-        for (size_t i = 0; i < e->h.elements; i++) {
+        e->w->field_counts[0] = (uint32_t)(e->h.elements - e->coded_elements);
+        for (size_t i = 0; i < e->coded_elements; i++) {
             e->w->field_counts[((uint64_t)sw_value_at(e, i) & mask) >> e->h.raw_bits]++;
         }
         unsigned used = 0;
@@ -78,24 +79,20 @@ static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
     const sw_exact_values exact = {w->is_exact, w->symbol_of};
     e->sampled = 1;
     e->symbol_limit = SW_MAX_SYMBOLS;
-    unsigned largest = 0;
-    size_t group = 0, first, last;
-    while (sw_next_run(e, &group, &first, &last)) {
-        if (plain) {
-            const unsigned found = kernels->buckets(sw_narrow(e) + first, last - first,
-                                                    e->exact_count > 0 ? &exact : NULL, w->symbols + first, &raw);
-            largest = found > largest ? found : largest;
-            continue;
-        }
+    for (size_t g = 0; g < e->coded && !plain; g++) {
+        size_t first, last;
+        sw_group_range(e, g, &first, &last);
         if (!look_up_symbols(e, first, last, mask, &raw)) {
             return false;
         }
-        uint32_t(*counts)[SW_MAX_SYMBOLS] = &w->counts[(size_t)w->scales[group - 1] * SW_CLASSES];
+        uint32_t(*counts)[SW_MAX_SYMBOLS] = &w->counts[(size_t)w->levels[g] * SW_CLASSES];
         for (size_t i = first; i < last; i++) {
             counts[w->classes[i]][w->symbols[i]]++;
         }
     }
     if (plain) {
+        const unsigned largest = kernels->buckets(sw_narrow(e), e->coded_elements,
+                                                  e->exact_count > 0 ? &exact : NULL, w->symbols, &raw);
         e->symbol_limit = e->exact_count > 0 ? SW_FIRST_EXACT + e->exact_count : largest + 1;
         sw_count_symbols(e);
     }

@@ -24,16 +24,16 @@ static void find_class_top(sw_encoder *e) {
 }
 
 static void wide_group_sums(sw_encoder *e) {
-    for (size_t g = 0; g < e->groups64; g++) {
-        const size_t stop = (g + 1) * 64 < e->h.elements ? (g + 1) * 64 : e->h.elements;
+    for (size_t first = 0; first < e->coded_elements; first += 64) {
+        const size_t stop = first + 64 < e->coded_elements ? first + 64 : e->coded_elements;
         uint64_t sum = 0;
-        for (size_t i = g * 64; i < stop; i++) {
+        for (size_t i = first; i < stop; i++) {
             const int64_t v = e->w->values[i];
             const uint64_t magnitude = v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
             /* 24 bits of room: 64 values moved up by up to 15. Small values keep their lowest bit. */
             sum += ((magnitude >> 24) | (magnitude != 0)) << (e->h.given_classes ? 0 : 15 - e->w->classes[i]);
         }
-        e->w->sums[g] = sum;
+        e->w->sums[first / 64] = sum;
     }
 }
 
@@ -41,10 +41,10 @@ static void wide_group_sums(sw_encoder *e) {
 static void field_group_sums(sw_encoder *e) {
     const unsigned drop = e->h.shape.is_float ? (unsigned)e->h.shape.class_shift - 1 : 0;
     const uint64_t mask = (UINT64_C(1) << (e->h.shape.bits - 1)) - 1;
-    for (size_t g = 0; g < e->groups64; g++) {
-        const size_t stop = (g + 1) * 64 < e->h.elements ? (g + 1) * 64 : e->h.elements;
+    for (size_t first = 0; first < e->coded_elements; first += 64) {
+        const size_t stop = first + 64 < e->coded_elements ? first + 64 : e->coded_elements;
         uint64_t sum = 0;
-        for (size_t i = g * 64; i < stop; i++) {
+        for (size_t i = first; i < stop; i++) {
             const int64_t v = (int64_t)((uint64_t)sw_value_at(e, i) << e->h.shift);
             if (e->h.shape.is_float) {
                 sum += ((uint64_t)v & mask) >> drop;
@@ -52,7 +52,7 @@ static void field_group_sums(sw_encoder *e) {
                 sum += v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v;
             }
         }
-        e->w->sums[g] = sum;
+        e->w->sums[first / 64] = sum;
     }
 }
 
@@ -62,54 +62,103 @@ enum { CHUNK = 4096 };
 static void drop_shift(sw_encoder *e) {
     const unsigned shift = e->h.shift;
     if (sw_is_wide(e)) {
-        for (size_t i = 0; i < e->h.elements; i++) {
+        for (size_t i = 0; i < e->coded_elements; i++) {
             e->w->values[i] >>= shift;
         }
         return;
     }
     int32_t *v = (int32_t *)(void *)e->w->values;
-    for (size_t i = 0; i < e->h.elements; i++) {
+    for (size_t i = 0; i < e->coded_elements; i++) {
         v[i] >>= shift;
     }
-    for (size_t g = 0; g < e->groups64; g++) {
+    for (size_t g = 0; g * 64 < e->coded_elements; g++) {
         e->w->sums[g] >>= shift;
     }
 }
 
-bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
+/* Which groups of 64 hold a value other than zero; returns how many do. */
+static size_t find_active(sw_encoder *e, const sw_encode_kernels *kernels) {
+    const size_t bytes = (size_t)64 * e->h.shape.width;
+    const size_t whole = e->h.elements / 64;
+    size_t count = kernels->active(e->base, e->target, whole, bytes, e->w->active);
+    if (e->h.elements % 64 != 0) {
+        bool any = false;
+        for (size_t i = whole * bytes; i < e->h.elements * e->h.shape.width; i++) {
+            any |= e->target[i] != (e->base == NULL ? 0 : e->base[i]);
+        }
+        e->w->active[whole] = any;
+        count += any;
+    }
+    return count;
+}
+
+/* Where enough groups are all zero, they are left out, and groups are small. */
+static bool choose_groups(sw_encoder *e, const sw_encode_kernels *kernels) {
+    const size_t groups64 = (e->h.elements + 63) / 64;
+    const size_t active = find_active(e, kernels);
+    const size_t zero = groups64 - active;
+    e->h.zero_level = zero > groups64 / 16 && zero > 0;
+    e->h.group_bits = e->h.zero_level ? 6 : 7;
+    const size_t size = (size_t)1 << e->h.group_bits;
+    e->h.groups = (e->h.elements + size - 1) >> e->h.group_bits;
+    e->coded = e->h.zero_level ? active : e->h.groups;
+    return active > 0;
+}
+
+/* Elements first to first + count - 1, all of coded groups, go to position on. Returns the bits in use. */
+static uint64_t take_values(sw_encoder *e, const sw_encode_kernels *kernels, size_t first, size_t count,
+                            size_t position, bool with_sums) {
     sw_encode_work *w = e->w;
     const sw_element_shape *shape = &e->h.shape;
-    const bool wide = sw_is_wide(e);
-    const bool fields = !e->h.has_base && (shape->is_float || shape->bits <= 16);
-    e->groups64 = (e->h.elements + 63) / 64;
-    e->h.has_classes = e->h.has_base;
-    e->h.given_classes = e->given != NULL;
     /* Classes that are given are no exponents: all values weigh alike in the sums of groups. */
     uint8_t alike[CHUNK];
-    memset(alike, SW_CLASSES - 1, sizeof alike);
+    const uint8_t *base = e->base == NULL ? NULL : e->base + first * shape->width;
+    void *values = sw_is_wide(e) ? (void *)(w->values + position)
+                                 : (void *)((int32_t *)(void *)w->values + position);
+    const uint64_t any = kernels->differences(base, e->target + first * shape->width, count, shape, values);
     if (e->h.given_classes) {
-        memcpy(w->classes, e->given, e->h.elements);
+        memset(alike, SW_CLASSES - 1, count);
+        memcpy(w->classes + position, e->given + first, count);
     } else if (e->h.has_classes) {
-        find_class_top(e);
+        kernels->classes(base, count, shape, e->h.class_top, w->classes + position);
     } else {
-        memset(w->classes, 0, e->h.elements);
+        memset(w->classes + position, 0, count);
     }
-    /* A chunk goes through all of it while it is in the cache. */
-    uint64_t any = 0;
-    for (size_t i = 0; i < e->h.elements; i += CHUNK) {
-        const size_t n = e->h.elements - i < CHUNK ? e->h.elements - i : CHUNK;
-        const uint8_t *base = e->base == NULL ? NULL : e->base + i * shape->width;
-        void *values = wide ? (void *)(w->values + i) : (void *)((int32_t *)(void *)w->values + i);
-        any |= kernels->differences(base, e->target + i * shape->width, n, shape, values);
-        if (e->h.has_classes && !e->h.given_classes) {
-            kernels->classes(base, n, shape, e->h.class_top, w->classes + i);
-        }
-        if (!fields && !wide) {
-            kernels->group_sums(values, e->h.given_classes ? alike : w->classes + i, n, w->sums + i / 64);
-        }
+    if (with_sums) {
+        kernels->group_sums(values, e->h.given_classes ? alike : w->classes + position, count,
+                            w->sums + position / 64);
     }
-    if (any == 0) {
+    return any;
+}
+
+bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
+    const bool wide = sw_is_wide(e);
+    const bool fields = !e->h.has_base && (e->h.shape.is_float || e->h.shape.bits <= 16);
+    e->h.has_classes = e->h.has_base;
+    e->h.given_classes = e->given != NULL;
+    if (!choose_groups(e, kernels)) {
         return false;
+    }
+    if (e->h.has_classes && !e->h.given_classes) {
+        find_class_top(e);
+    }
+    /* A run goes through all of it while it is in the cache. */
+    const size_t groups64 = (e->h.elements + 63) / 64;
+    uint64_t any = 0;
+    e->coded_elements = 0;
+    for (size_t g = 0; g < groups64;) {
+        size_t stop = g;
+        while (stop < groups64 && stop - g < CHUNK / 64 && (!e->h.zero_level || e->w->active[stop])) {
+            stop++;
+        }
+        if (stop == g) {
+            g++;
+            continue;
+        }
+        const size_t last = stop * 64 < e->h.elements ? stop * 64 : e->h.elements;
+        any |= take_values(e, kernels, g * 64, last - g * 64, e->coded_elements, !fields && !wide);
+        e->coded_elements += last - g * 64;
+        g = stop;
     }
     e->h.shift = (unsigned)__builtin_ctzll(any);
     if (e->h.shift > 0) {

@@ -77,10 +77,7 @@ size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numer
     if (written == 0) {
         return 0;
     }
-    if (sw_numeric_decode_given(decode_kernels, out, written, base, size, e.given, e.h.elements, w->check, size,
-                                &w->decode) != SW_OK ||
-        memcmp(w->check, target, size) != 0) {
-        return 0;
-    }
-    return written;
+    const sw_status checked = sw_numeric_check(decode_kernels, out, written, base, size, e.given, e.h.elements, target,
+                                               size, &w->decode);
+    return checked == SW_OK ? written : 0;
 }

@@ -50,6 +50,9 @@ typedef struct {
 /* The typed loops of the encoder; a host swaps in versions compiled for its instruction set. */
 typedef struct {
     const char *name;
+    /* active[g] = whether any of the `bytes` (whole 64s) of group g differ from the base's, or from 0 if base is
+     * NULL. Returns how many do. */
+    size_t (*active)(const uint8_t *base, const uint8_t *target, size_t groups, size_t bytes, uint8_t *active);
     /* values[i] = how target differs from base, away from zero positive (int32_t, int64_t for 64-bit elements);
      * the bare element if base is NULL. Returns the bits in use: those of all values, joined by or. */
     uint64_t (*differences)(const uint8_t *base, const uint8_t *target, size_t count, const sw_element_shape *shape,
@@ -74,8 +77,10 @@ typedef struct {
     int64_t values[SW_MAX_ELEMENTS / 2];
     uint8_t classes[SW_MAX_ELEMENTS];
     uint8_t symbols[SW_MAX_ELEMENTS];
-    uint64_t sums[SW_MAX_ELEMENTS / 64];
-    uint8_t scales[SW_MAX_ELEMENTS / 64];
+    uint64_t sums[SW_MAX_ELEMENTS / 64]; /* of coded groups; of 64 elements at first */
+    uint8_t active[SW_MAX_ELEMENTS / 64]; /* groups of 64 that hold a value other than zero */
+    uint8_t scales[SW_MAX_ELEMENTS / 64]; /* levels of all groups */
+    uint8_t levels[SW_MAX_ELEMENTS / 64]; /* levels of the coded groups */
     uint32_t counts[SW_CONTEXTS][SW_MAX_SYMBOLS];
     uint16_t tally[2][SW_CONTEXTS][SW_MAX_SYMBOLS]; /* counts in the making, even and odd elements apart */
     uint32_t exact_counts[2 * SW_EXACT_REACH];
@@ -91,7 +96,6 @@ typedef struct {
     uint8_t side[1 << 17];
     uint8_t words[2 * SW_MAX_ELEMENTS + 256];
     uint8_t raw[2 * SW_MAX_BLOCK + 64];
-    uint8_t check[SW_MAX_BLOCK];
 } sw_encode_work;
 
 /* Encode `size` bytes of target, against as many of base (NULL: on its own), as a NUMERIC block.

@@ -55,9 +55,17 @@ enum {
     SW_CHUNK = 4096           /* elements worked on at once: they stay in the first-level cache */
 };
 
+/* The commonest symbol of a table: its slots are `frequency` from `first` on. */
+typedef struct {
+    uint16_t first;
+    uint16_t frequency;
+    uint8_t symbol;
+} sw_commonest;
+
 /* Work area of the numeric decoder, in the caller's memory; no need to clear it. About 5.2 MiB. */
 typedef struct {
     uint32_t tables[SW_MAX_TABLES << SW_MAX_TABLE_BITS];
+    sw_commonest commonest[SW_MAX_TABLES];
     uint64_t symbol_offset[SW_MAX_SYMBOLS];
     uint8_t symbol_bits[SW_MAX_SYMBOLS];
     uint8_t offset_bytes[4][SW_MAX_SYMBOLS]; /* the shifted offsets byte by byte, for look-up in registers */
@@ -67,6 +75,7 @@ typedef struct {
     uint8_t contexts[SW_CHUNK + 64];
     uint8_t symbols[SW_CHUNK + 64];
     uint64_t values[SW_CHUNK];
+    uint8_t made[8 * SW_CHUNK]; /* elements that are only compared */
     uint8_t nibbles[4 * SW_MAX_BLOCK]; /* target and base, one nibble a byte */
 } sw_numeric_work;
 

@@ -116,6 +116,11 @@ sw_status sw_numeric_decode_given(const sw_numeric_kernels *kernels, const uint8
                                   const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
                                   uint8_t *out, size_t out_size, sw_numeric_work *work);
 
+/* Decode as above, but keep nothing: SW_OK if it gives back the target, another status if it does not. */
+sw_status sw_numeric_check(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
+                           const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
+                           const uint8_t *target, size_t size, sw_numeric_work *work);
+
 /* Table entries: frequency - 1 in bits 20..31, distance of the slot from the symbol's first in 8..19, symbol in 0..7. */
 static inline uint32_t sw_table_entry(uint32_t frequency, uint32_t distance, uint32_t symbol) {
     return (frequency - 1) << 20 | distance << 8 | symbol;

@@ -1,6 +1,6 @@
-/* NUMERIC blocks: symbols to values to elements, a cache-sized run at a time. */
+/* NUMERIC blocks: symbols to values to elements, a cache-sized batch at a time. */
 #include "bytes.h"
-#include "numeric.h"
+#include "numeric_symbols.h"
 
 typedef struct {
     const sw_numeric_kernels *kernels;
@@ -8,203 +8,133 @@ typedef struct {
     sw_numeric_work *work;
     const uint8_t *base;
     const uint8_t *classes;  /* of each element, where they are given */
-    uint8_t *out;
-    const uint8_t *at;       /* next rANS word */
-    const uint8_t *words_end;
+    uint8_t *out;            /* NULL: nothing is kept, and what is made is compared with `expected` */
+    const uint8_t *expected;
+    sw_rans rans;
     uint64_t raw_position;   /* in bits */
-    uint32_t states[SW_MAX_LANES];
-    unsigned lane;
 } decoder;
 
-static bool decode_symbol(decoder *d, uint8_t context, uint8_t *symbol) {
-    const unsigned bits = d->header->table_bits;
-    uint32_t x = d->states[d->lane];
-    const uint32_t entry = d->work->tables[((size_t)context << bits) + (x & ((1u << bits) - 1))];
-    x = ((entry >> 20) + 1) * (x >> bits) + (entry >> 8 & 0xFFF);
-    if (x < SW_RANS_LOW) {
-        if (d->words_end - d->at < 2) {
-            return false;
-        }
-        x = x << 16 | sw_load16(d->at);
-        d->at += 2;
-    }
-    d->states[d->lane] = x;
-    d->lane = (d->lane + 1) & ((1u << d->header->lane_bits) - 1);
-    *symbol = (uint8_t)entry;
-    return true;
-}
+/* Elements of neighbouring groups, coded all. */
+typedef struct {
+    size_t first;
+    size_t count;
+} run;
 
-#define SW_STEP(K)                                                                        \
-    {                                                                                     \
-        const uint32_t entry = tables[((size_t)contexts[i + K] << bits) + (x##K & mask)]; \
-        x##K = ((entry >> 20) + 1) * (x##K >> bits) + (entry >> 8 & 0xFFF);               \
-        symbols[i + K] = (uint8_t)entry;                                                  \
-        /* Few lanes mean few words: a branch is seldom taken. */                         \
-        if (x##K < SW_RANS_LOW) {                                                         \
-            if (d->words_end - at < 2) {                                                  \
-                return false;                                                             \
-            }                                                                             \
-            x##K = x##K << 16 | sw_load16(at);                                            \
-            at += 2;                                                                      \
-        }                                                                                 \
-    }
+/* A batch: runs with SW_CHUNK elements at most, and a group has 32 at least. */
+typedef struct {
+    run runs[SW_CHUNK / 32];
+    size_t run_count;
+    size_t count;
+} batch;
 
-/* Four lanes from the first: count is a multiple of 4. */
-static bool decode_fours(decoder *d, size_t count) {
-    const uint8_t *contexts = d->work->contexts;
-    uint8_t *symbols = d->work->symbols;
-    const uint32_t *tables = d->work->tables;
-    const unsigned bits = d->header->table_bits;
-    const uint32_t mask = (1u << bits) - 1;
-    const uint8_t *at = d->at;
-    uint32_t x0 = d->states[0], x1 = d->states[1], x2 = d->states[2], x3 = d->states[3];
-    for (size_t i = 0; i < count; i += 4) {
-        SW_STEP(0)
-        SW_STEP(1)
-        SW_STEP(2)
-        SW_STEP(3)
-    }
-    d->states[0] = x0;
-    d->states[1] = x1;
-    d->states[2] = x2;
-    d->states[3] = x3;
-    d->at = at;
-    return true;
-}
-
-static bool decode_ones(decoder *d, size_t count) {
-    const uint8_t *contexts = d->work->contexts;
-    uint8_t *symbols = d->work->symbols;
-    const uint32_t *tables = d->work->tables;
-    const unsigned bits = d->header->table_bits;
-    const uint32_t mask = (1u << bits) - 1;
-    const uint8_t *at = d->at;
-    uint32_t x0 = d->states[0];
-    for (size_t i = 0; i < count; i++) {
-        SW_STEP(0)
-    }
-    d->states[0] = x0;
-    d->at = at;
-    return true;
-}
-
-static bool decode_symbols(decoder *d, size_t count) {
-    size_t done = 0;
-    const uint8_t *contexts = d->work->contexts;
-    uint8_t *symbols = d->work->symbols;
-    if (d->header->lane_bits == 5 && d->lane == 0) {
-        done = count & ~(size_t)31;
-        d->at = d->kernels->rans32(d->states, d->at, d->words_end, d->work->tables, d->header->table_bits, contexts,
-                                   done, symbols);
-        if (d->at == NULL) {
-            return false;
-        }
-    }
-    if (d->header->lane_bits == 2 && d->lane == 0) {
-        done = count & ~(size_t)3;
-        if (!decode_fours(d, done)) {
-            return false;
-        }
-    } else if (d->header->lane_bits == 0) {
-        return decode_ones(d, count);
-    }
-    for (; done < count; done++) {
-        if (!decode_symbol(d, contexts[done], &symbols[done])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Elements first .. first + count - 1, all of them in coded groups; count <= SW_CHUNK. */
-static sw_status decode_run(decoder *d, size_t first, size_t count) {
+/* The table of each element of a run. */
+static void choose_contexts(const decoder *d, run r, uint8_t *contexts) {
     const sw_numeric_header *h = d->header;
-    const size_t width = h->shape.width;
-    const uint8_t *base = h->has_base ? d->base + first * width : NULL;
-    const size_t group = (size_t)1 << h->group_bits;
-    for (size_t i = 0; i < count; i += group) {
-        const size_t n = count - i < group ? count - i : group;
-        const uint8_t *table_of = d->work->table_of[d->work->scales[(first + i) >> h->group_bits]];
+    const size_t last = r.first + r.count;
+    for (size_t i = r.first; i < last;) {
+        const unsigned scale = d->work->scales[i >> h->group_bits];
+        const uint8_t *table_of = d->work->table_of[scale];
+        size_t g = (i >> h->group_bits) + 1;
+        while (g << h->group_bits < last && d->work->scales[g] == scale) {
+            g++;
+        }
+        const size_t stop = g << h->group_bits < last ? g << h->group_bits : last;
         if (h->given_classes) {
-            for (size_t k = 0; k < n; k++) {
-                d->work->contexts[i + k] = table_of[d->classes[first + i + k] & (SW_CLASSES - 1)];
+            for (size_t k = i; k < stop; k++) {
+                contexts[k - r.first] = table_of[d->classes[k] & (SW_CLASSES - 1)];
             }
         } else if (h->has_classes) {
-            d->kernels->contexts(base + i * width, n, h, table_of, d->work->contexts + i);
+            d->kernels->contexts(d->base + i * h->shape.width, stop - i, h, table_of, contexts + (i - r.first));
         } else {
-            memset(d->work->contexts + i, table_of[0], n);
+            memset(contexts + (i - r.first), table_of[0], stop - i);
         }
+        i = stop;
     }
-    if (!decode_symbols(d, count)) {
+}
+
+static sw_status decode_batch(decoder *d, const batch *b) {
+    const sw_numeric_header *h = d->header;
+    sw_numeric_work *w = d->work;
+    const size_t width = h->shape.width;
+    size_t at = 0;
+    for (size_t k = 0; k < b->run_count; at += b->runs[k].count, k++) {
+        choose_contexts(d, b->runs[k], w->contexts + at);
+    }
+    if (!sw_rans_symbols(&d->rans, d->kernels, h, w, b->count)) {
         return SW_ERROR_ENTROPY;
     }
-    const uint8_t *symbols = d->work->symbols;
-    if (width == 8) {
-        d->raw_position = sw_expand64(h, d->work, symbols, count, d->raw_position, d->work->values);
-    } else {
-        uint32_t *values = (uint32_t *)(void *)d->work->values;
-        d->raw_position = d->kernels->expand32(h, d->work, symbols, count, d->raw_position, values);
+    uint32_t *narrow = (uint32_t *)(void *)w->values;
+    d->raw_position = width == 8 ? sw_expand64(h, w, w->symbols, b->count, d->raw_position, w->values)
+                                 : d->kernels->expand32(h, w, w->symbols, b->count, d->raw_position, narrow);
+    at = 0;
+    for (size_t k = 0; k < b->run_count; at += b->runs[k].count, k++) {
+        const run r = b->runs[k];
+        const uint8_t *base = h->has_base ? d->base + r.first * width : NULL;
+        uint8_t *out = d->out == NULL ? w->made : d->out + r.first * width;
+        d->kernels->apply(base, width == 8 ? (void *)(w->values + at) : (void *)(narrow + at), r.count, h, out);
+        if (d->out == NULL && memcmp(out, d->expected + r.first * width, r.count * width) != 0) {
+            return SW_ERROR_ENTROPY;
+        }
     }
-    d->kernels->apply(base, d->work->values, count, h, d->out + first * width);
     return d->raw_position <= (uint64_t)h->raw_size * 8 ? SW_OK : SW_ERROR_TRUNCATED;
+}
+
+/* Groups in which every value is zero: the base's elements, or zeros. */
+static sw_status copy_run(const decoder *d, run r) {
+    const size_t width = d->header->shape.width;
+    const size_t at = r.first * width;
+    const size_t size = r.count * width;
+    if (d->out == NULL) {
+        bool same = true;
+        if (d->header->has_base) {
+            same = memcmp(d->expected + at, d->base + at, size) == 0;
+        }
+        for (size_t i = 0; i < size && !d->header->has_base; i++) {
+            same &= d->expected[at + i] == 0;
+        }
+        return same ? SW_OK : SW_ERROR_ENTROPY;
+    }
+    if (d->header->has_base) {
+        memcpy(d->out + at, d->base + at, size);
+    } else {
+        memset(d->out + at, 0, size);
+    }
+    return SW_OK;
 }
 
 static sw_status decode_elements(decoder *d) {
     const sw_numeric_header *h = d->header;
-    const size_t width = h->shape.width;
-    const size_t per_chunk = SW_CHUNK >> h->group_bits;
-    size_t g = 0;
-    while (g < h->groups) {
-        const bool zero = h->zero_level && d->work->scales[g] == 0;
+    const uint8_t *scales = d->work->scales;
+    const size_t per_batch = SW_CHUNK >> h->group_bits;
+    batch b = {.run_count = 0, .count = 0};
+    size_t groups = 0; /* in the batch */
+    sw_status status = SW_OK;
+    for (size_t g = 0; g < h->groups && status == SW_OK;) {
+        const bool zero = h->zero_level && scales[g] == 0;
         size_t stop = g + 1;
-        while (stop < h->groups && (h->zero_level && d->work->scales[stop] == 0) == zero &&
-               (zero || stop - g < per_chunk)) {
+        while (stop < h->groups && (h->zero_level && scales[stop] == 0) == zero &&
+               (zero || groups + (stop - g) < per_batch)) {
             stop++;
         }
         const size_t first = g << h->group_bits;
         const size_t last = stop << h->group_bits < h->elements ? stop << h->group_bits : h->elements;
-        if (!zero) {
-            const sw_status status = decode_run(d, first, last - first);
-            if (status != SW_OK) {
-                return status;
-            }
-        } else if (h->has_base) {
-            memcpy(d->out + first * width, d->base + first * width, (last - first) * width);
+        const run r = {first, last - first};
+        if (zero) {
+            status = copy_run(d, r);
         } else {
-            memset(d->out + first * width, 0, (last - first) * width);
+            b.runs[b.run_count++] = r;
+            b.count += r.count;
+            groups += stop - g;
+        }
+        if (groups == per_batch || (stop == h->groups && groups > 0)) {
+            status = status == SW_OK ? decode_batch(d, &b) : status;
+            b.run_count = 0;
+            b.count = 0;
+            groups = 0;
         }
         g = stop;
     }
-    return SW_OK;
-}
-
-static sw_status start_lanes(decoder *d) {
-    const unsigned lanes = 1u << d->header->lane_bits;
-    d->at = d->header->words;
-    d->words_end = d->at + d->header->words_size;
-    if (d->header->words_size < 4 * (size_t)lanes) {
-        return SW_ERROR_TRUNCATED;
-    }
-    for (unsigned i = 0; i < lanes; i++, d->at += 4) {
-        d->states[i] = sw_load32(d->at);
-        if (d->states[i] < SW_RANS_LOW) {
-            return SW_ERROR_ENTROPY;
-        }
-    }
-    return SW_OK;
-}
-
-/* Every lane ends where the encoder began, every word and every raw bit is used. */
-static sw_status check_end(const decoder *d) {
-    for (unsigned i = 0; i < 1u << d->header->lane_bits; i++) {
-        if (d->states[i] != SW_RANS_LOW) {
-            return SW_ERROR_ENTROPY;
-        }
-    }
-    if (d->at != d->words_end || (d->raw_position + 7) / 8 != d->header->raw_size) {
-        return SW_ERROR_TRUNCATED;
-    }
-    return SW_OK;
+    return status;
 }
 
 void sw_unpack_nibbles(const uint8_t *packed, size_t bytes, uint8_t *nibbles) {
@@ -221,44 +151,69 @@ static void pack_nibbles(const uint8_t *nibbles, size_t bytes, uint8_t *packed) 
 }
 
 static sw_status decode_body(decoder *d) {
-    sw_status status = start_lanes(d);
+    sw_status status = sw_rans_start(&d->rans, d->header);
     if (status == SW_OK) {
         status = decode_elements(d);
     }
-    return status == SW_OK ? check_end(d) : status;
+    if (status == SW_OK) {
+        status = sw_rans_end(&d->rans, d->header);
+    }
+    if (status == SW_OK && (d->raw_position + 7) / 8 != d->header->raw_size) {
+        status = SW_ERROR_TRUNCATED;
+    }
+    return status;
 }
 
-sw_status sw_numeric_decode_given(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
-                                  const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
-                                  uint8_t *out, size_t out_size, sw_numeric_work *work) {
+/* Decode into out; or, if that is NULL, compare with expected. */
+static sw_status decode(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
+                        const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
+                        uint8_t *out, const uint8_t *expected, size_t size, sw_numeric_work *work) {
     sw_numeric_header header;
-    sw_status status = sw_numeric_parse(payload, payload_size, out_size, &header, work);
+    const sw_status status = sw_numeric_parse(payload, payload_size, size, &header, work);
     if (status != SW_OK) {
         return status;
     }
-    if (header.has_base && base_size < out_size) {
+    if (header.has_base && base_size < size) {
         return SW_ERROR_BASE;
     }
     if (header.given_classes && (classes == NULL || class_count < header.elements)) {
         return SW_ERROR_HEADER;
     }
-    decoder d = {kernels, &header, work, base, classes, out, NULL, NULL, 0, {0}, 0};
+    decoder d = {.kernels = kernels, .header = &header, .work = work, .base = base, .classes = classes,
+                 .out = out, .expected = expected, .raw_position = 0};
     if (header.shape.bits != 4) {
         return decode_body(&d);
     }
-    /* Nibbles: unpacked at the far end of the work area, decoded there, packed at the end. */
+    /* Nibbles are worked on one a byte, in the work area. */
     uint8_t *nibbles = work->nibbles;
     uint8_t *base_nibbles = work->nibbles + 2 * (size_t)SW_MAX_BLOCK;
     if (header.has_base) {
-        sw_unpack_nibbles(base, out_size, base_nibbles);
+        sw_unpack_nibbles(base, size, base_nibbles);
     }
     d.base = base_nibbles;
-    d.out = nibbles;
-    status = decode_body(&d);
-    if (status == SW_OK) {
-        pack_nibbles(nibbles, out_size, out);
+    if (out == NULL) {
+        sw_unpack_nibbles(expected, size, nibbles);
+        d.expected = nibbles;
+        return decode_body(&d);
     }
-    return status;
+    d.out = nibbles;
+    const sw_status decoded = decode_body(&d);
+    if (decoded == SW_OK) {
+        pack_nibbles(nibbles, size, out);
+    }
+    return decoded;
+}
+
+sw_status sw_numeric_decode_given(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
+                                  const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
+                                  uint8_t *out, size_t out_size, sw_numeric_work *work) {
+    return decode(kernels, payload, payload_size, base, base_size, classes, class_count, out, NULL, out_size, work);
+}
+
+sw_status sw_numeric_check(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
+                           const uint8_t *base, size_t base_size, const uint8_t *classes, size_t class_count,
+                           const uint8_t *target, size_t size, sw_numeric_work *work) {
+    return decode(kernels, payload, payload_size, base, base_size, classes, class_count, NULL, target, size, work);
 }
 
 sw_status sw_numeric_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,

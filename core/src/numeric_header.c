@@ -141,7 +141,7 @@ static sw_status read_table_map(sw_range_decoder *d, sw_numeric_header *h, sw_nu
 }
 
 static sw_status read_table(sw_range_decoder *d, const sw_numeric_header *h, sw_numeric_work *w,
-                            uint8_t lengths[SW_MAX_SYMBOLS], bool first, uint32_t *table) {
+                            uint8_t lengths[SW_MAX_SYMBOLS], unsigned id) {
     const uint32_t total = 1u << h->table_bits;
     uint32_t frequencies[SW_MAX_SYMBOLS];
     const unsigned largest = sw_range_tree(d, w->models + SW_MODELS_LARGEST, 8);
@@ -154,7 +154,7 @@ static sw_status read_table(sw_range_decoder *d, const sw_numeric_header *h, sw_
         if (i == largest) {
             continue;
         }
-        const unsigned context = first ? before : 16u + lengths[i];
+        const unsigned context = id == 0 ? before : 16u + lengths[i];
         const unsigned length = sw_range_tree(d, w->models + SW_MODELS_FREQUENCY + context * 16, 4);
         if (length > h->table_bits) {
             return SW_ERROR_HEADER;
@@ -174,8 +174,13 @@ static sw_status read_table(sw_range_decoder *d, const sw_numeric_header *h, sw_
     }
     frequencies[largest] = total - sum;
     lengths[largest] = (uint8_t)h->table_bits;
+    uint32_t *table = w->tables + ((size_t)id << h->table_bits);
     uint32_t *slot = table;
     for (unsigned i = 0; i < h->symbol_count; i++) {
+        if (i == largest) {
+            w->commonest[id] =
+                (sw_commonest){(uint16_t)(slot - table), (uint16_t)frequencies[i], (uint8_t)largest};
+        }
         for (uint32_t k = 0; k < frequencies[i]; k++) {
             *slot++ = sw_table_entry(frequencies[i], k, i);
         }
@@ -224,7 +229,7 @@ static sw_status read_side(sw_range_decoder *d, sw_numeric_header *h, sw_numeric
     }
     uint8_t lengths[SW_MAX_SYMBOLS];
     for (unsigned t = 0; status == SW_OK && t < h->table_count; t++) {
-        status = read_table(d, h, w, lengths, t == 0, w->tables + ((size_t)t << h->table_bits));
+        status = read_table(d, h, w, lengths, t);
     }
     if (status == SW_OK) {
         status = read_scales(d, h, w);

@@ -8,7 +8,7 @@
 
 enum { MOST = 1 << 18, SET_COUNT = 4 };
 
-typedef enum { SAME_BUT_ONE, SPARSE, DENSE, RECURRING, RANDOM, LARGE_STEPS, PATTERN_COUNT } pattern;
+typedef enum { SAME_BUT_ONE, SPARSE, DENSE, RECURRING, RANDOM, LARGE_STEPS, PATCHY, PATTERN_COUNT } pattern;
 
 static const char *const names[SET_COUNT] = {"portable", "avx2", "avx512", "neon"};
 static uint64_t seed = 88172645463325252u;
@@ -56,6 +56,9 @@ static void fill_target(uint8_t *target, const uint8_t *base, size_t size, unsig
         case RECURRING:
             step = r % 3 == 0 ? r % 5000 : r % 2 == 0 ? 1234 : 777;
             break;
+        case PATCHY: /* stretches of many groups, changed and not, the last one cut off */
+            step = i / 300 % 3 == 1 ? r >> 29 : 0;
+            break;
         case LARGE_STEPS:
             step = (uint64_t)r << (r % 33);
             break;
@@ -98,6 +101,14 @@ static void check_sets(const buffers *b, const uint8_t *base, const uint8_t *tar
         assert(sw_numeric_decode_given(decode, b->out, found, base, base == NULL ? 0 : size, classes, size * 2, b->decoded,
                                        size, &b->work->decode) == SW_OK);
         assert(memcmp(b->decoded, target, size) == 0);
+        const size_t base_size = base == NULL ? 0 : size;
+        assert(sw_numeric_check(decode, b->out, found, base, base_size, classes, size * 2, target, size, &b->work->decode) ==
+               SW_OK);
+        /* One bit more or less is seen, wherever it is. */
+        const size_t at = next_random() % size;
+        b->decoded[at] ^= (uint8_t)(1u << next_random() % 8);
+        assert(sw_numeric_check(decode, b->out, found, base, base_size, classes, size * 2, b->decoded, size,
+                                &b->work->decode) == SW_ERROR_ENTROPY);
     }
 }
 

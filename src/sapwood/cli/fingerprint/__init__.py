@@ -1,1 +1,0 @@
-"""The commands below ``sapwood fingerprint``."""
