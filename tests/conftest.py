@@ -1,7 +1,14 @@
-"""Hypothesis profiles: the same examples on every run, or many fresh ones with HYPOTHESIS_PROFILE=deep."""
+"""Hypothesis profiles: the same examples on every run, or many fresh ones with HYPOTHESIS_PROFILE=deep.
+
+And a disk that tests can fill.
+"""
 
 import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Shared two-core machines stall now and then: a slow example is no failure.
@@ -10,3 +17,19 @@ settings.register_profile(
     "deep", deadline=None, max_examples=5000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of 1 MiB of its own, so that a test can fill it."""
+    folder = tmp_path / "small_disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine does not let tests mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

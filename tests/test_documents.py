@@ -17,9 +17,12 @@ MODELS = ROOT / "examples" / "models"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the two versions that the README speaks of."""
+    """A working folder with the three versions that the README speaks of."""
     shutil.copy(MODELS / "writer-bf16-base.safetensors", tmp_path / "v1.safetensors")
     shutil.copy(MODELS / "writer-bf16-tuned.safetensors", tmp_path / "v2.safetensors")
+    third = bytearray((tmp_path / "v2.safetensors").read_bytes())
+    third[-1000::10] = bytes(100)
+    (tmp_path / "v3.safetensors").write_bytes(third)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -45,6 +48,8 @@ def test_the_commands_of_the_readme_run(block: str, folder: Path) -> None:
         assert ran.stdout
     for made in folder.glob("*out.safetensors"):
         assert made.read_bytes() == (folder / "v2.safetensors").read_bytes()
+    for made in folder.glob("newest.safetensors"):
+        assert made.read_bytes() == (folder / "v3.safetensors").read_bytes()
 
 
 def test_the_python_of_the_readme_runs(folder: Path) -> None:

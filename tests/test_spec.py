@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sapwood
 from sapwood import _core
+from sapwood.chain import container as chain
 from sapwood.codec import zstandard_frames
 from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
 from sapwood.codec.device_segment import STATES, Kind
@@ -17,6 +18,7 @@ from sapwood.patch import container, limits
 from sapwood.patch.guard import FIRST_VENDOR, GuardType
 from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
 from tests.oracle import adaptive, blocks, device, elements, numeric, predicted
+from tests.oracle import chain as chain_oracle
 from tests.oracle import container as oracle
 from tests.oracle.container import decode_patch
 
@@ -146,6 +148,20 @@ def test_container() -> None:
     assert container.MAGIC == oracle.MAGIC
     assert str(container._SIGNATURE_SIZE) == rows[6][1]
     assert container.MAGIC.hex(" ") == code_bytes("Example: a patch")[:4].hex(" ")
+
+
+def test_chain_file() -> None:
+    head, link, record = tables("Chain file")
+    assert f"`{chain.MAGIC.hex(' ')}`" in head[0][2]
+    for byte, row in zip(chain.HEAD[4:], head[1:3], strict=True):
+        assert f"`{byte:02x}`" in row[2]
+    assert int(head[3][0]) == len(chain.HEAD)
+    assert [link[0][0], link[2][0]] == [str(chain.RECORD_SIZE), str(chain.SEAL_SIZE)]
+    ends = [int(row[0]) + int(row[1]) for row in record]
+    assert [int(row[0]) for row in record] == [0, *ends[:-1]]
+    assert ends[-1] == chain.RECORD_SIZE == chain_oracle.RECORD_SIZE
+    assert f"`{chain.MARK.hex(' ')}`" in record[0][2]
+    assert f"at most {chain.MAX_LINKS} links" in section("Chain file")
 
 
 def test_manifest_records() -> None:

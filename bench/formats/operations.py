@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,13 +68,28 @@ def _apply(base: Path, target: Path, room: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _chain(base: Path, target: Path, room: Path) -> tuple[str, dict[str, Any]]:
-    # There and back again: two links, of which the second leads to the base.
-    _run("chain", "create", base, target, base, "-o", room / "chain")
-    _run("chain", "verify", room / "chain")
-    _run("chain", "apply", base, room / "chain", "-o", room / "back", "--from-any")
-    if not _same(room / "back", base):
-        raise Failed("another target")
-    return "exact", {}
+    # Two links, of which the second changes one bit; from either version to the last.
+    third = _one_bit_on(target, room / "third")
+    _run("chain", "create", base, target, third, "-o", room / "chain")
+    _run("chain", "verify", room / "chain", "--base", base)
+    for i, start in enumerate((base, target)):
+        _run("chain", "apply", start, room / "chain", "-o", room / f"last-{i}", "--from-any")
+        if not _same(room / f"last-{i}", third):
+            raise Failed("another target")
+    links = json.loads(_run("chain", "info", room / "chain", "--json"))["links"]
+    sizes = [link["size"] for link in links]
+    return f"exact, {sizes[0]:,} + {sizes[1]:,} B", {"links": sizes}
+
+
+def _one_bit_on(model: Path, out: Path) -> Path:
+    """A copy of a model with one bit changed in the middle of its largest file."""
+    (shutil.copytree if model.is_dir() else shutil.copyfile)(model, out)
+    files = [path for path in out.rglob("*") if path.is_file()] if out.is_dir() else [out]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+    return out
 
 
 def _fingerprint(base: Path, target: Path, _room: Path) -> tuple[str, dict[str, Any]]:

@@ -5,9 +5,16 @@ A patch knows the tensors inside the files, sends only what changed, and proves 
 
 from importlib.metadata import version
 
+from sapwood.chain.calls import chain_append, chain_create, open_chain
+from sapwood.chain.chain import Chain
 from sapwood.errors import SapwoodError
 from sapwood.formats.layout import Layout
 from sapwood.formats.model import open_model
+from sapwood.kinship.calls import fingerprint, fingerprint_add, fingerprint_compare, fingerprint_find
+from sapwood.kinship.compare import Comparison, Relation
+from sapwood.kinship.database import Database as FingerprintDatabase
+from sapwood.kinship.database import Match as FingerprintMatch
+from sapwood.kinship.fingerprint import Fingerprint
 from sapwood.patch.calls import apply, compress, decompress, diff, open_patch, sign, verify
 from sapwood.patch.model_stats import ModelStats, TensorStats
 from sapwood.patch.patch import Patch
@@ -16,19 +23,32 @@ from sapwood.patch.stats import stats
 from sapwood.patch.tensors import apply_tensors, diff_tensors
 
 __all__ = [
+    "Chain",
+    "Comparison",
+    "Fingerprint",
+    "FingerprintDatabase",
+    "FingerprintMatch",
     "Layout",
     "ModelStats",
     "Patch",
+    "Relation",
     "SapwoodError",
     "TensorStats",
     "__version__",
     "apply",
     "apply_tensors",
+    "chain_append",
+    "chain_create",
     "compress",
     "decompress",
     "diff",
     "diff_tensors",
+    "fingerprint",
+    "fingerprint_add",
+    "fingerprint_compare",
+    "fingerprint_find",
     "generate_key",
+    "open_chain",
     "open_model",
     "open_patch",
     "sign",

@@ -14,7 +14,8 @@ The number is the exit code of the command line. Numbers are part of the interfa
     │   ├── RollbackRefused  15
     │   ├── UnsupportedPatch 16
     │   ├── LimitExceeded    17
-    │   └── MalformedModel   18
+    │   ├── MalformedModel   18
+    │   └── BrokenChain      19
     └── Unavailable          20   a device, a server or a package fails
         ├── StorageFailure   21
         ├── DiskFull         22
@@ -31,6 +32,7 @@ from typing import ClassVar, NamedTuple
 __all__ = [
     "BadData",
     "BadSignature",
+    "BrokenChain",
     "CorruptPatch",
     "DigestMismatch",
     "DiskFull",
@@ -178,6 +180,12 @@ class MalformedModel(BadData):
     """A model file breaks the rules of its own format."""
 
     exit_code: ClassVar[int] = 18
+
+
+class BrokenChain(BadData):
+    """The links of a chain do not lead from one version to the next."""
+
+    exit_code: ClassVar[int] = 19
 
 
 class Unavailable(SapwoodError):

@@ -3,6 +3,8 @@
 A call returns the name of its outcome. Anything but a documented error or a right answer is raised.
 """
 
+import base64
+import json
 import random
 import tempfile
 from collections.abc import Callable
@@ -16,8 +18,9 @@ import sapwood
 from sapwood import _core
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
-from sapwood.errors import BadData
+from sapwood.errors import BadData, SapwoodError
 from sapwood.formats.detect import read_layout
+from sapwood.kinship.fingerprint import read_fingerprint
 from sapwood.patch import limits
 from tests.formats import folders, tensorrt_rtx_file
 from tests.fuzz.mutate import mutated
@@ -309,6 +312,51 @@ def device(dice: random.Random) -> str:
     return f"status {_core.decode_device(mutated(payload, dice), base, bytearray(_sized(size, dice)))}"
 
 
+@cache
+def _fingerprints() -> tuple[list[bytes], bytes]:
+    """Saved fingerprints, and a database of them."""
+    made = [sapwood.fingerprint(data, exact=bool(i % 2)) for i, data in enumerate(_models()[:12])]
+    with tempfile.TemporaryDirectory() as room:
+        with sapwood.FingerprintDatabase(Path(room, "models.db"), create=True) as database:
+            database.add([(f"model {i}", one) for i, one in enumerate(made)])
+        return [json.dumps(one.to_json()).encode() for one in made], Path(room, "models.db").read_bytes()
+
+
+def fingerprint(dice: random.Random) -> str:
+    """A damaged fingerprint, its text or the sketch in it, beside a whole one."""
+    whole, _ = _fingerprints()
+    data = dice.choice(whole)
+    if dice.randrange(4):
+        saved = json.loads(data)
+        sketch = mutated(base64.b64decode(saved["sketch"]), dice)
+        data = json.dumps(saved | {"sketch": base64.b64encode(sketch).decode()}).encode()
+    else:
+        data = mutated(data, dice)
+    try:
+        one = read_fingerprint(data)
+    except BadData as error:
+        return type(error).__name__
+    other = read_fingerprint(dice.choice(whole))
+    found = sapwood.fingerprint_compare(one, other), sapwood.fingerprint_compare(other, one)
+    for told in found:
+        if not (0 <= told.kinship <= 1 and 0 <= told.patch_share <= 1):
+            raise AssertionError("a share outside 0 to 1")
+    return found[0].relation.value
+
+
+def fingerprint_database(dice: random.Random) -> str:
+    """A damaged database."""
+    whole, database = _fingerprints()
+    with tempfile.TemporaryDirectory() as room:
+        place = Path(room, "models.db")
+        place.write_bytes(mutated(database, dice))
+        try:
+            found = sapwood.fingerprint_find(read_fingerprint(dice.choice(whole)), place)
+        except SapwoodError as error:
+            return type(error).__name__
+    return "found" if found else "no kin"
+
+
 TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "patch": patch,
     "manifest": manifest,
@@ -324,6 +372,8 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "torch-legacy": _structure("torch-legacy"),
     "linked": linked,
     "protobuf": protobuf,
+    "fingerprint": fingerprint,
+    "fingerprint-database": fingerprint_database,
     "numeric": numeric,
     "adaptive": adaptive,
     "device": device,

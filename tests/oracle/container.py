@@ -9,7 +9,7 @@ from blake3 import blake3
 from tests.oracle.blocks import decode_chunk
 from tests.oracle.reader import Reader, Refused
 
-__all__ = ["Content", "Manifest", "Patch", "decode_patch", "read_patch", "varint"]
+__all__ = ["Content", "Manifest", "Patch", "decode_patch", "identity_of", "read_patch", "varint"]
 
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
@@ -217,6 +217,12 @@ def _stream(model: Content) -> tuple[int, bytes, bytes]:
         listing += varint(len(path.encode())) + path.encode()
         listing += varint(len(model[path])) + blake3(model[path]).digest()
     return FOLDER, b"".join(model[path] for path in paths), blake3(bytes(listing)).digest()
+
+
+def identity_of(model: Content) -> tuple[int, int, bytes]:
+    """A model's shape, size and digest."""
+    shape, stream, digest = _stream(model)
+    return shape, len(stream), digest
 
 
 def varint(value: int) -> bytes:

@@ -12,19 +12,9 @@ __all__ = ["command"]
 @click.argument("patch")
 @click.option("-o", "--output", "out", metavar="OUT", help="Where to write the target.")
 @click.option("--in-place", is_flag=True, help="Replace BASE by the target, in one step.")
-@click.option("--verify-key", "key", metavar="PUB", help="Refuse a patch that this public key did not sign.")
-@click.option(
-    "--min-version",
-    type=click.IntRange(0, 2**63 - 1),
-    default=0,
-    metavar="N",
-    help="Refuse a patch whose version counter is lower.",
-)
-@click.option(
-    "--device",
-    metavar="FACTS",
-    help="Refuse a patch whose guards do not fit the device that this JSON file describes.",
-)
+@options.verify_key
+@options.min_version
+@options.device
 @options.threads
 @options.as_json
 def command(

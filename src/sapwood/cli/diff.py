@@ -18,7 +18,7 @@ __all__ = ["command", "print_report"]
 @click.argument("target")
 @click.option("-o", "--output", "out", required=True, metavar="PATCH", help="Where to write the patch.")
 @options.level
-@click.option("--sign", "key", metavar="KEY", help="Sign with this private key, a file that keygen made.")
+@options.sign
 @options.threads
 @click.option(
     "--meta",
@@ -28,13 +28,7 @@ __all__ = ["command", "print_report"]
     callback=options.read_metadata,
     help="Text to carry in the patch; may be given more than once.",
 )
-@click.option(
-    "--version-counter",
-    type=click.IntRange(0, 2**63 - 1),
-    default=0,
-    metavar="N",
-    help="The target's place in the order of versions, for apply --min-version.",
-)
+@options.version_counter
 @click.option(
     "--profile",
     type=click.Choice(["host", "device"]),

@@ -41,6 +41,8 @@ def _epilog() -> str:
         "info": "sapwood.cli.info",
         "inspect": "sapwood.cli.inspect",
         "stats": "sapwood.cli.stats",
+        "chain": "sapwood.cli.chain.group",
+        "fingerprint": "sapwood.cli.fingerprint.group",
         "keygen": "sapwood.cli.keygen",
         "sign": "sapwood.cli.sign",
         "compress": "sapwood.cli.compress",

@@ -2,7 +2,17 @@
 
 import click
 
-__all__ = ["as_json", "level", "read_metadata", "threads"]
+__all__ = [
+    "as_json",
+    "device",
+    "level",
+    "min_version",
+    "read_metadata",
+    "sign",
+    "threads",
+    "verify_key",
+    "version_counter",
+]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 
@@ -16,6 +26,37 @@ level = click.option(
     default="default",
     show_default=True,
     help="How much time to spend on a smaller patch.",
+)
+
+
+sign = click.option(
+    "--sign", "key", metavar="KEY", help="Sign with this private key, a file that keygen made."
+)
+
+version_counter = click.option(
+    "--version-counter",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    metavar="N",
+    help="The target's place in the order of versions, for apply --min-version.",
+)
+
+verify_key = click.option(
+    "--verify-key", "key", metavar="PUB", help="Refuse a patch that this public key did not sign."
+)
+
+min_version = click.option(
+    "--min-version",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    metavar="N",
+    help="Refuse a patch whose version counter is lower.",
+)
+
+device = click.option(
+    "--device",
+    metavar="FACTS",
+    help="Refuse a patch whose guards do not fit the device that this JSON file describes.",
 )
 
 

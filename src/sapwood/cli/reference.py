@@ -1,5 +1,7 @@
 """The reference page of the commands, from their help: ``python -m sapwood.cli.reference > docs/CLI.md``."""
 
+from collections.abc import Iterator
+
 import click
 
 from sapwood.cli.main import sapwood
@@ -21,15 +23,18 @@ bar is drawn only where stderr is a terminal.
 
 def reference() -> str:
     """The page, in Markdown."""
-    parts = [_HEAD]
-    with _context(sapwood, "sapwood") as group:
-        parts.append(_section("sapwood", sapwood.get_help(group)))
-        for name in sapwood.list_commands(group):
-            command = sapwood.get_command(group, name)
-            if command is not None:
-                with _context(command, name, group) as context:
-                    parts.append(_section(f"sapwood {name}", command.get_help(context)))
-    return "\n".join(parts)
+    return "\n".join([_HEAD, *_sections(sapwood, "sapwood", None)])
+
+
+def _sections(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
+    """A command and those below it."""
+    with _context(command, name, parent) as context:
+        yield _section(context.command_path, command.get_help(context))
+        if isinstance(command, click.Group):
+            for below in command.list_commands(context):
+                found = command.get_command(context, below)
+                if found is not None:
+                    yield from _sections(found, below, context)
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:

@@ -11,7 +11,7 @@ import io
 import mmap
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -22,7 +22,7 @@ from sapwood.formats.detect import read_layout
 from sapwood.formats.layout import FormatWarning, Layout
 from sapwood.formats.link import link
 
-__all__ = ["Model", "ModelFile", "Source", "open_model"]
+__all__ = ["Model", "ModelFile", "Source", "model_of_views", "open_model"]
 
 # Smaller files are read whole: a map costs a file descriptor for as long as the model is open.
 _SMALLEST_MAP: Final = 1 << 16
@@ -104,17 +104,24 @@ def open_model(source: Source, *, layouts: bool = True) -> Model:
             views = {"": _stream(source, resources)}
         for view in views.values():
             resources.callback(_release, view)
-        files = tuple(
-            ModelFile(path, view, read_layout(view, path or root) if layouts else opaque.read(view))
-            for path, view in sorted(views.items())
-        )
-        if not layouts:
-            return Model(root, is_folder, files, resources.pop_all())
+        model = model_of_views(views, is_folder=is_folder, root=root, layouts=layouts)
+        return dataclasses.replace(model, _resources=resources.pop_all())
+    raise AssertionError  # an ExitStack does not swallow what nobody told it to
+
+
+def model_of_views(
+    views: Mapping[str, memoryview], *, is_folder: bool, root: str = "", layouts: bool = True
+) -> Model:
+    """The model of files held by someone else, by their paths; a lone file's is ""."""
+    files = tuple(
+        ModelFile(path, view, read_layout(view, path or root) if layouts else opaque.read(view))
+        for path, view in sorted(views.items())
+    )
+    if layouts:
         linked = link({file.path: (file.data, file.layout) for file in files}, root)
         for file, layout in zip(files, linked, strict=True):
             file.layout = layout
-        return Model(root, is_folder, files, resources.pop_all())
-    raise AssertionError  # an ExitStack does not swallow what nobody told it to
+    return Model(root, is_folder, files)
 
 
 def _walk(root: str) -> Iterator[str]:

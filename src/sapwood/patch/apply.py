@@ -35,7 +35,15 @@ from sapwood.patch.manifest import FileEntry, Manifest, Shape, reads_whole_base
 from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.signing import check_signature
 
-__all__ = ["Progress", "TargetWriter", "check_base", "open_checked", "rebuild", "write_target"]
+__all__ = [
+    "Progress",
+    "TargetWriter",
+    "check_base",
+    "check_room",
+    "open_checked",
+    "rebuild",
+    "write_target",
+]
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -269,8 +277,12 @@ def rebuild(
         )
 
 
-def _check_room(path: str, size: int) -> None:
-    """A patch of a few bytes may claim petabytes: say so at once, and not when the disk is full."""
+def check_room(path: str, size: int) -> None:
+    """Refuse ``size`` bytes beside ``path`` if there is no room: a patch of a few bytes may claim petabytes.
+
+    Raises:
+        DiskFull: At once, and not when the disk is full.
+    """
     try:
         found = os.statvfs(Path(path).absolute().parent)
     except (OSError, ValueError):
@@ -323,7 +335,7 @@ def write_target(
     Raises:
         DiskFull: There is less room than the target takes, seen before anything is written.
     """
-    _check_room(os.fspath(path), manifest.target.size)
+    check_room(os.fspath(path), manifest.target.size)
     if manifest.target.shape is Shape.FILE:
         with atomic_output(path) as file:
             yield _FileWriter(file)

@@ -14,7 +14,7 @@ from sapwood.formats.layout import Layout, Span
 from sapwood.formats.model import Model
 from sapwood.patch.byte_stream import file_starts
 
-__all__ = ["BaseTensors", "Place", "glue_of", "plain_names"]
+__all__ = ["BaseTensors", "Place", "glue_of", "plain_name", "plain_names"]
 
 # What frameworks put before or behind the same parameter's name.
 _WRAPPERS: Final = re.compile(r"^(?:module\.|model\.|_orig_mod\.|state_dict\.|base_model\.|0\.auto_model\.)+")
@@ -45,7 +45,8 @@ class Place:
         return self.length // self.width
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The name without what frameworks put before it."""
     return _WRAPPERS.sub("", name)
 
 
@@ -80,24 +81,24 @@ class BaseTensors:
                 element = element_of(tensor.dtype)
                 width = element.width
                 place = Place(start + span.offset, span.length, element)
-                self._next[before] = (_plain(tensor.name), place)
+                self._next[before] = (plain_name(tensor.name), place)
                 before = place.offset
                 self._by_path_and_name.setdefault((file.path, tensor.name, width), place)
-                self._by_name.setdefault((_plain(tensor.name), width), place)
+                self._by_name.setdefault((plain_name(tensor.name), width), place)
                 view = file.data[span.offset : span.offset + span.length]
                 self._by_length[span.length].append((place, view))
                 if element in FLOATS:
                     self._floats_by_path.setdefault((file.path, tensor.name), place)
-                    self._floats.setdefault(_plain(tensor.name), place)
+                    self._floats.setdefault(plain_name(tensor.name), place)
                     self._floats_by_count[place.elements].append((place, view))
 
     def by_name(self, path: str, name: str, width: int) -> Place | None:
         """The tensor of that name, in the file of that path first."""
-        return self._by_path_and_name.get((path, name, width)) or self._by_name.get((_plain(name), width))
+        return self._by_path_and_name.get((path, name, width)) or self._by_name.get((plain_name(name), width))
 
     def float_by_name(self, path: str, name: str) -> Place | None:
         """The tensor of that name if it is of floats, however wide, in the file of that path first."""
-        return self._floats_by_path.get((path, name)) or self._floats.get(_plain(name))
+        return self._floats_by_path.get((path, name)) or self._floats.get(plain_name(name))
 
     def by_cast(self, data: memoryview, element: Element) -> Place | None:
         """A tensor of other floats which, rounded to ``element``, look like these, whatever its name."""
@@ -143,7 +144,7 @@ class BaseTensors:
 
 def plain_names(layout: Layout) -> frozenset[str]:
     """The names of a file's tensors as they are compared."""
-    return frozenset(_plain(tensor.name) for _, tensor in layout.tensors())
+    return frozenset(plain_name(tensor.name) for _, tensor in layout.tensors())
 
 
 def glue_of(spans: Iterable[Span]) -> list[tuple[int, int]]:

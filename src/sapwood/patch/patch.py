@@ -15,12 +15,13 @@ from sapwood.formats.model import Model, Source, open_model
 from sapwood.patch.apply import Progress, TargetWriter, check_base, open_checked, rebuild, write_target
 from sapwood.patch.atomic_file import atomic_output, restore_folder
 from sapwood.patch.container import SIGNED_DIGEST, Opening, check_end, chunk_digest, opening_bytes, read_chunk
+from sapwood.patch.file_region import FileRegion, RegionStream
 from sapwood.patch.guardrails import Facts, check_guards, read_facts
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
 from sapwood.patch.signing import key_id, load_public_key
 
-__all__ = ["Patch", "PatchSource", "PathLike", "thread_count"]
+__all__ = ["Patch", "PatchSource", "PathLike", "thread_count", "without_waiting"]
 
 PathLike = str | os.PathLike[str]
 
@@ -45,7 +46,7 @@ def _facts(device: Facts | PathLike) -> Facts:
         return device
     path = os.fspath(device)
     try:
-        with open(path, "rb", opener=_without_waiting) as stream:
+        with open(path, "rb", opener=without_waiting) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise WrongCall("is not a regular file", path=path)
             text = stream.read(_MOST_FACTS + 1)
@@ -66,8 +67,8 @@ class Patch:
         report: What the diff that made it did; None for one that was opened.
     """
 
-    def __init__(self, source: PathLike | bytes, report: DiffReport | None = None) -> None:
-        """Open a patch by path, or from bytes.
+    def __init__(self, source: PathLike | bytes | FileRegion, report: DiffReport | None = None) -> None:
+        """Open a patch by path, from bytes, or in a part of a file.
 
         Raises:
             MissingInput: No such file.
@@ -75,27 +76,29 @@ class Patch:
         """
         self._source = source
         self.report = report
-        with self._open() as stream:
+        with self.stream() as stream:
             opening = open_checked(stream)
             self.size = stream.seek(0, io.SEEK_END)
         self.manifest: Manifest = opening.manifest
         self.signed = bool(opening.signature)
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[BinaryIO]:
+    def stream(self) -> Iterator[BinaryIO]:
+        """Its bytes, for as long as the block lasts; what fails in reading them carries the path."""
         if isinstance(self._source, bytes):
             yield io.BytesIO(self._source)
             return
-        path = os.fspath(self._source)
+        region = self._source if isinstance(self._source, FileRegion) else None
+        path = os.fspath(self._source.path if isinstance(self._source, FileRegion) else self._source)
         try:
             # Opened as it is, a pipe would wait for a writer before it could be refused.
-            stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  closed below
+            stream = open(path, "rb", opener=without_waiting)  # noqa: SIM115  closed below
         except OSError as error:
             raise storage_error(error, path) from error
         with stream, _named(path):
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise WrongCall("is not a regular file", path=path)
-            yield stream
+            yield io.BufferedReader(RegionStream(stream, region)) if region else stream
 
     @classmethod
     def of(cls, source: "Self | PathLike | bytes | bytearray | memoryview | BinaryIO") -> "Patch":
@@ -111,14 +114,27 @@ class Patch:
 
     def to_bytes(self) -> bytes:
         """The whole patch."""
-        with self._open() as stream:
+        with self.stream() as stream:
             return stream.read()
 
     def write(self, path: PathLike) -> None:
         """Write the patch to a file, whole or not at all."""
-        with self._open() as stream, atomic_output(path) as out:
+        with self.stream() as stream, atomic_output(path) as out:
             while data := stream.read(1 << 20):
                 out.write(data)
+
+    def check(
+        self,
+        *,
+        verify_key: Ed25519PublicKey | PathLike | None = None,
+        min_version: int = 0,
+        device: Facts | PathLike | None = None,
+    ) -> None:
+        """Refuse what :meth:`apply` would refuse before it reads a block, but for another base."""
+        with self.stream() as stream:
+            opening = open_checked(stream, _public_key(verify_key), min_version)
+        if device is not None:
+            check_guards(opening.manifest.guardrails, _facts(device))
 
     def apply(
         self,
@@ -140,7 +156,7 @@ class Patch:
             restore_folder(out)
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(self._open())
+            stream = stack.enter_context(self.stream())
             opening = open_checked(stream, _public_key(verify_key), min_version)
             if device is not None:
                 check_guards(opening.manifest.guardrails, _facts(device))
@@ -165,7 +181,7 @@ class Patch:
         """Build the target into a writer of one's own; what it took counts only once this returns."""
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(self._open())
+            stream = stack.enter_context(self.stream())
             opening = open_checked(stream, _public_key(verify_key), min_version)
             model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
             check_base(opening.manifest, model, count)
@@ -185,7 +201,7 @@ class Patch:
             BadData: By the branch's classes, what is wrong.
         """
         count = thread_count(threads)
-        with self._open() as stream:
+        with self.stream() as stream:
             opening = open_checked(stream, _public_key(key))
             if base is None and opening.manifest.base.shape is not Shape.NONE:
                 at = opening.size
@@ -201,7 +217,7 @@ class Patch:
 
     def write_signed(self, key: Ed25519PrivateKey, out: BinaryIO) -> None:
         """Write the patch as signed by ``key``; the blocks stay as they are."""
-        with self._open() as stream:
+        with self.stream() as stream:
             opening = open_checked(stream)
             at = opening.size
             chunks = []
@@ -266,7 +282,8 @@ def _in_memory(
     return {path: bytes(data) for path, data in memory.files.items()}
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
+    """An opener for ``open`` that does not wait for the writer of a pipe, so that it can be refused."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
