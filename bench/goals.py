@@ -11,6 +11,8 @@ from bench.pairs import Pair
 OF_BITX = {"rl-1": 0.40, "rl-8": 0.42, "sft-bf16": 0.66, "sft-f16": 0.77, "sft-f32": 0.78}
 # Share of pcodec's best size on the same pairs.
 OF_PCODEC = 0.95
+# Share of the best peer's size, whichever that is.
+OF_BEST = {"quantised": 0.80, "crossed": 0.80}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +56,4 @@ def goals(pair: Pair, sizes: Mapping[str, int], not_run: list[str]) -> list[Goal
             against("size / bitx", OF_BITX[pair.kind], ["bitx"]),
             against("size / pcodec", OF_PCODEC, pcodecs),
         ]
-    return [against("size / best peer", 1.0, list(peers), without)]
+    return [against("size / best peer", OF_BEST.get(pair.kind, 1.0), list(peers), without)]

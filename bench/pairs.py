@@ -1,7 +1,8 @@
 """The pairs the benchmark runs over, and where they lie.
 
 quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained
-pairs (bench.corpus.make_pairs) and the published ones (bench.corpus.fetch_pairs), in the corpus folder.
+pairs (bench.corpus.make_pairs), those quantised from them (bench.corpus.quantised) and the published ones
+(bench.corpus.fetch_pairs), in the corpus folder.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.corpus import synthetic
+from bench.corpus.quantised_types import CROSSED, TYPES
 
 HERE = Path(__file__).parent / "corpus"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """kind decides which goals hold ("rl-1", "rl-8", "sft-bf16", "sft-f16", "sft-f32", "other")."""
+    """kind decides which goals hold.
+
+    It is "rl-1", "rl-8", "sft-bf16", "sft-f16", "sft-f32", "quantised", "crossed" or "other".
+    """
 
     name: str
     kind: str
@@ -54,7 +59,8 @@ def quick(corpus: Path) -> list[Pair]:
 
 
 def full(corpus: Path) -> list[Pair]:
-    return quick(corpus) + trained(corpus / "pairs") + published(corpus / "fetched")
+    made = corpus / "pairs"
+    return quick(corpus) + trained(made) + quantised(made / "quantised") + published(corpus / "fetched")
 
 
 def trained(folder: Path) -> list[Pair]:
@@ -70,6 +76,24 @@ def trained(folder: Path) -> list[Pair]:
         for old, new in (("base", "step200"), ("base", "step250"), ("step200", "step250")):
             name = f"sft {kind} {old}-{new}"
             found.append(pair(name, f"sft-{kind}", f"sft/{kind}/{old}", f"sft/{kind}/{new}"))
+    return found
+
+
+def quantised(folder: Path) -> list[Pair]:
+    """Fine-tunes quantised to one type, and a quantised model from the floats it was made of."""
+
+    def gguf(name: str, step: str) -> Path:
+        return folder / name / f"{step}.gguf"
+
+    found = [
+        Pair(f"gguf {name} {old}-{new}", "quantised", gguf(name, old), gguf(name, new))
+        for name in TYPES
+        for old, new in (("base", "step250"), ("step200", "step250"))
+    ]
+    found += [
+        Pair(f"gguf {old}-{new} step250", "crossed", gguf(old, "step250"), gguf(new, "step250"))
+        for old, new in CROSSED
+    ]
     return found
 
 

@@ -14,10 +14,11 @@ from sapwood.codec.device_segment import STATES, Kind
 from sapwood.codec.element import Element
 from sapwood.codec.splice import MOST_CONTENT, MOST_RUNS
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
+from sapwood.formats.dtype import DTYPES
 from sapwood.patch import container, limits
 from sapwood.patch.guard import FIRST_VENDOR, GuardType
 from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
-from tests.oracle import adaptive, blocks, device, elements, numeric, predicted
+from tests.oracle import adaptive, blocks, device, elements, numeric, predicted, quantised
 from tests.oracle import chain as chain_oracle
 from tests.oracle import container as oracle
 from tests.oracle.container import decode_patch
@@ -66,7 +67,7 @@ def code_bytes(title: str) -> bytes:
 def c_numbers() -> dict[str, int]:
     """Enumerators of the C headers that are plain numbers, shifts, or sums of others, in order."""
     names: dict[str, int] = {}
-    sources = ("range_decoder.h", "numeric.h", "adaptive.h", "predicted.h", "device.h")
+    sources = ("range_decoder.h", "numeric.h", "adaptive.h", "predicted.h", "quantised.h", "device.h")
     for header in ("include/sapwood.h", *(f"src/{name}" for name in sources)):
         text = re.sub(r"/\*.*?\*/", "", (ROOT / "core" / header).read_text(encoding="utf-8"), flags=re.DOTALL)
         for body in re.findall(r"enum \{(.*?)\}", text, re.DOTALL):
@@ -79,7 +80,7 @@ def c_numbers() -> dict[str, int]:
 def test_codecs() -> None:
     rows = next(t for t in tables("Blocks") if len(t[0]) == 4)
     assert {row[1]: int(row[0]) for row in rows} == {c.name: c.value for c in Codec}
-    assert [row[1] for row in rows if row[2] == "always"] == ["ZSTD_BASE", "PREDICTED"]
+    assert [row[1] for row in rows if row[2] == "always"] == ["ZSTD_BASE", "PREDICTED", "QUANTISED"]
     for number, name in ((c.value, c.name) for c in Codec):
         assert section(f"Codec {number}: {name}")
         assert getattr(blocks, name) == number
@@ -126,6 +127,7 @@ def test_limits() -> None:
         "components of a right factor": c_numbers()["SW_MAX_RANK"],
         "elements of one component": c_numbers()["SW_MAX_COLUMNS"],
         "elements of a right factor": c_numbers()["SW_MAX_FACTOR"],
+        "elements of a QUANTISED block": c_numbers()["SW_MAX_CODES"],
         "FACTORS in a chunk": limits.MAX_FACTORS,
         "window of a zstd frame": 1 << zstandard_frames._WINDOW_LOG,
         "any integer": (1 << 64) - 1,
@@ -137,6 +139,7 @@ def test_limits() -> None:
     assert blocks.MAX_FACTORS == limits.MAX_FACTORS
     assert predicted.MAX_RANK == _core.MAX_RANK == c_numbers()["SW_MAX_RANK"]
     assert predicted.MAX_COLUMNS == _core.MAX_COLUMNS == c_numbers()["SW_MAX_COLUMNS"]
+    assert quantised.MAX_CODES == _core.MAX_CODES == c_numbers()["SW_MAX_CODES"]
     assert predicted.MAX_FACTOR == _core.MAX_FACTOR == c_numbers()["SW_MAX_FACTOR"]
 
 
@@ -251,6 +254,30 @@ def test_numbers_of_predicted_blocks() -> None:
         value = struct.unpack("<d", ((1023 << 52) + (1 << 44) + (x << 37)).to_bytes(8, "little"))[0]
         expected = 12 if x >= 15 else 2 * sum(edge <= x for edge in edges) + 1
         assert predicted.classify(value, Element.BF16, 127 + 37) == expected
+
+
+def test_types_of_quantised_blocks() -> None:
+    found = tables("Codec 8: QUANTISED")
+    assert {int(row[0]): row[1] for row in found[1]} == {n: t.name for n, t in quantised.TYPES.items()}
+    for row in found[1]:
+        kind = quantised.TYPES[int(row[0])]
+        packed = row[7].startswith("packed")
+        assert kind.packed_at == (4 if packed else None)
+        numbers = [int(cell) if cell else None for cell in row[2:7]]
+        assert numbers == [kind.elements, kind.size, kind.run, kind.d_at, kind.m_at]
+        for cell, fields in ((row[7], kind.scales), (row[8], kind.codes)):
+            listed = cell.split(";") if cell and not cell.startswith("packed") else []
+            assert [tuple(map(int, one.split(","))) for one in listed] == list(fields)
+        assert row[9] == kind.rule
+        dtype = DTYPES[kind.name]
+        assert (dtype.block_elements, dtype.block_bytes) == (kind.elements, kind.size)
+    assert [row[0] for row in tables("Planes")[0]] == list(quantised.PLANES)
+    for row in tables("Numbers and values")[0]:
+        what, names = row[0].split(" of ")
+        for name in names.split(", "):
+            kind = next(t for t in quantised.TYPES.values() if t.name == name)
+            assert tuple(map(int, row[1:])) == (kind.code if what == "codes" else kind.scale)
+    assert f"spread, at most {c_numbers()['SW_QUANT_MOST_SPREAD']} " in section("Codec 8: QUANTISED")
 
 
 def test_numbers_of_device_blocks() -> None:

@@ -182,6 +182,42 @@ sw_status sw_predicted_decode(const uint8_t *payload, size_t payload_size, const
                               const uint8_t *second, size_t second_size, const sw_factors *factors,
                               uint8_t *out, size_t out_size, sw_predicted_work *work);
 
+/* Limits of quantised weights. */
+enum {
+    SW_MAX_CODES = 1 << 19,       /* elements of one QUANTISED block */
+    SW_MAX_QUANT_BLOCKS = 1 << 14 /* blocks of its type in it */
+};
+
+/* Quantised weights taken apart: F16 numbers d and m (or dmin) of each block, scales and mins of its runs, codes. */
+typedef struct {
+    uint8_t d[2 * SW_MAX_QUANT_BLOCKS];
+    uint8_t m[2 * SW_MAX_QUANT_BLOCKS];
+    uint8_t scales[SW_MAX_CODES / 16];
+    uint8_t mins[SW_MAX_CODES / 16];
+    uint8_t codes[SW_MAX_CODES];
+} sw_quant_planes;
+
+/* Work area of the QUANTISED decoder, in the caller's memory; no need to clear it. About 7.6 MiB. */
+typedef struct {
+    sw_numeric_work numeric;
+    sw_adaptive_work adaptive;
+    sw_quant_planes source;
+    sw_quant_planes predicted;
+    sw_quant_planes target;
+    uint8_t classes[SW_MAX_CODES];
+} sw_quantised_work;
+
+/* Bytes of the base that a QUANTISED payload that makes out_size bytes wants to be given. */
+sw_status sw_quantised_read_base_size(const uint8_t *payload, size_t payload_size, size_t out_size,
+                                      size_t *base_size);
+
+/* Decode one QUANTISED block (SPEC, "Codec 8"). out may not overlap base.
+ *
+ * Returns SW_OK, or the reason; then out holds nothing of value.
+ */
+sw_status sw_quantised_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
+                              uint8_t *out, size_t out_size, sw_quantised_work *work);
+
 /* A DEVICE block is decoded piece by piece, in the caller's memory: sizeof(sw_device) and the state. */
 enum {
     SW_DEVICE_SMALL = 512,  /* bytes of state, by the block's first byte */

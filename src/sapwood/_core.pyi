@@ -69,6 +69,17 @@ def predict(
     path: str | None = None,
 ) -> tuple[bytes, bytes | None]: ...
 
+MAX_CODES: int
+
+# A negative number is the reason why there is none.
+def quantised_base_size(payload: Buffer, length: int) -> int: ...
+def decode_quantised(payload: Buffer, base: Buffer | None, out: Buffer, path: str | None = None) -> int: ...
+
+# (element, what is predicted, classes, the plane itself) of each plane of the target, in order.
+def quantised_planes(
+    head: Buffer, base: Buffer, target: Buffer
+) -> list[tuple[int, bytes | None, bytes | None, bytes]]: ...
+
 class DeviceIndex:
     def __init__(self, base: Buffer) -> None: ...
 

@@ -85,6 +85,9 @@ template <typename T> const T *kernels(const T *(*find)(const char *), const std
 // PREDICTED and FACTORS blocks (_core_predicted.cpp).
 void bind_predicted(nb::module_ &m);
 
+// QUANTISED blocks (_core_quantised.cpp).
+void bind_quantised(nb::module_ &m);
+
 // DEVICE blocks (_core_device.cpp).
 void bind_device(nb::module_ &m);
 

@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "numeric.h"
 #include "predicted.h"
+#include "quantised.h"
 #include "sapwood.h"
 
 static uint8_t *read_file(const char *folder, const char *name, size_t *size) {
@@ -31,6 +32,7 @@ static uint8_t *read_file(const char *folder, const char *name, size_t *size) {
 }
 
 static sw_predicted_work predicted;
+static sw_quantised_work quantised;
 static int32_t right[SW_MAX_FACTOR];
 
 /* The block lies at the start of its base's stream; the factors are those of the FACTORS block before it. */
@@ -87,6 +89,8 @@ int main(int count, char **arguments) {
                 status = sw_device_decode(payload, payload_size, span, span_size, out, length);
             } else if (strcmp(codec, "ADAPTIVE") == 0) {
                 status = sw_adaptive_decode(payload, payload_size, span, span_size, out, length, &adaptive);
+            } else if (strcmp(codec, "QUANTISED") == 0) {
+                status = sw_quantised_decode(payload, payload_size, span, span_size, out, length, &quantised);
             } else {
                 const sw_numeric_kernels *kernels = sw_decode_kernels(paths[i]);
                 if (kernels == NULL) {

@@ -10,7 +10,7 @@ python3 - > "$work/list" <<'PY'
 import json
 
 for case in json.load(open("tests/golden/golden.json")).values():
-    if case["kind"] == "block" and case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED", "DEVICE"):
+    if case["kind"] == "block" and case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED", "QUANTISED", "DEVICE"):
         offset, length = case["span"] or (0, case["length"])
         base = case["base"] if case["span"] or case["codec"] == "DEVICE" else "-"
         factors = case.get("factors", "-")

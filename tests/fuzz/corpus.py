@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sapwood.codec.element import Element
-from tests.fuzz.targets import coded, device_blocks
+from tests.fuzz.targets import coded, device_blocks, quantised_blocks
 from tests.patch import models
 
 __all__ = ["write_seeds"]
@@ -24,6 +24,10 @@ def write_seeds(folder: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for i, (payload, _, size) in enumerate(device_blocks()):
         # Byte 3: a base as long as the target.
+        (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload)
+    place = folder / "quantised"
+    place.mkdir(parents=True, exist_ok=True)
+    for i, (payload, _, size) in enumerate(quantised_blocks()):
         (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload)
     place = folder / "encode"
     place.mkdir(parents=True, exist_ok=True)

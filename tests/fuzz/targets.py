@@ -18,17 +18,21 @@ import sapwood
 from sapwood import _core
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
+from sapwood.codec.quantised import encode_quantised, quantised_pair
 from sapwood.errors import BadData, SapwoodError
 from sapwood.formats.detect import read_layout
+from sapwood.formats.dtype import DTYPES
 from sapwood.kinship.fingerprint import read_fingerprint
 from sapwood.patch import limits
 from tests.formats import folders, tensorrt_rtx_file
 from tests.fuzz.mutate import mutated
 from tests.fuzz.mutate_protobuf import mutated_message
 from tests.oracle.any_device import any_device
+from tests.oracle.any_quantised import NAMES, SOURCES, any_pair
+from tests.oracle.quantised import TYPES
 from tests.patch import models, seal
 
-__all__ = ["TARGETS", "coded", "device_blocks"]
+__all__ = ["TARGETS", "coded", "device_blocks", "quantised_blocks"]
 
 _PATHS: Final = ("portable", "avx2", "avx512", "neon")
 # A mutant may say a target of any size: more than this much work proves nothing new.
@@ -357,6 +361,33 @@ def fingerprint_database(dice: random.Random) -> str:
     return "found" if found else "no kin"
 
 
+@cache
+def quantised_blocks() -> list[tuple[bytes, bytes, int]]:
+    """(payload, base, size of the target) of QUANTISED blocks between all types."""
+    made = []
+    for target in TYPES:
+        for source in SOURCES:
+            base, wanted = any_pair(target + source, target, source)
+            pair = quantised_pair(DTYPES[NAMES[target]], DTYPES[NAMES[source]])
+            if pair is None:
+                raise AssertionError("a pair of types that cannot be predicted")
+            block = encode_quantised(pair, memoryview(base), 0, memoryview(wanted), Level.DEFAULT)
+            made.append((bytes(block.payload), base, len(wanted)))
+    return made
+
+
+def quantised(dice: random.Random) -> str:
+    """QUANTISED payloads."""
+    payload, base, size = dice.choice(quantised_blocks())
+    payload = mutated(payload, dice)
+    size = _sized(size, dice) if dice.randrange(4) == 0 else size
+    # Another length, or other types, want another base: most get what they ask for.
+    wants = _core.quantised_base_size(payload, size)
+    if wants >= 0 and wants != len(base) and dice.randrange(4):
+        base = (base * (wants // len(base) + 1))[:wants]
+    return f"status {_core.decode_quantised(payload, base, bytearray(size))}"
+
+
 TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "patch": patch,
     "manifest": manifest,
@@ -377,5 +408,6 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "numeric": numeric,
     "adaptive": adaptive,
     "device": device,
+    "quantised": quantised,
 }
 """Each by its name: one mutant of a dice's choosing, and what came of it."""

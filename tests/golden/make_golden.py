@@ -17,14 +17,20 @@ import sapwood
 from sapwood import _core
 from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
+from sapwood.codec.encode import Level
 from sapwood.codec.predicted import Prediction, encode_factors, encode_matrix, encode_predicted
+from sapwood.codec.quantised import encode_quantised, quantised_pair
 from sapwood.codec.splice import Splice, encode_splice
+from sapwood.codec.varint import put_unsigned
 from sapwood.codec.zstandard_frames import compress, compress_against
+from sapwood.formats.dtype import DTYPES
 from tests.oracle.any_device import ELEMENTS_OF_DEVICES, any_device
 from tests.oracle.any_numeric import any_numeric
+from tests.oracle.any_quantised import NAMES, any_pair
 from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import round_to
+from tests.oracle.quantised import FLOATS, TYPES, decode_quantised
 from tests.test_oracle import pair
 
 __all__ = ["FOLDER", "LIST"]
@@ -126,6 +132,31 @@ def _devices() -> Iterator[Case]:
             yield name, Block(Codec.DEVICE, len(target), payload), base, target
 
 
+def _quantised() -> Iterator[Case]:
+    """Every type from itself, from another one and from floats; and with classes that are given."""
+    for i, target in enumerate(TYPES):
+        others = [number for number in TYPES if number != target]
+        for source in (target, others[i % len(others)], list(FLOATS)[i % 3]):
+            base, wanted = any_pair(i, target, source, most=2)
+            pair = quantised_pair(DTYPES[NAMES[target]], DTYPES[NAMES[source]])
+            assert pair is not None
+            block = encode_quantised(pair, memoryview(base), 0, memoryview(wanted), Level.DEFAULT)
+            yield f"quantised_{NAMES[target]}_{NAMES[source]}", block, base, wanted
+    for target, source in ((8, 8), (12, 12), (6, 1)):
+        base, wanted = any_pair(3, target, source, most=2)
+        payload = bytearray([target, source, int(source == 1), 12])
+        for element, predicted, classes, plane in _core.quantised_planes(bytes(payload), base, wanted):
+            coded = _core.encode_numeric(predicted, plane, element, 1, classes=classes)
+            part = plane if coded is None else coded
+            payload.append(3 if coded is None else 1)
+            if len(plane) != len(wanted) // TYPES[target].size * TYPES[target].elements:
+                put_unsigned(payload, len(part))
+            payload += part
+        assert decode_quantised(bytes(payload), base, len(wanted)) == wanted
+        block = Block(Codec.QUANTISED, len(wanted), bytes(payload), (0, len(base)))
+        yield f"quantised_tables_{NAMES[target]}_{NAMES[source]}", block, base, wanted
+
+
 def _predicted() -> Iterator[tuple[Case, bytes]]:
     """Casts, scales, second bases, low-rank terms; with the payload of the FACTORS block before, or b""."""
     kinds = [
@@ -177,7 +208,8 @@ def _predicted() -> Iterator[tuple[Case, bytes]]:
 
 
 def _block_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
-    plain = ((case, b"") for case in (*_plain(), *_splices(), *_encoded(), *_unusual(), *_devices()))
+    makers = (_plain, _splices, _encoded, _unusual, _devices, _quantised)
+    plain = ((case, b"") for make in makers for case in make())
     for (name, block, base, target), factors in (*plain, *_predicted()):
         facts = {
             "kind": "block",

@@ -8,6 +8,7 @@ from tests.oracle.adaptive import decode_adaptive
 from tests.oracle.device import decode_device
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import Factors, decode_predicted
+from tests.oracle.quantised import decode_quantised
 from tests.oracle.reader import Reader, Refused
 
 __all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
@@ -15,8 +16,8 @@ __all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
 MAX_BLOCK = 1 << 20
 MAX_RUNS = 1 << 16
 MAX_FACTORS = 256
-STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE, PREDICTED, FACTORS = range(8)
-DEVICE = 9
+STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE, PREDICTED, FACTORS, QUANTISED, DEVICE = range(10)
+_STATES_SPAN = (ZSTD_BASE, PREDICTED, QUANTISED)
 
 
 def _zstd(payload: bytes, most: int, dictionary: bytes | None = None) -> bytes:
@@ -110,6 +111,8 @@ def decode_block(
         return decode_numeric(payload, old, length)
     if codec == PREDICTED:
         return decode_predicted(payload, base, span or (0, 0), length, factors or Factors())
+    if codec == QUANTISED:
+        return decode_quantised(payload, old or b"", length)
     if codec == DEVICE:
         return decode_device(payload, base, length)
     return decode_adaptive(payload, old, length)
@@ -121,7 +124,7 @@ def _block(
     """The next block's bytes, at most ``room``, and the new base position; changes ``factors``."""
     head = reader.byte()
     codec = head & 15
-    if head & 0x70 or codec not in (*range(FACTORS + 1), DEVICE):
+    if head & 0x70 or codec > DEVICE:
         raise Refused(f"unknown codec {head}")
     length = reader.unsigned()
     least = 0 if codec == FACTORS else 1
@@ -132,13 +135,13 @@ def _block(
     span = None
     if head & 0x80:
         start = position + reader.signed()
-        span_length = reader.unsigned() if codec in (ZSTD_BASE, PREDICTED) else length
+        span_length = reader.unsigned() if codec in _STATES_SPAN else length
         position = start + span_length
         none_allowed = codec in (STORED, SPLICE, ZSTD, FACTORS, DEVICE)
         if none_allowed or start < 0 or span_length > MAX_BLOCK or position > len(base):
             raise Refused("a block's span of the base is out of range")
         span = (start, span_length)
-    elif codec in (ZSTD_BASE, PREDICTED):
+    elif codec in _STATES_SPAN:
         raise Refused("a block lacks its span of the base")
     payload = reader.take(size)
     if codec == FACTORS:

@@ -34,13 +34,15 @@ class Codec(enum.IntEnum):
     """A NUMERIC or ADAPTIVE difference to what is predicted from the base."""
     FACTORS = 7
     """Makes no bytes: the right factor of the low-rank terms that follow in its chunk."""
+    QUANTISED = 8
+    """Quantised weights in planes, each a difference to what is predicted from the base."""
     DEVICE = 9
     """Segments that read any part of the base, through an adaptive coder with little state."""
 
 
 _NUMBERS: Final = frozenset(map(int, Codec))
 # Their span is not as long as the block: its length stands in the record. They always have one.
-_STATES_SPAN: Final = (Codec.ZSTD_BASE, Codec.PREDICTED)
+_STATES_SPAN: Final = (Codec.ZSTD_BASE, Codec.PREDICTED, Codec.QUANTISED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

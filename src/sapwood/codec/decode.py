@@ -41,6 +41,7 @@ def _refused(block: Block, status: int) -> CorruptPatch:
 _DECODERS: Final = {
     Codec.NUMERIC: _core.decode_numeric,
     Codec.ADAPTIVE: _core.decode_adaptive,
+    Codec.QUANTISED: _core.decode_quantised,
     Codec.DEVICE: _core.decode_device,
 }
 

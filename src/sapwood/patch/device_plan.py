@@ -199,15 +199,20 @@ def _split(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield block
 
 
+def _alike(piece: Piece) -> Piece:
+    """No segment predicts from other floats, or from weights of another type."""
+    if piece.relation is None or not piece.relation.crosses:
+        return piece
+    return dataclasses.replace(piece, base=None, relation=None)
+
+
 def device_blocks(
     pieces: Iterable[Piece], base: ByteStream, target: ByteStream, state: int
 ) -> Iterator[DeviceBlock]:
     """The blocks of a target, at most MAX_BLOCK bytes each; ``state``: bytes of the decoder's model."""
     old = base.read(0, base.size)
     index = _core.DeviceIndex(old)
-    # No segment predicts from other floats.
-    plain = (p if p.relation is None else dataclasses.replace(p, base=None, relation=None) for p in pieces)
-    for block in _split(plain):
+    for block in _split(map(_alike, pieces)):
         first = block[0].start
         new = target.read(first, block[-1].start + block[-1].length - first)
         planner = _Planner(old, new, state, _core.DeviceParser(index, new))

@@ -13,6 +13,7 @@ from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
 from sapwood.codec.device_segment import STATES
 from sapwood.codec.encode import Level, encode_plain, encode_span
+from sapwood.codec.quantised import QuantisedPair
 from sapwood.codec.zstandard_frames import compress_against, decompress_against
 from sapwood.errors import storage_error
 from sapwood.formats.model import Model
@@ -27,6 +28,7 @@ from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.plan import plan
 from sapwood.patch.predict_job import code_related, code_scaled
+from sapwood.patch.quantised_pairs import code_pair
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.signing import key_id
 from sapwood.patch.writable import check_for_device, check_writable
@@ -52,10 +54,21 @@ class _Coded:
     changed: float
 
 
+def _code_quantised(job: Job, pair: QuantisedPair, old: memoryview, new: memoryview, level: Level) -> _Coded:
+    if pair.crosses:
+        return _Coded(job, code_pair(pair, old, job.base or 0, new, level), False, 1.0)
+    if _core.equal(old, new):
+        return _Coded(job, None, True, 0.0)
+    block = code_pair(pair, old, job.base or 0, new, level)
+    return _Coded(job, block, False, _core.changed_share(old, new, 1, _PAGE, 8 * _PAGE))
+
+
 def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Coded:
     new = target.read(job.start, job.length)
     if job.relation is not None and job.base is not None and job.element is not None:
         other = base.read(job.base, job.relation.bytes_of_base(job.length, job.element))
+        if isinstance(job.relation, QuantisedPair):
+            return _code_quantised(job, job.relation, other, new, level)
         block = code_related(other, job.base, new, job.element, level, relation=job.relation)
         return _Coded(job, block, False, float(block.codec is not Codec.PREDICTED))
     old = base.read(job.base, job.length) if job.base is not None else None

@@ -6,6 +6,7 @@ from typing import Final
 
 from sapwood.codec.block import MAX_BLOCK
 from sapwood.codec.element import Element
+from sapwood.codec.quantised import QuantisedPair
 from sapwood.patch.plan import Piece
 from sapwood.patch.relation import Relation
 
@@ -36,18 +37,18 @@ class Job:
     base: int | None
     element: Element | None
     kinds: dict[str, int]
-    relation: Relation | None = None
+    relation: Relation | QuantisedPair | None = None
 
 
-def _most(element: Element | None, relation: Relation | None) -> int:
+def _most(element: Element | None, relation: Relation | QuantisedPair | None) -> int:
     if element is None:
         return MAX_BLOCK
     if relation is None:
         return element.most_bytes
-    return min(element.most_bytes, MAX_BLOCK // relation.base_element.width * element.width)
+    return relation.most_bytes(element)
 
 
-def _behind(length: int, element: Element | None, relation: Relation | None) -> int:
+def _behind(length: int, element: Element | None, relation: Relation | QuantisedPair | None) -> int:
     """Bytes of the base behind so many of the target."""
     return length if element is None or relation is None else relation.bytes_of_base(length, element)
 

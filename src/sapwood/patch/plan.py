@@ -11,6 +11,7 @@ from typing import Final
 from sapwood import _core
 from sapwood.codec.element import Element, element_of
 from sapwood.codec.predicted import FLOATS
+from sapwood.codec.quantised import QuantisedPair
 from sapwood.codec.splice import Splice, encode_splice
 from sapwood.formats.dtype import BYTES
 from sapwood.formats.layout import Tensor
@@ -18,6 +19,7 @@ from sapwood.formats.model import Model, ModelFile
 from sapwood.patch import limits
 from sapwood.patch.byte_stream import ByteStream, file_starts
 from sapwood.patch.match_tensors import BaseTensors, Place, glue_of, plain_names
+from sapwood.patch.quantised_pairs import QuantisedBase
 from sapwood.patch.relation import Relation
 from sapwood.patch.sampling import guess_element
 
@@ -55,7 +57,7 @@ class Piece:
     base: int | None
     element: Element | None
     kind: str
-    relation: Relation | None = None
+    relation: Relation | QuantisedPair | None = None
 
 
 def _float_place(
@@ -82,7 +84,7 @@ def _float_place(
 
 
 def _tensor_pieces(
-    file: ModelFile, start: int, tensors: BaseTensors, base_stream: ByteStream
+    file: ModelFile, start: int, tensors: BaseTensors, quantised: QuantisedBase, base_stream: ByteStream
 ) -> Iterator[Piece]:
     taken = plain_names(file.layout)
     before: int | str | None = file.path
@@ -114,6 +116,11 @@ def _tensor_pieces(
             )
             yield from (dataclasses.replace(part, kind=kind) for part in parts)
             continue
+        if (place is None or place.length != span.length) and (
+            other := quantised.other_type(file.path, span.tensor)
+        ) is not None:
+            yield Piece(at, span.length, other[1], element, kind, other[0])
+            continue
         if place is None:
             yield Piece(at, span.length, None, element, kind)
             continue
@@ -123,9 +130,14 @@ def _tensor_pieces(
         else:
             shared = min(place.length, span.length) // element.width * element.width
         if shared:
-            yield Piece(at, shared, place.offset, element, kind, relation)
+            way = relation or quantised.same_type(span.tensor, place.offset)
+            yield Piece(at, shared, place.offset, element, kind, way)
         if shared < span.length:
             yield Piece(at + shared, span.length - shared, None, element, kind)
+
+
+def _crosses(piece: Piece) -> bool:
+    return piece.relation is not None and piece.relation.crosses
 
 
 def _in_step(pieces: list[Piece], i: int, base: ByteStream) -> int | None:
@@ -134,7 +146,7 @@ def _in_step(pieces: list[Piece], i: int, base: ByteStream) -> int | None:
     places = {
         other + piece.start - pieces[j].start
         for j in (i - 1, i + 1)
-        if 0 <= j < len(pieces) and (other := pieces[j].base) is not None and pieces[j].relation is None
+        if 0 <= j < len(pieces) and (other := pieces[j].base) is not None and not _crosses(pieces[j])
     }
     if len(places) != 1:
         return None
@@ -318,10 +330,11 @@ def plan(base: Model, target: Model) -> list[Piece]:
     base_stream = ByteStream.of(base)
     target_stream = ByteStream.of(target)
     tensors = BaseTensors(base)
+    quantised = QuantisedBase(base)
     pieces: list[Piece] = []
     for file, start in zip(target.files, file_starts(target.files), strict=True):
         if any(span.tensor is not None for span in file.layout.spans):
-            pieces += _tensor_pieces(file, start, tensors, base_stream)
+            pieces += _tensor_pieces(file, start, tensors, quantised, base_stream)
         else:
             pieces += _opaque_pieces(file, start, base)
     for i, piece in enumerate(pieces):

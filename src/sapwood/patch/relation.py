@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from sapwood.codec.block import MAX_BLOCK
 from sapwood.codec.element import Element
 
 __all__ = ["Relation"]
@@ -16,6 +17,15 @@ class Relation:
     """
 
     base_element: Element
+
+    @property
+    def crosses(self) -> bool:
+        """The base's bytes are like none of the target's."""
+        return True
+
+    def most_bytes(self, element: Element) -> int:
+        """Bytes of the target's elements that one block can code."""
+        return min(element.most_bytes, MAX_BLOCK // self.base_element.width * element.width)
 
     def bytes_of_base(self, length: int, element: Element) -> int:
         """Bytes of the base behind ``length`` bytes of the target's elements."""

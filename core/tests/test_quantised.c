@@ -1,0 +1,117 @@
+/* QUANTISED blocks: planes of every type and back, predictions by hand, and what hostile bytes may do. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "half.h"
+#include "quantised.h"
+
+static sw_quantised_work work;
+static uint32_t seed = 11;
+
+static uint8_t any(void) {
+    seed = seed * 1664525u + 1013904223u;
+    return (uint8_t)(seed >> 24);
+}
+
+/* Buffers of the exact size, so that the sanitizer sees every byte beyond. */
+static uint8_t *noise(size_t size) {
+    uint8_t *made = malloc(size ? size : 1);
+    assert(made != NULL);
+    for (size_t i = 0; i < size; i++) {
+        made[i] = any();
+    }
+    return made;
+}
+
+static const unsigned numbers[] = {2, 3, 6, 7, 8, 10, 11, 12, 13, 14};
+enum { TYPES = sizeof numbers / sizeof numbers[0], BLOCKS = 3 };
+
+static void test_planes(void) {
+    for (size_t i = 0; i < TYPES; i++) {
+        const sw_quant_type *type = sw_quant_type_of(numbers[i]);
+        assert(type != NULL && type->number == numbers[i]);
+        const size_t size = (size_t)BLOCKS * type->bytes, count = (size_t)BLOCKS * type->elements;
+        uint8_t *bytes = noise(size), *back = noise(size);
+        sw_quant_unpack(type, bytes, count, &work.source);
+        sw_quant_pack(type, &work.source, count, back);
+        assert(memcmp(bytes, back, size) == 0);
+        for (size_t k = 0; type->code.least == 0 && k < count; k++) {
+            assert(work.source.codes[k] <= type->code.most);
+        }
+        free(bytes);
+        free(back);
+    }
+    assert(sw_quant_type_of(0) == NULL && sw_quant_type_of(9) == NULL && sw_quant_type_of(255) == NULL);
+}
+
+/* A block of q8_0 whose scale doubled: codes are halved, ties away from 0, and what was 127 stays. */
+static void test_codes_over_another_scale(void) {
+    uint8_t base[34] = {0}, target[34] = {0};
+    sw_store16(base, sw_float_to_half(0.5f));
+    sw_store16(target, sw_float_to_half(1.0f));
+    const int8_t old[] = {127, -127, 4, 5, -5, 3, 0, -128};
+    for (size_t i = 0; i < sizeof old; i++) {
+        base[2 + i] = (uint8_t)old[i];
+    }
+    const uint8_t head[] = {8, 8, 2, 13};
+    sw_quantised q;
+    assert(sw_quantised_parse(head, sizeof head, sizeof target, &q) == SW_OK);
+    sw_quantised_start(&q, base, &work);
+    sw_quant_unpack(q.type, target, q.elements, &work.target);
+    assert(sw_quantised_predict(&q, base, SW_PLANE_CODES, &work));
+    const int8_t expected[] = {127, -127, 2, 3, -3, 2, 0, -128};
+    const uint8_t classes[] = {14, 14, 0, 12, 13, 12, 0, 14};
+    for (size_t i = 0; i < sizeof expected; i++) {
+        assert((int8_t)work.predicted.codes[i] == expected[i]);
+        assert(work.classes[i] == classes[i]);
+    }
+}
+
+static void test_halves(void) {
+    for (uint32_t half = 0; half < 0x10000; half++) {
+        const uint16_t back = sw_float_to_half(sw_half_to_float((uint16_t)half));
+        assert(back == ((half & 0x7FFF) > 0x7C00 ? 0x7E00 : half));
+    }
+    assert(sw_float_to_half(65519.0f) == 0x7BFF && sw_float_to_half(65520.0f) == 0x7C00);
+    assert(sw_float_to_half(0x1p-25f) == 0 && sw_float_to_half(0x1.8p-25f) == 1 && sw_float_to_half(1e30f) == 0x7C00);
+}
+
+static void test_hostile(void) {
+    for (unsigned round = 0; round < 6000; round++) {
+        const sw_quant_type *type = sw_quant_type_of(numbers[any() % TYPES]);
+        const size_t size = (size_t)(256 / type->elements) * type->bytes;
+        uint8_t *payload = noise(4 + (size_t)any() * 2 + 2);
+        const size_t payload_size = 4 + (size_t)payload[0] % 64 + 4;
+        uint8_t *data = noise(payload_size);
+        data[0] = type->number;
+        data[1] = (uint8_t)(any() % 4 ? numbers[any() % TYPES] : any() % 3);
+        data[2] &= 3;
+        data[3] %= 21;
+        for (size_t i = 4; i < payload_size; i++) {
+            data[i] = (uint8_t)(any() % 3 ? data[i] % 4 : data[i]);
+        }
+        size_t wanted = 0;
+        if (sw_quantised_read_base_size(data, payload_size, size, &wanted) == SW_OK) {
+            uint8_t *base = noise(wanted), *out = noise(size);
+            (void)sw_quantised_decode(data, payload_size, base, wanted, out, size, &work);
+            assert(sw_quantised_decode(data, payload_size, base, wanted + 1, out, size, &work) == SW_ERROR_BASE);
+            assert(sw_quantised_decode(data, payload_size, NULL, 0, out, size, &work) == SW_ERROR_BASE);
+            free(base);
+            free(out);
+        }
+        free(data);
+        free(payload);
+    }
+}
+
+int main(void) {
+    test_planes();
+    test_codes_over_another_scale();
+    test_halves();
+    test_hostile();
+    puts("quantised: ok");
+    return 0;
+}

@@ -1,0 +1,67 @@
+"""Random blocks of quantised weights of every type, and targets near to them."""
+
+import random
+import struct
+
+from tests.oracle.elements import join
+from tests.oracle.predicted import round_to
+from tests.oracle.quantised import FLOATS, TYPES, Type
+
+__all__ = ["NAMES", "SOURCES", "any_pair"]
+
+SOURCES = (*TYPES, *FLOATS)
+NAMES = {0: "f32", 1: "f16", 30: "bf16"} | {number: kind.name for number, kind in TYPES.items()}
+
+
+def _half(rng: random.Random, wild: bool) -> bytes:
+    if wild and rng.random() < 0.2:
+        return rng.randbytes(2)
+    return struct.pack("<e", rng.choice([1, 1, 1, -1]) * rng.uniform(0.5, 1) * 2 ** -rng.randrange(5, 9))
+
+
+def _blocks(rng: random.Random, kind: Type, count: int, wild: bool) -> bytes:
+    out = bytearray()
+    for _ in range(count):
+        block = bytearray(rng.randbytes(kind.size))
+        for at in (kind.d_at, kind.m_at):
+            if at is not None:
+                block[at : at + 2] = _half(rng, wild)
+        out += block
+    return bytes(out)
+
+
+def _near(rng: random.Random, kind: Type, data: bytes) -> bytes:
+    """Other scales here and there, and other codes."""
+    out = bytearray(data)
+    share = rng.choice([0.0, 0.05, 0.5])
+    for start in range(0, len(out), kind.size):
+        for at in (kind.d_at, kind.m_at):
+            if at is not None and rng.random() < share:
+                half = int.from_bytes(out[start + at : start + at + 2], "little")
+                half = (half + rng.randrange(-9, 10)) % 65536
+                out[start + at : start + at + 2] = half.to_bytes(2, "little")
+        for i in range(start, start + kind.size):
+            if rng.random() < share / 4:
+                out[i] ^= 1 << rng.randrange(8)
+    return bytes(out)
+
+
+def any_pair(seed: int, target: int, source: int, most: int = 3) -> tuple[bytes, bytes]:
+    """Base and target of those types, of at most ``most`` times 256 elements."""
+    rng = random.Random(seed)
+    wild = rng.random() < 0.3
+    kind = TYPES[target]
+    old = TYPES.get(source)
+    step = max(kind.elements, 1 if old is None else old.elements)
+    count = rng.randrange(1, most * 256 // step + 1) * step
+    if old is None:
+        bits = 32 if source == 0 else 16
+        scale = rng.choice([0.05, 1e-6, 3.0])
+        values = [round_to(rng.gauss(0, scale), FLOATS[source]) for _ in range(count)]
+        if wild:
+            values = [rng.getrandbits(bits) if rng.random() < 0.02 else v for v in values]
+        return join(values, bits), _blocks(rng, kind, count // kind.elements, wild)
+    base = _blocks(rng, old, count // old.elements, wild)
+    if old is kind:
+        return base, _near(rng, kind, base)
+    return base, _blocks(rng, kind, count // kind.elements, wild)
