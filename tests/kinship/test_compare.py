@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sapwood
+from bench.kinship.files import gguf_file, q8_0
 from sapwood import Relation
 from tests.kinship import families
 
@@ -159,6 +160,44 @@ def test_the_estimate_is_of_the_size_of_a_patch() -> None:
             told = sapwood.fingerprint_compare(base, target, exact=False).patch_share
             made = sapwood.diff(base, target).size / len(target)
             assert 0.6 < told / made < 1.6, (strength, kind)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16, ml_dtypes.bfloat16])
+def test_decay_alone_is_expected_to_cost_little(kind: type) -> None:
+    base = families.cast(PARENT, kind)
+    after = {n: (a * 0.9).astype(a.dtype) if a.dtype.kind != "i" else a for n, a in base.items()}
+    tuned = families.tuned(after, 0.1, 1) if kind is np.float32 else after
+    assert sapwood.fingerprint_compare(of(base), of(after)).patch_share < 0.12
+    if tuned is not after:
+        assert sapwood.fingerprint_compare(of(base), of(tuned)).patch_share > 0.4
+
+
+def test_new_rows_are_expected_to_cost_what_they_take() -> None:
+    more = families.grown(PARENT, 900, 1)
+    new = 900 * 96 * 4
+    size = len(families.safetensors_file(more))
+    found = sapwood.fingerprint_compare(of(PARENT), of(more), exact=False)
+    assert 0.7 * new / size < found.patch_share < new / size
+    assert sapwood.fingerprint_compare(of(more), of(PARENT), exact=False).patch_share < 0.01
+
+
+def packed(arrays: families.Arrays) -> bytes:
+    return gguf_file({name: q8_0(a) if a.ndim == 2 else a for name, a in arrays.items()})
+
+
+def test_blocks_of_ggml_are_kin_of_what_they_were_made_from() -> None:
+    found = sapwood.fingerprint_compare(FILE, packed(PARENT))
+    assert found.relation is Relation.KIN
+    assert found.kinship > 0.9
+
+
+def test_the_estimate_is_of_the_size_of_a_patch_between_blocks() -> None:
+    base = packed(PARENT)
+    for strength in (0.003, 0.03):
+        target = packed(families.tuned(PARENT, strength, 1))
+        told = sapwood.fingerprint_compare(base, target, exact=False).patch_share
+        made = sapwood.diff(base, target).size / len(target)
+        assert 0.5 < told / made < 2, strength
 
 
 @pytest.mark.parametrize("files", [b"", b"x", b"not a model at all" * 900])

@@ -141,7 +141,7 @@ def test_the_largest_sketch_can_be_saved() -> None:
         ("runs", 300),
         ("element", 0),
         ("element", 200),
-        ("flags", 2),
+        ("flags", 4),
     ],
 )
 def test_a_sketch_of_a_tensor_that_cannot_be_is_refused(column: str, value: int) -> None:

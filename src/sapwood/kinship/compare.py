@@ -73,13 +73,13 @@ def compare_all(bases: Sequence[Fingerprint], target: Fingerprint) -> list[Compa
     count = len(new.tensors)
     coded = patch_bits(pairs).reshape(len(bases), count).sum(axis=1) / 8
     # With types all the same there is nothing to be cast.
-    retyped = pairs.aligned & (pairs.tensors["element"] != pairs.partners["element"])
-    cast = retyped.reshape(len(bases), count).any(axis=1)
-    if cast.any():
-        alike = pairs.aligned & cast_alike(pairs)
-        cast &= alike.reshape(len(bases), count).all(axis=1)
+    retyped = pairs.aligned & ~pairs.same_type
+    cast = [bool(rows.any()) for rows in retyped.reshape(len(bases), count)]
+    if any(cast):
+        alike = (pairs.aligned & cast_alike(pairs)).reshape(len(bases), count)
+        cast = [some and bool(rows.all()) for some, rows in zip(cast, alike, strict=True)]
     return [
-        _comparison(base, target, one, float(size), is_cast=bool(is_cast))
+        _comparison(base, target, one, float(size), is_cast=is_cast)
         for base, one, size, is_cast in zip(bases, found, coded, cast, strict=True)
     ]
 

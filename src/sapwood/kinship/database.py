@@ -288,8 +288,8 @@ def _said(error: sqlite3.Error, path: str) -> SapwoodError:
     return BadData(f"the database is damaged: {error}", path=path)
 
 
-def _order(match: Match) -> tuple[int, float, int, float, str]:
-    """What is the same first, then what makes the smallest patch; of equals the one with the same names."""
+def _order(match: Match) -> tuple[bool, float, bool, float, int, str]:
+    """What is the same first, then what makes the smallest patch; of equals the one most alike."""
     found = match.comparison
-    kind = 0 if found.relation is Relation.IDENTICAL else 1
-    return kind, found.patch_share, found.renamed, -found.kinship, match.path
+    other = found.relation is not Relation.IDENTICAL
+    return other, found.patch_share, not found.same_shapes, -found.kinship, found.renamed, match.path

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sapwood.codec.element import Element
 from sapwood.kinship import limits
 from sapwood.kinship.align import Alignment
-from sapwood.kinship.sketch import RUNS, TENSORS, Sketch
+from sapwood.kinship.sketch import BLOCKS, RUNS, TENSORS, Sketch
 
 __all__ = ["Pairs", "cast_alike", "patch_bits"]
 
@@ -30,7 +30,10 @@ _BEYOND: Final = 1.8
 _LEAST_UNCHANGED: Final = 0.05
 # So many changed values tell how many there are.
 _ENOUGH: Final = 8
-_MOST: Final = 64.0
+# What a tensor of another type costs at least: each has a block of its own.
+_CAST: Final = 100.0
+_FAR: Final = 1 << 40
+_TINY: Final = 1e-300
 _FARTHEST: Final = 2.0**62
 
 
@@ -53,10 +56,20 @@ class Pairs:
             [_partners(base, one) for base, one in zip(bases, found, strict=True)], TENSORS
         )
         self.aligned = _joined([one.tensors >= 0 for one in found], np.bool_)
+        self.same_type = self.aligned & _same_type(self.tensors, self.partners)
+        equal = np.count_nonzero(self.new["checks"] == self.old["checks"], axis=1)
+        self.unchanged = self.sums(equal) / np.maximum(self.sums() * limits.GROUPS, 1)
 
     def sums(self, of_runs: npt.NDArray[Any] | None = None) -> Floats:
         """Sums over the runs of each part; without an argument their number."""
         return np.bincount(self.part, of_runs, minlength=self.parts).astype(np.float64)
+
+
+def _same_type(rows: npt.NDArray[Any], partners: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = (rows["element"] == partners["element"]) & (
+        rows["flags"] == partners["flags"]
+    )
+    return found
 
 
 def _partners(base: Sketch, found: Alignment) -> npt.NDArray[Any]:
@@ -75,18 +88,37 @@ def patch_bits(pairs: Pairs) -> Floats:
     """Bits that a patch takes for each part: an estimate."""
     rows, partners = pairs.tensors, pairs.partners
     raw = _raw_bits(rows)
-    groups = pairs.sums() * limits.GROUPS
-    equal = np.count_nonzero(pairs.new["checks"] == pairs.old["checks"], axis=1)
-    unchanged = pairs.sums(equal) / np.maximum(groups, 1)
-    differ, bits = _by_values(pairs)
-    changed = differ / np.maximum(groups, 1)
-    # Where changes are few the values hardly meet them; where they are many they need not be spread evenly.
-    by_checks = (rows["element"] == partners["element"]) & (unchanged > _LEAST_UNCHANGED) & (differ < _ENOUGH)
-    size = np.minimum(rows["values"], limits.GROUP)
-    changed = np.where(by_checks, 1 - np.maximum(unchanged, _LEAST_UNCHANGED) ** (1 / size), changed)
-    each = np.minimum(raw, _entropy(changed) + changed * bits)
+    groups = np.maximum(pairs.sums() * limits.GROUPS, 1)
+    differ, bits = _by_values(pairs, pairs.old["values"], raw)
+    changed = np.where(_by_checks(pairs, differ), _changed_by_checks(pairs), differ / groups)
+    each = _entropy(changed) + changed * bits
+    # Weight decay moves all weights; where few moved, the values may have met none of them.
+    moved = differ > groups / 2
+    differ, bits = _by_values(pairs, _scaled(pairs), raw)
+    scaled = _entropy(differ / groups) + differ / groups * bits
+    each = np.where(moved, np.minimum(each, scaled), each)
+    # What the base's tensor is too short for is new.
+    covered = np.minimum(partners["values"] / rows["values"], 1)
+    each = np.minimum(covered * each + (1 - covered) * raw, raw)
     known = pairs.aligned & (rows["contents"] == partners["contents"]) & (rows["contents"] != 0)
-    return np.where(known, 0.0, np.where(groups > 0, each, raw)) * rows["values"].astype(np.float64)
+    each = np.where(known, 0.0, np.where(pairs.sums() > 0, each, raw))
+    whole: Floats = each * rows["values"] + np.where(pairs.aligned & ~pairs.same_type, _CAST, 0.0)
+    return whole
+
+
+def _by_checks(pairs: Pairs, differ: Floats) -> npt.NDArray[np.bool_]:
+    """Whether the checksums tell better than the values how many values changed.
+
+    Where changes are few the values hardly meet them; where they are many they need not be spread evenly.
+    """
+    return pairs.same_type & (pairs.unchanged > _LEAST_UNCHANGED) & (differ < _ENOUGH)
+
+
+def _changed_by_checks(pairs: Pairs) -> Floats:
+    """Share of the values that changed, if the changes are spread evenly over the groups."""
+    size = np.minimum(pairs.tensors["values"], limits.GROUP)
+    share: Floats = 1 - np.maximum(pairs.unchanged, _LEAST_UNCHANGED) ** (1 / size)
+    return share
 
 
 def _raw_bits(rows: npt.NDArray[Any]) -> Floats:
@@ -98,16 +130,42 @@ def _raw_bits(rows: npt.NDArray[Any]) -> Floats:
     return whole
 
 
-def _by_values(pairs: Pairs) -> tuple[Floats, Floats]:
-    """For each part: sampled values that changed, and bits of one that did."""
+def _by_values(pairs: Pairs, old: npt.NDArray[np.uint32], raw: Floats) -> tuple[Floats, Floats]:
+    """For each part: sampled values that differ from ``old``, and bits of one that does."""
     kinds = pairs.tensors["element"][pairs.part]
-    new, old = pairs.new["values"], pairs.old["values"]
+    new = pairs.new["values"]
     steps = np.abs(_steps(new, kinds) - _steps(old, kinds))
+    in_blocks = pairs.tensors["flags"] & BLOCKS != 0
+    if in_blocks.any():
+        steps = np.where(in_blocks[pairs.part][:, None], _block_steps(pairs, old), steps)
     differ = pairs.sums(np.count_nonzero(steps, axis=1))
-    # What became 0 was pruned: the base tells the rest.
-    zeroed = (new << np.uint32(1)) == 0
-    bits = np.where(zeroed | (steps == 0), 0.0, np.minimum(_BEYOND + np.log2(np.maximum(steps, 1)), _MOST))
-    return differ, pairs.sums(bits.sum(axis=1)) / np.maximum(differ, 1)
+    bits = np.minimum(_BEYOND + np.log2(np.maximum(steps, 1)), raw[pairs.part][:, None])
+    return differ, pairs.sums(np.where(steps == 0, 0.0, bits).sum(axis=1)) / np.maximum(differ, 1)
+
+
+def _block_steps(pairs: Pairs, old: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """How many steps values in blocks changed by, were all blocks of a part under one scale.
+
+    Unlike types have no steps in common, and every value is new.
+    """
+    new, was = (bits.view("<f4").astype(np.float64) for bits in (pairs.new["values"], old))
+    rms = np.sqrt(pairs.sums((new * new).sum(axis=1)) / np.maximum(pairs.sums() * limits.GROUPS, 1))
+    bits = 8.0 * pairs.tensors["bytes"] / pairs.tensors["values"]
+    # A block of normal weights reaches to some three times their rms on either side.
+    step = np.maximum(3 * rms / 2.0 ** (bits - 1), _TINY)[pairs.part][:, None]
+    steps = np.rint(np.minimum(np.abs(new - was) / step, _FAR)).astype(np.int64)
+    return np.where(
+        pairs.same_type[pairs.part][:, None], steps, np.where(pairs.new["values"] == old, 0, _FAR)
+    )
+
+
+def _scaled(pairs: Pairs) -> npt.NDArray[np.uint32]:
+    """The base's values times what brings them nearest to the target's, part by part: weight decay."""
+    new, old = (rows["values"].view("<f4").astype(np.float64) for rows in (pairs.new, pairs.old))
+    scale = pairs.sums((new * old).sum(axis=1)) / np.maximum(pairs.sums((old * old).sum(axis=1)), _TINY)
+    with np.errstate(over="ignore"):
+        scaled: npt.NDArray[np.uint32] = (old * scale[pairs.part][:, None]).astype("<f4").view("<u4")
+    return scaled
 
 
 def _steps(bits: npt.NDArray[np.uint32], kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -157,5 +215,8 @@ def cast_alike(pairs: Pairs) -> npt.NDArray[np.bool_]:
     ours, theirs = (rows["element"][pairs.part] for rows in (pairs.tensors, pairs.partners))
     new, old = pairs.new["values"], pairs.old["values"]
     alike = (_steps(old, ours) == _steps(new, ours)) | (_steps(old, theirs) == _steps(new, theirs))
+    # A quantised copy is more than a cast: its values stand under scales of their own.
+    blocks = (pairs.tensors["flags"] | pairs.partners["flags"])[pairs.part] & BLOCKS != 0
+    alike = np.where(blocks[:, None], new == old, alike)
     found: npt.NDArray[np.bool_] = pairs.sums(np.count_nonzero(~alike, axis=1)) == 0
     return found

@@ -28,7 +28,7 @@ from sapwood.kinship.positions import allot, mixed, positions
 from sapwood.kinship.values import Numbers, Values, values_of
 from sapwood.patch.match_tensors import plain_name
 
-__all__ = ["LEARNED", "NO_WINNER", "RUNS", "TENSORS", "Sketch", "sketch_of", "total_runs"]
+__all__ = ["BLOCKS", "LEARNED", "NO_WINNER", "RUNS", "TENSORS", "Sketch", "sketch_of", "total_runs"]
 
 TENSORS: Final = np.dtype(
     [
@@ -56,6 +56,9 @@ the bytes; bits of one value as a 32-bit float."""
 
 LEARNED: Final = 1
 """Flag of a tensor that has the type of weights."""
+
+BLOCKS: Final = 2
+"""Flag of a tensor whose values stand in blocks under scales of their own."""
 
 NO_WINNER: Final = 255
 _LEAST_GROUP: Final = limits.GROUP // 2
@@ -112,7 +115,7 @@ def sketch_of(model: Model, contents: Sequence[bytes] | None = None) -> Sketch:
         runs = []
         for at, (i, v, count) in enumerate(zip(chosen, values, counts, strict=True)):
             known = _number(contents[i]) if contents is not None else 0
-            flags = LEARNED if v.learned else 0
+            flags = LEARNED * v.learned + BLOCKS * v.blocks
             rows[at] = (v.count, len(parts[i].data), names[i], known, count, v.element, flags)
             runs.append(_runs(v, positions(total_runs(v.count), count)))
         return Sketch(rows, np.concatenate([*runs, np.empty(0, RUNS)]))

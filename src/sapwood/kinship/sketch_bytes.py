@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sapwood.codec.element import Element
 from sapwood.errors import BadData, LimitExceeded
 from sapwood.kinship import limits
-from sapwood.kinship.sketch import LEARNED, NO_WINNER, RUNS, TENSORS, Sketch
+from sapwood.kinship.sketch import BLOCKS, LEARNED, NO_WINNER, RUNS, TENSORS, Sketch
 
 __all__ = ["VERSION", "read_sketch", "write_sketch"]
 
@@ -70,6 +70,8 @@ def _check(rows: npt.NDArray[Any]) -> None:
     # No type takes less than a bit for a value, so that this bounds the values by the bytes.
     sound &= values // np.uint64(8) <= rows["bytes"]
     sound &= (runs >= 1) & (runs <= np.maximum(values // np.uint64(limits.RUN), 1))
-    sound &= (runs <= limits.MAX_TENSOR_RUNS) & _ELEMENTS[rows["element"]] & (rows["flags"] <= LEARNED)
+    sound &= (
+        (runs <= limits.MAX_TENSOR_RUNS) & _ELEMENTS[rows["element"]] & (rows["flags"] <= LEARNED + BLOCKS)
+    )
     if not sound.all():
         raise BadData("the sketch tells of a tensor that cannot be", found=f"tensor {int(np.argmin(sound))}")

@@ -43,6 +43,7 @@ class Values:
         count: Numbers in all.
         element: What codes them.
         learned: Whether they are of a type that weights have.
+        blocks: Whether they stand in blocks under scales of their own.
         rows: The bytes as they lie in the file, uint8, a run in a row; what is over at the end has no row.
         decode: Rows to numbers: (n, bytes) to (n, numbers).
     """
@@ -50,6 +51,7 @@ class Values:
     count: int
     element: Element
     learned: bool
+    blocks: bool
     rows: npt.NDArray[np.uint8]
     decode: Callable[[npt.NDArray[np.uint8]], Numbers]
 
@@ -60,7 +62,7 @@ def values_of(data: memoryview, dtype: DType) -> Values:
         dequantise = DEQUANTISERS[dtype.name]
         count = len(data) // dtype.block_bytes * dtype.block_elements
         size = limits.RUN // dtype.block_elements * dtype.block_bytes
-        return Values(count, Element.INT8, True, _rows(data, size), dequantise)
+        return Values(count, Element.INT8, True, True, _rows(data, size), dequantise)
     kind = _array_type(data, dtype)
     element = element_of(dtype)
     if dtype.kind is Kind.BYTES:
@@ -75,7 +77,9 @@ def values_of(data: memoryview, dtype: DType) -> Values:
 
     count = len(data) // kind.itemsize
     learned = dtype.name not in _NOT_LEARNED
-    return Values(count, element, learned, _rows(data, limits.RUN * kind.itemsize, kind.itemsize), decode)
+    return Values(
+        count, element, learned, False, _rows(data, limits.RUN * kind.itemsize, kind.itemsize), decode
+    )
 
 
 def _array_type(data: memoryview, dtype: DType) -> np.dtype[Any]:
