@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from sapwood.chain.calls import chain_append, chain_create, open_chain
 from sapwood.chain.chain import Chain
+from sapwood.chain.squash import Squash, chain_squash
 from sapwood.errors import SapwoodError
 from sapwood.formats.layout import Layout
 from sapwood.formats.model import open_model
@@ -33,12 +34,14 @@ __all__ = [
     "Patch",
     "Relation",
     "SapwoodError",
+    "Squash",
     "TensorStats",
     "__version__",
     "apply",
     "apply_tensors",
     "chain_append",
     "chain_create",
+    "chain_squash",
     "compress",
     "decompress",
     "diff",

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sapwood
@@ -65,6 +66,23 @@ def test_append_extract_and_verify(run: Run, pair: Pair, chain: Path) -> None:
         "signatures": False,
         "targets": False,
     }
+
+
+def test_squash_says_how_it_was_made(run: Run, pair: Pair, chain: Path) -> None:
+    told = refused(run, errors.WrongCall, "chain", "squash", chain, "-o", "one")
+    assert "--base" in told or "as base" in told
+    made = json.loads(run("chain", "squash", chain, "--base", pair.base, "-o", "one", "--json").out)
+    assert (made["made"], made["from"], made["to"], made["links"]) == ("anew", 1, 3, 2)
+    assert run("apply", pair.base, "one", "-o", "out").code == 0
+    assert Path("out").read_bytes() == Path("v3").read_bytes()
+    noise = [np.random.default_rng(i).bytes(300) for i in range(3)]
+    sapwood.chain_create(noise, "c")
+    assert "without a model" in run("chain", "squash", "c", "-o", "one").out
+    assert sapwood.apply(noise[0], "one") == noise[2]
+    run("keygen", "key")
+    sapwood.chain_create(noise, "c", key="key")
+    assert "signed" in run("chain", "squash", "c", "-o", "one").err
+    assert run("chain", "squash", "c", "-o", "one", "--sign", "key", "--verify-key", "key.pub").err == ""
 
 
 def test_a_signed_chain(run: Run, pair: Pair) -> None:

@@ -19,10 +19,15 @@ from sapwood.patch.manifest import Manifest
 from sapwood.patch.patch import Patch, PatchSource, PathLike, thread_count
 from sapwood.patch.signing import load_private_key
 
-__all__ = ["apply", "compress", "decompress", "diff", "open_patch", "sign", "verify"]
+__all__ = ["apply", "as_level", "compress", "decompress", "diff", "open_patch", "sign", "verify"]
 
 
-def _level(level: str | Level) -> Level:
+def as_level(level: str | Level) -> Level:
+    """A level by its name, in any case.
+
+    Raises:
+        WrongCall: There is none of this name.
+    """
     if isinstance(level, Level):
         return level
     try:
@@ -88,7 +93,7 @@ def diff(
         StorageFailure: Reading or writing failed; no output was left.
     """
     private = _private_key(key)
-    count, chosen, device_state = thread_count(threads), _level(level), _device_state(profile, state)
+    count, chosen, device_state = thread_count(threads), as_level(level), _device_state(profile, state)
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(open_model(base)) if base is not None else None
         new = stack.enter_context(open_model(target))

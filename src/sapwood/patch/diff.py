@@ -33,7 +33,7 @@ from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.signing import key_id
 from sapwood.patch.writable import check_for_device, check_writable
 
-__all__ = ["Progress", "diff_models"]
+__all__ = ["Progress", "diff_models", "write_patch"]
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
@@ -184,8 +184,8 @@ def _assemble_for_device(
     return window
 
 
-def _write(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: IO[bytes]) -> int:
-    """The patch into ``out``; returns its size."""
+def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: IO[bytes]) -> int:
+    """A patch of finished chunks into ``out``; returns its size."""
     head = opening_bytes(manifest, key is not None)
     size = len(head)
     out.write(head)
@@ -281,6 +281,6 @@ def diff_models(
             profile=profile,
             guardrails=guardrails,
         )
-        report.patch_size = _write(out, manifest, key, spool)
+        report.patch_size = write_patch(out, manifest, key, spool)
     report.seconds = time.perf_counter() - started
     return report

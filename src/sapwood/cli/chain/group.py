@@ -16,6 +16,7 @@ __all__ = ["command"]
         "info": "sapwood.cli.chain.info",
         "verify": "sapwood.cli.chain.verify",
         "apply": "sapwood.cli.chain.apply",
+        "squash": "sapwood.cli.chain.squash",
         "extract": "sapwood.cli.chain.extract",
     },
 )
