@@ -103,6 +103,19 @@ static void list_exact(sw_encoder *e) {
     }
 }
 
+/* Up to four values. Zeros stand in no bucket with others, and where they are many they go by four. */
+static inline void count_near(const int32_t *v, size_t count, unsigned step, uint32_t *counts) {
+    if (count == 4 && (v[0] | v[1] | v[2] | v[3]) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t at = (uint32_t)v[i] + SW_EXACT_REACH;
+        if (at < 2 * SW_EXACT_REACH) {
+            counts[at] += step;
+        }
+    }
+}
+
 /* Values that recur more often than their neighbours get symbols of their own. */
 void sw_choose_exact(sw_encoder *e) {
     uint32_t *counts = e->w->exact_counts;
@@ -112,11 +125,8 @@ void sw_choose_exact(sw_encoder *e) {
     for (size_t g = 0; g < e->coded; g += step) {
         size_t first, last;
         sw_group_range(e, g, &first, &last);
-        for (size_t i = first; i < last; i++) {
-            const uint32_t at = (uint32_t)v[i] + SW_EXACT_REACH;
-            if (at < 2 * SW_EXACT_REACH) {
-                counts[at] += step;
-            }
+        for (size_t i = first; i < last; i += 4) {
+            count_near(v + i, last - i < 4 ? last - i : 4, step, counts);
         }
     }
     uint64_t gains[SW_MAX_EXACT];

@@ -70,19 +70,37 @@ void sw_choose_scales(sw_encoder *e) {
     spread_levels(e);
 }
 
-/* Bits (in 1/65536) the levels of the groups take, each given the level before. */
-static uint64_t scale_bits(const sw_encoder *e) {
-    uint32_t counts[SW_MAX_SCALES][SW_MAX_SCALES] = {{0}};
+/* How often each level follows each: four counts, so that equal neighbours do not wait for each other. */
+static void count_pairs(const uint8_t *scales, size_t groups, uint32_t counts[SW_MAX_SCALES][SW_MAX_SCALES]) {
+    uint32_t apart[4][SW_MAX_SCALES * SW_MAX_SCALES] = {{0}};
     unsigned last = 0;
-    for (size_t g = 0; g < e->h.groups; g++) {
-        counts[last][e->w->scales[g]]++;
-        last = e->w->scales[g];
+    for (size_t g = 0; g < groups; g++) {
+        apart[g % 4][last * SW_MAX_SCALES + scales[g]]++;
+        last = scales[g];
     }
+    for (unsigned i = 0; i < SW_MAX_SCALES * SW_MAX_SCALES; i++) {
+        counts[i / SW_MAX_SCALES][i % SW_MAX_SCALES] = apart[0][i] + apart[1][i] + apart[2][i] + apart[3][i];
+    }
+}
+
+/* Bits (in 1/65536) the levels of the groups take, each given the level before. */
+static uint64_t scale_bits(uint32_t counts[SW_MAX_SCALES][SW_MAX_SCALES]) {
     uint64_t bits = 0;
-    for (unsigned s = 0; s < e->h.scale_count; s++) {
+    for (unsigned s = 0; s < SW_MAX_SCALES; s++) {
         bits += sw_entropy(counts[s], SW_MAX_SCALES);
     }
     return bits;
+}
+
+/* The same if all levels but zero were one. */
+static uint64_t zero_bits(uint32_t counts[SW_MAX_SCALES][SW_MAX_SCALES]) {
+    uint32_t joined[2][2] = {{0}};
+    for (unsigned a = 0; a < SW_MAX_SCALES; a++) {
+        for (unsigned b = 0; b < SW_MAX_SCALES; b++) {
+            joined[a > 0][b > 0] += counts[a][b];
+        }
+    }
+    return sw_entropy(joined[0], 2) + sw_entropy(joined[1], 2);
 }
 
 /* Among sparse changes a group's sum says little that its classes do not: then one level is cheaper. */
@@ -91,11 +109,14 @@ void sw_drop_idle_scales(sw_encoder *e) {
     if (e->h.scale_count <= first + 1) {
         return;
     }
-    uint64_t apart = scale_bits(e);
+    uint32_t pairs[SW_MAX_SCALES][SW_MAX_SCALES];
+    count_pairs(e->w->scales, e->h.groups, pairs);
+    uint64_t apart = scale_bits(pairs);
     uint64_t together = 0;
     const uint64_t table_bits = (uint64_t)100 << 16;
     for (unsigned c = 0; c < SW_CLASSES; c++) {
-        uint32_t sum[SW_MAX_SYMBOLS] = {0};
+        uint32_t sum[SW_MAX_SYMBOLS];
+        memset(sum, 0, e->symbol_limit * sizeof sum[0]);
         for (unsigned s = first; s < e->h.scale_count; s++) {
             const uint32_t *counts = e->w->counts[s * SW_CLASSES + c];
             const uint64_t bits = sw_entropy(counts, e->symbol_limit);
@@ -107,15 +128,8 @@ void sw_drop_idle_scales(sw_encoder *e) {
         const uint64_t bits = sw_entropy(sum, e->symbol_limit);
         together += bits > 0 ? bits + table_bits : 0;
     }
-    const uint8_t *scales = e->w->scales;
     if (e->h.zero_level) {
-        uint32_t counts[2][2] = {{0}};
-        unsigned last = 0;
-        for (size_t g = 0; g < e->h.groups; g++) {
-            counts[last][scales[g] > 0]++;
-            last = scales[g] > 0;
-        }
-        together += sw_entropy(counts[0], 2) + sw_entropy(counts[1], 2);
+        together += zero_bits(pairs);
     }
     if (apart < together) {
         return;

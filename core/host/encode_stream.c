@@ -29,6 +29,20 @@ void sw_fill_encode_tables(sw_encoder *e, uint32_t (*merged)[SW_MAX_SYMBOLS]) {
     }
 }
 
+static void write_scales(sw_encoder *e, sw_range_encoder *to) {
+    uint16_t *models = e->w->models + SW_MODELS_SCALE;
+    sw_range_encoder r = *to; /* thousands of decisions: in registers */
+    unsigned last = 0;
+    unsigned before = 0;
+    for (size_t g = 0; g < e->h.groups; g++) {
+        const unsigned scale = e->w->scales[g];
+        sw_put_tree(&r, models + (before * SW_MAX_SCALES + last) * SW_MAX_SCALES, 3, scale);
+        before = last;
+        last = scale;
+    }
+    *to = r;
+}
+
 static size_t write_side(sw_encoder *e) {
     sw_encode_work *w = e->w;
     sw_range_encoder r;
@@ -89,12 +103,8 @@ static size_t write_side(sw_encoder *e) {
             lengths[i] = (uint8_t)length;
         }
     }
-    unsigned last = 0;
-    unsigned before = 0;
-    for (size_t g = 0; g < e->h.groups && e->h.scale_count > 1; g++) {
-        sw_put_tree(&r, w->models + SW_MODELS_SCALE + (before * SW_MAX_SCALES + last) * SW_MAX_SCALES, 3, w->scales[g]);
-        before = last;
-        last = w->scales[g];
+    if (e->h.scale_count > 1) {
+        write_scales(e, &r);
     }
     return sw_range_close(&r);
 }
@@ -109,17 +119,34 @@ static uint8_t *any_lanes(uint32_t *states, unsigned lanes, uint8_t *at, const s
     return at;
 }
 
-/* Where lanes are few, so are words: a branch is seldom taken. rows is by class. */
-static inline uint32_t rare_step(uint32_t x, const sw_rans_input *in, const sw_encode_symbol *const rows[SW_CLASSES],
-                                 unsigned down, size_t i, uint8_t **at) {
-    const sw_encode_symbol *s = &rows[in->classes[i]][in->symbols[i]];
-    if (x >> (down & 31) >= s->frequency) {
+/* Where lanes are few, so are words: a branch is seldom taken. */
+static inline uint32_t rare_step(uint32_t x, const sw_encode_symbol *s, unsigned table_bits, uint8_t **at) {
+    if (__builtin_expect(x >> (32 - table_bits) >= s->frequency, 0)) {
         *at -= 2;
         sw_store16(*at, (uint16_t)x);
         x >>= 16;
     }
-    const uint32_t q = (uint32_t)(x * s->reciprocal >> (64 - down));
+    const uint32_t q = (uint32_t)(x * s->reciprocal >> (32 + table_bits));
     return x + s->first + q * s->rest;
+}
+
+/* Inlined once for each precision, so that shifts are by constants. rows is by class; a multiple of 4 elements. */
+static inline __attribute__((always_inline)) uint8_t *whole_fours(uint32_t *states, uint8_t *at,
+                                                                  const uint8_t *classes, const uint8_t *symbols,
+                                                                  const sw_encode_symbol *const rows[SW_CLASSES],
+                                                                  unsigned table_bits, size_t first, size_t last) {
+    uint32_t x0 = states[0], x1 = states[1], x2 = states[2], x3 = states[3];
+    for (size_t i = last; i > first; i -= 4) {
+        x3 = rare_step(x3, &rows[classes[i - 1]][symbols[i - 1]], table_bits, &at);
+        x2 = rare_step(x2, &rows[classes[i - 2]][symbols[i - 2]], table_bits, &at);
+        x1 = rare_step(x1, &rows[classes[i - 3]][symbols[i - 3]], table_bits, &at);
+        x0 = rare_step(x0, &rows[classes[i - 4]][symbols[i - 4]], table_bits, &at);
+    }
+    states[0] = x0;
+    states[1] = x1;
+    states[2] = x2;
+    states[3] = x3;
+    return at;
 }
 
 static uint8_t *four_lanes(uint32_t *states, uint8_t *at, const sw_rans_input *in, const uint8_t *table_of,
@@ -130,20 +157,14 @@ static uint8_t *four_lanes(uint32_t *states, uint8_t *at, const sw_rans_input *i
     }
     const size_t whole = last - (last - first) % 4;
     at = any_lanes(states, 4, at, in, table_of, whole, last);
-    const sw_rans_input input = *in; /* copies of its own, which no store of a word can change */
-    const unsigned down = 32 - input.table_bits;
-    uint32_t x0 = states[0], x1 = states[1], x2 = states[2], x3 = states[3];
-    for (size_t i = whole; i > first; i -= 4) {
-        x3 = rare_step(x3, &input, rows, down, i - 1, &at);
-        x2 = rare_step(x2, &input, rows, down, i - 2, &at);
-        x1 = rare_step(x1, &input, rows, down, i - 3, &at);
-        x0 = rare_step(x0, &input, rows, down, i - 4, &at);
+    switch (in->table_bits) {
+    case 10:
+        return whole_fours(states, at, in->classes, in->symbols, rows, 10, first, whole);
+    case 11:
+        return whole_fours(states, at, in->classes, in->symbols, rows, 11, first, whole);
+    default:
+        return whole_fours(states, at, in->classes, in->symbols, rows, SW_MAX_TABLE_BITS, first, whole);
     }
-    states[0] = x0;
-    states[1] = x1;
-    states[2] = x2;
-    states[3] = x3;
-    return at;
 }
 
 /* The rANS stream, written from its end; returns its first byte. */

@@ -9,7 +9,9 @@
 /* Lanes and precision by what the block will take: small blocks cannot afford many states. */
 static void choose_lanes(sw_encoder *e, uint64_t coded_bits) {
     const uint64_t bytes = coded_bits >> 19;
-    e->h.lane_bits = bytes >= 12288 ? 5 : bytes >= 64 ? 2 : 0;
+    /* 32 states take 128 bytes, and an eighth of the time a symbol that few do. */
+    const uint64_t many_from = e->level == SW_LEVEL_FAST ? 1024 : 12288;
+    e->h.lane_bits = bytes >= many_from ? 5 : bytes >= 64 ? 2 : 0;
     e->h.table_bits = bytes < 512 ? 10 : e->level == SW_LEVEL_MAX && bytes >= 65536 ? 12 : 11;
 }
 

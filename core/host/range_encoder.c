@@ -40,6 +40,11 @@ static void shift_low(sw_range_encoder *e) {
     e->low = (e->low & 0x00FFFFFFu) << 8;
 }
 
+void sw_range_shift(sw_range_encoder *e) {
+    e->range <<= 8;
+    shift_low(e);
+}
+
 size_t sw_range_close(sw_range_encoder *e) {
     for (int i = 0; i < 5; i++) {
         shift_low(e);
@@ -55,22 +60,6 @@ size_t sw_range_close(sw_range_encoder *e) {
     return e->full ? 0 : (size_t)(e->at - e->start);
 }
 
-void sw_put_bit(sw_range_encoder *e, uint16_t *model, unsigned bit) {
-    const uint32_t bound = (e->range >> 16) * *model;
-    if (bit == 0) {
-        e->range = bound;
-        *model = (uint16_t)(*model + ((65535u - *model) >> SW_MODEL_RATE));
-    } else {
-        e->low += bound;
-        e->range -= bound;
-        *model = (uint16_t)(*model - (*model >> SW_MODEL_RATE));
-    }
-    while (e->range < 1u << 24) {
-        e->range <<= 8;
-        shift_low(e);
-    }
-}
-
 void sw_put_direct(sw_range_encoder *e, uint32_t value, unsigned count) {
     while (count-- > 0) {
         e->range >>= 1;
@@ -78,18 +67,8 @@ void sw_put_direct(sw_range_encoder *e, uint32_t value, unsigned count) {
             e->low += e->range;
         }
         while (e->range < 1u << 24) {
-            e->range <<= 8;
-            shift_low(e);
+            sw_range_shift(e);
         }
-    }
-}
-
-void sw_put_tree(sw_range_encoder *e, uint16_t *models, unsigned bits, unsigned value) {
-    unsigned node = 1;
-    while (bits-- > 0) {
-        const unsigned bit = value >> bits & 1;
-        sw_put_bit(e, &models[node], bit);
-        node = node << 1 | bit;
     }
 }
 
