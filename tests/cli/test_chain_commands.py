@@ -85,6 +85,33 @@ def test_squash_says_how_it_was_made(run: Run, pair: Pair, chain: Path) -> None:
     assert run("chain", "squash", "c", "-o", "one", "--sign", "key", "--verify-key", "key.pub").err == ""
 
 
+def test_plan_tells_ways_and_what_is_not_needed(run: Run, pair: Pair, chain: Path) -> None:
+    sapwood.compress(pair.base, "alone")
+    arguments = ("plan", chain, "alone", "--runs", f"{pair.base}=10", "--runs", pair.target, "--to", "v3")
+    told = json.loads(run(*arguments, "--json").out)
+    assert [group["devices"] for group in told["groups"]] == [10, 1]
+    assert told["groups"][1]["patches"] == [f"{chain}#2"]
+    assert told["sent"] == sum(group["size"] * group["devices"] for group in told["groups"])
+    assert [edge["name"] for edge in told["unneeded"]] == ["alone"]
+    table = run(*arguments, "--fresh").out
+    assert "not needed: alone" in table
+    assert f"{chain}#1 > {chain}#2" in table
+    there = run("plan", "--runs", "v3=2", "--to", "v3")
+    assert (there.code, "is there" in there.out) == (0, True)
+
+
+def test_plan_names_whom_no_patch_reaches(run: Run, pair: Pair, chain: Path) -> None:
+    arguments = ("plan", chain, "--runs", "none=5", "--runs", pair.base, "--to", "v3")
+    ended = run(*arguments)
+    assert ended.code == errors.BrokenChain.exit_code
+    assert "no way" in ended.out
+    assert "none to the version wanted: 5 devices" in ended.err
+    shown = run(*arguments, "--json")
+    assert (shown.code, json.loads(shown.out)["groups"][0]["patches"]) == (19, None)
+    assert run("plan", chain, "--runs", "none", "--runs", "none=2", "--to", "v3").code == 2
+    refused(run, errors.MissingInput, "plan", chain, "--runs", "nowhere", "--to", "v3")
+
+
 def test_a_signed_chain(run: Run, pair: Pair) -> None:
     run("keygen", "key")
     arguments = ("-o", "c", "--sign", "key", "--version-counter", "4")

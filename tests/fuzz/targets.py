@@ -7,23 +7,27 @@ import base64
 import json
 import random
 import tempfile
+import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from blake3 import blake3
 
 import sapwood
 from sapwood import _core
+from sapwood.chain.container import RECORD_SIZE
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
 from sapwood.codec.quantised import encode_quantised, quantised_pair
-from sapwood.errors import BadData, SapwoodError
+from sapwood.errors import BadData, SapwoodError, WrongCall
 from sapwood.formats.detect import read_layout
 from sapwood.formats.dtype import DTYPES
 from sapwood.kinship.fingerprint import read_fingerprint
 from sapwood.patch import limits
+from tests.chain.built import random_patch
 from tests.formats import folders, tensorrt_rtx_file
 from tests.fuzz.mutate import mutated
 from tests.fuzz.mutate_protobuf import mutated_message
@@ -388,6 +392,83 @@ def quantised(dice: random.Random) -> str:
     return f"status {_core.decode_quantised(payload, base, bytearray(size))}"
 
 
+@cache
+def _chains() -> list[tuple[tuple[bytes, ...], bytes]]:
+    """(versions, chain) of some formats, and of a chain from nothing."""
+    found = []
+    for name in ("safetensors", "tflite", "opaque"):
+        base, target = models.pair(name, 20)
+        versions = (base, target, target[:-1] + bytes([target[-1] ^ 1]))
+        found.append((versions, sapwood.chain_create(versions, threads=1)))
+    whole = sapwood.compress(found[0][0][0], threads=1)
+    found.append((found[0][0], sapwood.chain_create([whole, *found[0][0]], threads=1)))
+    return [(versions, made.to_bytes()) for versions, made in found]
+
+
+def _resealed(data: bytes, dice: random.Random) -> bytes:
+    """A damaged record or patch under a CRC-32 and a seal that fit."""
+    links = sapwood.open_chain(data).links
+    link = dice.choice(links)
+    record = bytearray(data[link.offset - RECORD_SIZE : link.offset])
+    patch = data[link.offset : link.offset + link.size]
+    if dice.randrange(2):
+        at = dice.randrange(4, RECORD_SIZE - 4)
+        record[at] = dice.choice((0, 1, 127, 255, record[at] ^ 1 << dice.randrange(8)))
+        record[-4:] = zlib.crc32(record[:-4]).to_bytes(4, "little")
+    else:
+        patch = mutated(patch, dice)
+    seal_bytes = blake3(bytes(record) + patch).digest()
+    return data[: link.offset - RECORD_SIZE] + bytes(record) + patch + seal_bytes + data[link.end :]
+
+
+def chain(dice: random.Random) -> str:
+    """A damaged chain, its seals whole or not: refused, or it builds the last version from any."""
+    versions, data = dice.choice(_chains())
+    data = mutated(data, dice) if dice.randrange(2) else _resealed(data, dice)
+    try:
+        opened = sapwood.open_chain(data)
+        if any(version.size > _MOST_BUILT for version in opened.versions):
+            return "too large to try"
+        if dice.randrange(2):
+            opened.verify()
+        built = opened.apply(dice.choice(versions), from_any=True, threads=1)
+    except BadData as error:
+        return type(error).__name__
+    if built != versions[-1] and opened.versions[-1].digest == _digest(versions[-1]):
+        raise AssertionError("another version under the same digest")
+    return "right"
+
+
+def squash(dice: random.Random) -> str:
+    """Two patches of any blocks put together, one of them perhaps damaged behind its digests."""
+    base = np.random.default_rng(dice.randrange(50)).standard_normal(3000).astype(np.float32).tobytes()
+    first, middle = random_patch(base, dice)
+    if not middle:
+        return "nothing"
+    second, target = random_patch(middle, dice)
+    links = [first, second]
+    if dice.randrange(2):
+        which = dice.randrange(2)
+        parts = seal.parts(links[which])
+        i = dice.randrange(len(parts.chunks))
+        parts.chunks[i] = mutated(parts.chunks[i], dice)[: limits.MAX_CHUNK] or b"\0"
+        links[which] = parts.seal()
+    try:
+        made = sapwood.chain_squash(sapwood.chain_create(links))
+        if made.patch.manifest.target.size > _MOST_BUILT:
+            return "too large to try"
+        built = sapwood.apply(base, made.patch, threads=1)
+    except BadData as error:
+        return type(error).__name__
+    except WrongCall as error:
+        if "Give the model" not in error.advice:
+            raise
+        return "needs a model"
+    if built != target:
+        raise AssertionError("another target")
+    return "right"
+
+
 TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "patch": patch,
     "manifest": manifest,
@@ -405,6 +486,8 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "protobuf": protobuf,
     "fingerprint": fingerprint,
     "fingerprint-database": fingerprint_database,
+    "chain": chain,
+    "squash": squash,
     "numeric": numeric,
     "adaptive": adaptive,
     "device": device,

@@ -101,6 +101,11 @@ class Chain:
         except OSError as error:
             raise storage_error(error, self.path) from error
 
+    def to_bytes(self) -> bytes:
+        """The whole chain."""
+        with self._open() as stream:
+            return stream.read()
+
     def patch(self, number: int) -> Patch:
         """The patch of a link, counted from 1; where it is, without a copy.
 

@@ -24,7 +24,7 @@ from sapwood.patch.patch import Patch
 __all__ = ["Piece", "composed", "splice_pieces"]
 
 # Their span is all they read of the base.
-_READ_SPAN: Final = (Codec.NUMERIC, Codec.ADAPTIVE, Codec.ZSTD_BASE, Codec.PREDICTED)
+_READ_SPAN: Final = (Codec.NUMERIC, Codec.ADAPTIVE, Codec.ZSTD_BASE, Codec.PREDICTED, Codec.QUANTISED)
 _SPLICE_MODELLED: Final = 3
 _LOW_RANK: Final = 4
 

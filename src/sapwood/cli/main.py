@@ -42,6 +42,7 @@ def _epilog() -> str:
         "inspect": "sapwood.cli.inspect",
         "stats": "sapwood.cli.stats",
         "chain": "sapwood.cli.chain.group",
+        "plan": "sapwood.cli.fleet_plan",
         "fingerprint": "sapwood.cli.fingerprint.group",
         "keygen": "sapwood.cli.keygen",
         "sign": "sapwood.cli.sign",
