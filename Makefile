@@ -14,7 +14,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.c
 	core/src/*.[ch] core/host/*.[ch])
 TYPED := $(wildcard src tests bench examples)
 
-.PHONY: help demo test test-all ctest bench bench-full bench-device fuzz lint format sdist clean
+.PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz lint format sdist clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -45,6 +45,9 @@ bench-full: $(VENV)/with-bench ## compare with the peers on every pair
 
 bench-device: $(VENV)/with-bench ## compare patches for devices with the peers'
 	$(VENV)/bin/python -m bench.device
+
+profile: $(VENV)/with-bench ## where the time goes: cycles a weight, loop by loop
+	$(VENV)/bin/python -m bench.profile
 
 fuzz: $(VENV)/with-test ## mutants of patches, models and blocks; the property tests with many more examples
 	$(VENV)/bin/python -m tests.fuzz.run --count 100000
