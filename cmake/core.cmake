@@ -14,7 +14,8 @@ if(SAPWOOD_WERROR)
   target_compile_options(sapwood_core PRIVATE -Werror)
 endif()
 set_target_properties(sapwood_core PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
-target_link_libraries(sapwood_core PUBLIC sapwood_sanitizers)
+# Encoders alone take square roots.
+target_link_libraries(sapwood_core PUBLIC sapwood_sanitizers m)
 
 # Files named *_NAME.c hold the path for one instruction set. They alone get its flags, so that a build runs on
 # every machine of the architecture; C code asks at run time, after checking SAPWOOD_HAVE_<NAME> at compile time.

@@ -6,6 +6,7 @@
 extern const sw_numeric_kernels sw_avx2_kernels;
 extern const sw_encode_kernels sw_avx2_encode_kernels;
 extern const sw_predict_kernels sw_avx2_predict_kernels;
+extern const sw_fit_kernels sw_avx2_fit_kernels;
 
 static bool has_avx2(void) {
     __builtin_cpu_init();
@@ -17,6 +18,7 @@ static bool has_avx2(void) {
 extern const sw_numeric_kernels sw_avx512_kernels;
 extern const sw_encode_kernels sw_avx512_encode_kernels;
 extern const sw_predict_kernels sw_avx512_predict_kernels;
+extern const sw_fit_kernels sw_avx512_fit_kernels;
 
 static bool has_avx512(void) {
     __builtin_cpu_init();
@@ -46,20 +48,21 @@ typedef struct {
     const sw_numeric_kernels *decode;
     const sw_encode_kernels *encode;
     const sw_predict_kernels *predict; /* plain loops: compilers vectorise them, for NEON as for the rest */
+    const sw_fit_kernels *fit;         /* likewise */
 } kernel_set;
 
 /* Best first. */
 static const kernel_set sets[] = {
 #ifdef SAPWOOD_HAVE_AVX512
-    {has_avx512, &sw_avx512_kernels, &sw_avx512_encode_kernels, &sw_avx512_predict_kernels},
+    {has_avx512, &sw_avx512_kernels, &sw_avx512_encode_kernels, &sw_avx512_predict_kernels, &sw_avx512_fit_kernels},
 #endif
 #ifdef SAPWOOD_HAVE_AVX2
-    {has_avx2, &sw_avx2_kernels, &sw_avx2_encode_kernels, &sw_avx2_predict_kernels},
+    {has_avx2, &sw_avx2_kernels, &sw_avx2_encode_kernels, &sw_avx2_predict_kernels, &sw_avx2_fit_kernels},
 #endif
 #ifdef SAPWOOD_HAVE_NEON
-    {has_neon, &sw_neon_kernels, &sw_neon_encode_kernels, &sw_portable_predict_kernels},
+    {has_neon, &sw_neon_kernels, &sw_neon_encode_kernels, &sw_portable_predict_kernels, &sw_portable_fit_kernels},
 #endif
-    {always, &sw_portable_kernels, &sw_portable_encode_kernels, &sw_portable_predict_kernels},
+    {always, &sw_portable_kernels, &sw_portable_encode_kernels, &sw_portable_predict_kernels, &sw_portable_fit_kernels},
 };
 
 static const kernel_set *find(const char *name) {
@@ -84,4 +87,9 @@ const sw_encode_kernels *sw_encode_kernels_for(const char *name) {
 const sw_predict_kernels *sw_predict_kernels_for(const char *name) {
     const kernel_set *set = find(name);
     return set != NULL ? set->predict : NULL;
+}
+
+const sw_fit_kernels *sw_fit_kernels_for(const char *name) {
+    const kernel_set *set = find(name);
+    return set != NULL ? set->fit : NULL;
 }

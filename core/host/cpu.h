@@ -2,6 +2,7 @@
 #ifndef SW_CPU_H
 #define SW_CPU_H
 
+#include "low_rank.h"
 #include "numeric_encode.h"
 #include "predicted.h"
 
@@ -10,5 +11,6 @@
 const sw_numeric_kernels *sw_decode_kernels(const char *name);
 const sw_encode_kernels *sw_encode_kernels_for(const char *name);
 const sw_predict_kernels *sw_predict_kernels_for(const char *name);
+const sw_fit_kernels *sw_fit_kernels_for(const char *name);
 
 #endif

@@ -4,5 +4,5 @@
 #include "predict_kernels.h"
 
 extern const sw_predict_kernels sw_avx2_predict_kernels;
-const sw_predict_kernels sw_avx2_predict_kernels = {"avx2", avx2_multiply, avx2_predict};
+const sw_predict_kernels sw_avx2_predict_kernels = {"avx2", avx2_multiply, avx2_predict, avx2_load};
 #endif

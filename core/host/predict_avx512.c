@@ -4,5 +4,5 @@
 #include "predict_kernels.h"
 
 extern const sw_predict_kernels sw_avx512_predict_kernels;
-const sw_predict_kernels sw_avx512_predict_kernels = {"avx512", avx512_multiply, avx512_predict};
+const sw_predict_kernels sw_avx512_predict_kernels = {"avx512", avx512_multiply, avx512_predict, avx512_load};
 #endif

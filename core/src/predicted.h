@@ -46,6 +46,8 @@ typedef struct {
     /* The prediction of count elements, rounded to the target's element; sums may be NULL. classes too. */
     void (*predict)(const sw_prediction *p, const uint8_t *base, const uint8_t *second, const double *sums,
                     size_t count, double *values, uint8_t *out, uint8_t *classes);
+    /* Elements as binary64, exactly. */
+    void (*load)(sw_element element, const uint8_t *from, size_t count, double *values);
 } sw_predict_kernels;
 
 extern const sw_predict_kernels sw_portable_predict_kernels;

@@ -194,6 +194,7 @@ NB_MODULE(_core, m) {
     m.def("decode_adaptive", &decode_adaptive, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"));
     bind_predicted(m);
     bind_quantised(m);
+    bind_low_rank(m);
     bind_device(m);
     m.def("find_matches", &find_matches, nb::arg("base"), nb::arg("target"), nb::arg("memory_limit"));
 }

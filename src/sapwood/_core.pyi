@@ -80,6 +80,37 @@ def quantised_planes(
     head: Buffer, base: Buffer, target: Buffer
 ) -> list[tuple[int, bytes | None, bytes | None, bytes]]: ...
 
+class LowRank:
+    def __init__(
+        self,
+        base: Buffer,
+        base_element: int,
+        target: Buffer,
+        element: int,
+        columns: int,
+        step: int,
+        path: str | None = None,
+    ) -> None: ...
+    def find(self, count: int) -> list[float]: ...
+    def take(self, rank: int) -> None: ...
+    def begin(self, right: Buffer) -> None: ...
+    def improve(self, inside: float, times: int) -> None: ...
+    def round(self, exponent: int, all_rows: int, inside: float) -> bytes: ...
+
+def low_rank_hint(base: Buffer, base_element: int, target: Buffer, element: int, columns: int) -> int: ...
+def low_rank_left(
+    base: Buffer,
+    base_element: int,
+    target: Buffer,
+    element: int,
+    right: Buffer,
+    columns: int,
+    exponent: int,
+    inside: float,
+    times: int,
+    path: str | None = None,
+) -> bytes: ...
+
 class DeviceIndex:
     def __init__(self, base: Buffer) -> None: ...
 

@@ -87,6 +87,8 @@ void bind_predicted(nb::module_ &m);
 
 // QUANTISED blocks (_core_quantised.cpp).
 void bind_quantised(nb::module_ &m);
+// Low-rank fits (_core_low_rank.cpp).
+void bind_low_rank(nb::module_ &m);
 
 // DEVICE blocks (_core_device.cpp).
 void bind_device(nb::module_ &m);

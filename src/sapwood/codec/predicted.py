@@ -10,10 +10,21 @@ from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.varint import put_signed, put_unsigned
 
-__all__ = ["FLOATS", "Prediction", "cast", "encode_factors", "encode_matrix", "encode_predicted"]
+__all__ = [
+    "FLOATS",
+    "SPREAD_OF_ONE",
+    "Prediction",
+    "cast",
+    "encode_factors",
+    "encode_matrix",
+    "encode_predicted",
+]
 
 FLOATS: Final = (Element.F16, Element.BF16, Element.F32, Element.F64)
 """Elements that may be predicted, and predicted from."""
+
+SPREAD_OF_ONE: Final = {Element.F16: 67, Element.BF16: 179, Element.F32: 179}
+"""The spread whose unit is 1, for elements with classes: the exponent's bias, and the bits of a binary64."""
 
 _NONE, _NUMERIC, _ADAPTIVE = range(3)
 _SCALE, _SECOND, _LOW_RANK, _CLASSES = 1, 2, 4, 8

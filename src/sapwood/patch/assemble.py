@@ -18,6 +18,8 @@ __all__ = ["Assembler"]
 # A splice is closed at this many literal bytes or runs, so that a receiver's memory stays bounded.
 _MOST_LITERALS: Final = 512 << 10
 _MOST_RUNS: Final = 32 << 10
+# A chunk with a right factor may grow to this many times its size: the next one must say it again.
+_FACTOR_CHUNKS: Final = 16
 # Shorter splices gain nothing from a dictionary.
 _TEXT_FROM: Final = 256
 
@@ -49,6 +51,7 @@ class Assembler:
     _open_decoded: int = 0
     _base_position: int = 0
     _target_position: int = 0
+    _factors: tuple[Block, ...] = ()
 
     @property
     def chunk_coded(self) -> int:
@@ -74,10 +77,10 @@ class Assembler:
                 self._close_splice()
             self._splice.literal(part)
 
-    def block(self, block: Block) -> None:
-        """Go on with a coded block."""
+    def block(self, block: Block, factors: tuple[Block, ...] = ()) -> None:
+        """Go on with a coded block; ``factors`` say the right factor that it needs, if it needs one."""
         self._close_splice()
-        self._put(block)
+        self._put(block, factors)
 
     def end_chunk(self) -> None:
         """The next block begins a chunk of its own."""
@@ -113,12 +116,20 @@ class Assembler:
         frame = compress_against(self.read_base(0, self.base_size), data)
         return Block(Codec.ZSTD_BASE, splice.length, frame, (0, self.base_size))
 
-    def _put(self, block: Block) -> None:
+    def _put(self, block: Block, factors: tuple[Block, ...] = ()) -> None:
+        size = sum(len(part.payload) for part in factors)
+        if factors and factors is not self._factors:
+            if len(self._open) + size > limits.MAX_CHUNK_CODED:
+                self._close_chunk()
+            for part in factors:
+                self._base_position = put_block(self._open, part, self._base_position)
+            self._factors = factors
         self._base_position = put_block(self._open, block, self._base_position)
         self._open_blocks += 1
         self._open_decoded += block.length
         self._target_position += block.length
-        if len(self._open) >= self.chunk_coded or self._open_blocks >= self.chunk_blocks:
+        most = min(max(self.chunk_coded, _FACTOR_CHUNKS * size), limits.MAX_CHUNK_CODED)
+        if len(self._open) >= most or self._open_blocks >= self.chunk_blocks:
             self._close_chunk()
 
     def _close_chunk(self) -> None:
@@ -130,5 +141,6 @@ class Assembler:
         self._open.clear()
         self._open_blocks = 0
         self._open_decoded = 0
+        self._factors = ()
         # Chunks stand alone: a receiver may begin at any of them.
         self._base_position = 0

@@ -28,6 +28,7 @@ from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.plan import plan
 from sapwood.patch.predict_job import code_related, code_scaled
+from sapwood.patch.predict_tensors import with_terms
 from sapwood.patch.quantised_pairs import code_pair
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.signing import key_id
@@ -46,12 +47,13 @@ _PAGE: Final = 8 << 10
 
 @dataclasses.dataclass(slots=True)
 class _Coded:
-    """A finished job: a block, or None for what goes into a splice."""
+    """A finished job: a block and what must be said before it, or None for what goes into a splice."""
 
     job: Job
     block: Block | None
     is_copy: bool
     changed: float
+    factors: tuple[Block, ...] = ()
 
 
 def _code_quantised(job: Job, pair: QuantisedPair, old: memoryview, new: memoryview, level: Level) -> _Coded:
@@ -69,8 +71,10 @@ def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Code
         other = base.read(job.base, job.relation.bytes_of_base(job.length, job.element))
         if isinstance(job.relation, QuantisedPair):
             return _code_quantised(job, job.relation, other, new, level)
-        block = code_related(other, job.base, new, job.element, level, relation=job.relation)
-        return _Coded(job, block, False, float(block.codec is not Codec.PREDICTED))
+        if job.relation.base_element is job.element and _core.equal(other, new):
+            return _Coded(job, None, True, 0.0)
+        block, factors = code_related(other, job.base, new, job.element, level, relation=job.relation)
+        return _Coded(job, block, False, float(block.base is None), factors)
     old = base.read(job.base, job.length) if job.base is not None else None
     if old is not None and _core.equal(old, new):
         return _Coded(job, None, True, 0.0)
@@ -156,7 +160,7 @@ def _assemble(
     for item in coded:
         job = item.job
         if item.block is not None:
-            assembler.block(item.block)
+            assembler.block(item.block, item.factors)
         elif item.is_copy:
             assembler.copy(job.base or 0, job.length)
         else:
@@ -256,7 +260,8 @@ def diff_models(
             blocks = device_blocks(plan(old, target), base_stream, target_stream, device_state)
             profile = Profile(device_state, _assemble_for_device(blocks, assembler, finished))
         else:
-            work = jobs(plan(old, target), frozenset(file_starts(target.files)))
+            pieces = with_terms(plan(old, target), base_stream, target_stream, level, threads)
+            work = jobs(pieces, frozenset(file_starts(target.files)))
             coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
             _assemble(coded, assembler, target_stream, finished)
             chunks = assembler.finish()

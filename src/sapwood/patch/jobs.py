@@ -43,9 +43,7 @@ class Job:
 def _most(element: Element | None, relation: Relation | QuantisedPair | None) -> int:
     if element is None:
         return MAX_BLOCK
-    if relation is None:
-        return element.most_bytes
-    return relation.most_bytes(element)
+    return element.most_bytes if relation is None else relation.most_bytes(element)
 
 
 def _behind(length: int, element: Element | None, relation: Relation | QuantisedPair | None) -> int:

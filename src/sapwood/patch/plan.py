@@ -5,6 +5,7 @@ Tensors are matched by name and content; glue and opaque files by content. Nothi
 
 import bisect
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,7 +14,7 @@ from sapwood.codec.element import Element, element_of
 from sapwood.codec.predicted import FLOATS
 from sapwood.codec.quantised import QuantisedPair
 from sapwood.codec.splice import Splice, encode_splice
-from sapwood.formats.dtype import BYTES
+from sapwood.formats.dtype import BYTES, Kind
 from sapwood.formats.layout import Tensor
 from sapwood.formats.model import Model, ModelFile
 from sapwood.patch import limits
@@ -50,6 +51,7 @@ class Piece:
         element: How to take its bytes; None for text and tables.
         kind: For reports: the dtype's name, or "glue".
         relation: How its elements follow from other elements at ``base``; None if they are to be compared.
+        columns: Elements of a row if it is rows of a matrix, else 0.
     """
 
     start: int
@@ -58,6 +60,12 @@ class Piece:
     element: Element | None
     kind: str
     relation: Relation | QuantisedPair | None = None
+    columns: int = 0
+
+
+def _columns(tensor: Tensor) -> int:
+    """Elements of a row of a matrix that an adapter may change: a convolution has one row an output."""
+    return math.prod(tensor.shape[1:]) if len(tensor.shape) > 1 and tensor.dtype.kind is Kind.FLOAT else 0
 
 
 def _float_place(
@@ -131,7 +139,7 @@ def _tensor_pieces(
             shared = min(place.length, span.length) // element.width * element.width
         if shared:
             way = relation or quantised.same_type(span.tensor, place.offset)
-            yield Piece(at, shared, place.offset, element, kind, way)
+            yield Piece(at, shared, place.offset, element, kind, way, _columns(span.tensor))
         if shared < span.length:
             yield Piece(at + shared, span.length - shared, None, element, kind)
 

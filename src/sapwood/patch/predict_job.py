@@ -10,13 +10,16 @@ import numpy as np
 from sapwood.codec.block import Block
 from sapwood.codec.element import Element
 from sapwood.codec.encode import SAMPLE, Level, encode_span
-from sapwood.codec.predicted import FLOATS, Prediction, encode_predicted
+from sapwood.codec.predicted import FLOATS, SPREAD_OF_ONE, Prediction, encode_predicted
 from sapwood.patch.float_values import half_ulps, is_usual, values_of
+from sapwood.patch.low_rank import code_low_rank
 from sapwood.patch.relation import Relation
 from sapwood.patch.scale_search import find_scales
 
 __all__ = ["code_related", "code_scaled"]
 
+# Bytes of a payload that says a cast and nothing more.
+_HEADER: Final = 2
 # A block that takes more than this share of its target may be related to nothing.
 _POOR: Final = 0.6
 # Elements that fewer bytes hold are not searched for a scale.
@@ -24,8 +27,6 @@ _FEWEST: Final = 1 << 10
 # A scale must save this share of what a difference takes, on so many bytes.
 _GLANCE: Final = 8 << 10
 _GAIN: Final = 0.98
-# Bias of the exponent, and the 52 bits of a binary64: the spread whose unit is 1.
-_SPREAD_OF_ONE: Final = {Element.F16: 67, Element.BF16: 179, Element.F32: 179}
 _MOST_SPREAD: Final = 2047
 # How fine the classes may be against the errors that a prediction leaves, as powers of two.
 _FINENESS: Final = (1, -1, -3)
@@ -39,7 +40,7 @@ def _middle(data: memoryview, elements: int, width: int) -> memoryview:
 
 def _spreads(prediction: Prediction, base: memoryview, target: memoryview) -> Iterable[int]:
     """Spreads worth a try, by how far beyond their rounding the elements lie from what predicts them."""
-    if prediction.element not in _SPREAD_OF_ONE:
+    if prediction.element not in SPREAD_OF_ONE:
         return ()
     new = values_of(target, prediction.element)
     good = is_usual(new, prediction.element)
@@ -50,7 +51,7 @@ def _spreads(prediction: Prediction, base: memoryview, target: memoryview) -> It
     beyond = beyond[(beyond > 0) & (beyond < np.inf)]
     if not len(beyond):
         return ()
-    middle = math.frexp(float(np.median(beyond)))[1] + _SPREAD_OF_ONE[prediction.element]
+    middle = math.frexp(float(np.median(beyond)))[1] + SPREAD_OF_ONE[prediction.element]
     return {min(max(middle + step, 0), _MOST_SPREAD) for step in _FINENESS}
 
 
@@ -76,6 +77,21 @@ def _scaled(plain: Prediction, base: memoryview, target: memoryview) -> tuple[Pr
     return tuple(dataclasses.replace(plain, scale=scale) for scale in scales)
 
 
+def _cast(
+    base: memoryview, base_offset: int, target: memoryview, elements: tuple[Element, Element], level: Level
+) -> Block | None:
+    """Code floats that are others rounded, and perhaps scaled before."""
+    plain = Prediction(*elements)
+    block = encode_predicted(plain, base, base_offset, target, Level.FAST)
+    # An exact cast is that and nothing more.
+    if block is not None and len(block.payload) <= _HEADER:
+        return block
+    count = SAMPLE // plain.element.width
+    samples = _middle(base, count, plain.base_element.width), _middle(target, count, plain.element.width)
+    _, best = _best((plain, *_scaled(plain, base, target)), *samples)
+    return encode_predicted(best, base, base_offset, target, level)
+
+
 def code_related(
     base: memoryview,
     base_offset: int,
@@ -84,21 +100,24 @@ def code_related(
     level: Level,
     *,
     relation: Relation,
-) -> Block:
-    """Code floats that follow from other floats. The block has been decoded and compared."""
-    plain = Prediction(relation.base_element, element)
-    block = encode_predicted(plain, base, base_offset, target, Level.FAST)
-    # An exact cast is that and nothing more.
-    if block is not None and len(block.payload) <= 2:
-        return block
-    count = SAMPLE // element.width
-    samples = _middle(base, count, relation.base_element.width), _middle(target, count, element.width)
-    _, best = _best((plain, *_scaled(plain, base, target)), *samples)
-    block = encode_predicted(best, base, base_offset, target, level)
-    if block is not None and len(block.payload) < _POOR * len(target):
-        return block
-    raw = encode_span(None, 0, target, element, level)
-    return block if block is not None and len(block.payload) < len(raw.payload) else raw
+) -> tuple[Block, tuple[Block, ...]]:
+    """Code floats that follow from other floats, and the FACTORS blocks that it takes before.
+
+    The block has been decoded and compared.
+    """
+    elements = relation.base_element, element
+    found: list[tuple[Block | None, tuple[Block, ...]]] = []
+    if relation.term is not None:
+        block = code_low_rank(base, base_offset, target, elements, level, term=relation.term)
+        found.append((block, relation.term.blocks))
+    if relation.base_element is not element:
+        found.append((_cast(base, base_offset, target, elements, level), ()))
+    elif relation.term is not None:
+        found.append((encode_span(base, base_offset, target, element, level), ()))
+    known = [(block, factors) for block, factors in found if block is not None]
+    if not known or min(len(block.payload) for block, _ in known) >= _POOR * len(target):
+        known.append((encode_span(None, 0, target, element, level), ()))
+    return min(known, key=lambda way: len(way[0].payload))
 
 
 def code_scaled(

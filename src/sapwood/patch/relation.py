@@ -4,6 +4,7 @@ import dataclasses
 
 from sapwood.codec.block import MAX_BLOCK
 from sapwood.codec.element import Element
+from sapwood.patch.low_rank import LowRankTerm
 
 __all__ = ["Relation"]
 
@@ -14,19 +15,24 @@ class Relation:
 
     Attributes:
         base_element: What the base holds there.
+        term: The low-rank term of the matrix that the piece is; None without one.
     """
 
     base_element: Element
+    term: LowRankTerm | None = None
 
     @property
     def crosses(self) -> bool:
         """The base's bytes are like none of the target's."""
         return True
 
-    def most_bytes(self, element: Element) -> int:
-        """Bytes of the target's elements that one block can code."""
-        return min(element.most_bytes, MAX_BLOCK // self.base_element.width * element.width)
-
     def bytes_of_base(self, length: int, element: Element) -> int:
         """Bytes of the base behind ``length`` bytes of the target's elements."""
         return length // element.width * self.base_element.width
+
+    def most_bytes(self, element: Element) -> int:
+        """Bytes of the target's elements that one block can code; rows stay whole where there is a term."""
+        elements = min(element.most_bytes // element.width, MAX_BLOCK // self.base_element.width)
+        if self.term is not None:
+            elements -= elements % self.term.columns
+        return elements * element.width

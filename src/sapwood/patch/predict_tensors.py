@@ -1,0 +1,41 @@
+"""What whole tensors tell before they are cut into jobs: the low-rank terms of their differences."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from sapwood.codec.encode import Level
+from sapwood.codec.predicted import FLOATS
+from sapwood.codec.quantised import QuantisedPair
+from sapwood.patch.byte_stream import ByteStream
+from sapwood.patch.low_rank import find_low_rank
+from sapwood.patch.ordered_pool import ordered_map
+from sapwood.patch.plan import Piece
+from sapwood.patch.relation import Relation
+
+__all__ = ["with_terms"]
+
+
+def _with_term(piece: Piece, base: ByteStream, target: ByteStream, level: Level) -> Piece:
+    known = piece.relation
+    if piece.base is None or piece.element not in FLOATS or piece.columns == 0:
+        return piece
+    if isinstance(known, QuantisedPair):
+        return piece
+    row = piece.columns * piece.element.width
+    length = piece.length // row * row
+    relation = Relation(piece.element) if known is None else known
+    if length != piece.length:
+        return piece
+    old = base.read(piece.base, relation.bytes_of_base(length, piece.element))
+    new = target.read(piece.start, length)
+    term = find_low_rank(old, new, (relation.base_element, piece.element), piece.columns, level)
+    if term is None:
+        return piece
+    return dataclasses.replace(piece, relation=dataclasses.replace(relation, term=term))
+
+
+def with_terms(
+    pieces: Iterable[Piece], base: ByteStream, target: ByteStream, level: Level, threads: int
+) -> Iterator[Piece]:
+    """The pieces, with low-rank terms where they pay."""
+    return ordered_map(lambda piece: _with_term(piece, base, target, level), pieces, threads)

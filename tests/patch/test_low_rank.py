@@ -1,0 +1,154 @@
+"""Merged adapters: found without being told, with factors that the blocks of a matrix share."""
+
+import numpy as np
+import pytest
+
+import sapwood
+from sapwood import _core
+from sapwood.codec.block import Codec
+from sapwood.codec.element import Element
+from sapwood.codec.encode import Level
+from sapwood.patch import limits
+from sapwood.patch.low_rank import find_low_rank
+from tests.patch import models
+from tests.patch.test_casts_and_scales import TYPES, blocks, round_trip
+from tests.patch.test_determinism import PATHS, usable
+
+ELEMENTS = {"f16": Element.F16, "bf16": Element.BF16, "f32": Element.F32, "f64": Element.F64}
+
+
+def merged(
+    rows: int, columns: int, rank: int, kinds: tuple[str, str] = ("bf16", "bf16"), size: float = 2e-3
+) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix, and the same with the product of two thin ones added before it was rounded."""
+    random = np.random.default_rng(rows * columns + rank)
+    base = random.normal(0, 0.04, (rows, columns)).astype(TYPES[kinds[0]])
+    left, right = random.normal(0, 1, (rows, rank)), random.normal(0, size / rank**0.5, (rank, columns))
+    wide = np.float64 if "f64" in kinds else np.float32
+    return base, (base.astype(wide) + (left @ right).astype(wide)).astype(TYPES[kinds[1]])
+
+
+def flat(array: np.ndarray) -> bytes:
+    """As one row: then nothing tells that it is a matrix."""
+    return models.safetensors_file({"w": array.reshape(-1)})
+
+
+def file(array: np.ndarray) -> bytes:
+    return models.safetensors_file({"w": array})
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_a_merged_adapter_costs_a_part_of_its_difference(level: Level) -> None:
+    base, target = merged(320, 256, 4)
+    patch = sapwood.diff(file(base), file(target), level=level, threads=1)
+    assert patch.size < 0.35 * sapwood.diff(flat(base), flat(target), level=level).size
+    assert [block.codec for block in blocks(patch)].count(Codec.FACTORS) == 1
+    assert sapwood.apply(file(base), patch) == file(target)
+
+
+@pytest.mark.parametrize(
+    "kinds", [("f16", "f16"), ("f32", "f32"), ("f32", "bf16"), ("bf16", "f16"), ("f64", "f64")]
+)
+def test_adapters_of_every_float(kinds: tuple[str, str]) -> None:
+    base, target = merged(160, 128, 4, kinds)
+    patch = round_trip(file(base), file(target))
+    assert any(block.codec is Codec.FACTORS for block in blocks(patch))
+    assert patch.size < sapwood.diff(flat(base), flat(target)).size
+
+
+def test_both_decoders_share_factors_among_the_blocks_of_a_chunk() -> None:
+    base, target = merged(600, 1024, 3)
+    patch = round_trip(file(base), file(target))
+    kinds = [block.codec for block in blocks(patch)]
+    assert kinds.count(Codec.PREDICTED) > 1
+    assert kinds.count(Codec.FACTORS) == 1
+
+
+def test_every_chunk_says_the_factors_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    base, target = merged(600, 1024, 3)
+    monkeypatch.setattr(limits, "CHUNK_BLOCKS", 1)
+    patch = round_trip(file(base), file(target))
+    kinds = [block.codec for block in blocks(patch)]
+    assert kinds.count(Codec.FACTORS) == kinds.count(Codec.PREDICTED) == 2
+    assert len(patch.manifest.chunks) == 3
+
+
+def test_matrices_beside_each_other_keep_their_own_factors() -> None:
+    pairs = {name: merged(128, columns, 2) for name, columns in (("a", 96), ("b", 128), ("c", 96))}
+    old = models.safetensors_file({name: base for name, (base, _) in pairs.items()})
+    new = models.safetensors_file({name: target for name, (_, target) in pairs.items()})
+    patch = round_trip(old, new)
+    assert [block.codec for block in blocks(patch)].count(Codec.FACTORS) == 3
+
+
+def test_a_convolution_is_a_matrix_with_a_row_an_output() -> None:
+    base, target = merged(256, 144, 2)
+    patch = round_trip(file(base.reshape(256, 16, 3, 3)), file(target.reshape(256, 16, 3, 3)))
+    assert any(block.codec is Codec.FACTORS for block in blocks(patch))
+
+
+def term(base: np.ndarray, target: np.ndarray) -> object:
+    elements = ELEMENTS["bf16"], ELEMENTS["bf16"]
+    views = memoryview(base.tobytes()), memoryview(target.tobytes())
+    return find_low_rank(*views, elements, base.shape[1], Level.DEFAULT)
+
+
+def test_updates_of_full_rank_have_no_term() -> None:
+    base, _ = merged(256, 256, 1)
+    random = np.random.default_rng(3)
+    for size in (1e-5, 1e-4, 1e-3, 1e-2):
+        moved = base.astype(np.float32) + random.normal(0, size, base.shape)
+        assert term(base, moved.astype(base.dtype)) is None
+    assert term(base, base) is None
+    assert term(base, random.normal(0, 1, base.shape).astype(base.dtype)) is None
+
+
+def test_a_few_changed_rows_have_no_term() -> None:
+    base, _ = merged(256, 256, 1)
+    target = base.copy()
+    target[::40] = np.random.default_rng(3).normal(0, 1, target[::40].shape).astype(base.dtype)
+    assert term(base, target) is None
+
+
+def test_odd_numbers_among_the_elements_do_no_harm() -> None:
+    base, target = merged(256, 192, 3)
+    for value in (np.nan, np.inf, -np.inf, 0.0, 1e-40):
+        base[3, 5::7], target[7, ::3], target[11] = value, value, value
+    patch = round_trip(file(base), file(target))
+    assert any(block.codec is Codec.FACTORS for block in blocks(patch))
+
+
+@pytest.mark.parametrize("path", PATHS[1:])
+def test_instruction_sets_change_no_factor(path: str) -> None:
+    if not usable(path):
+        pytest.skip(f"this processor or build has no {path}")
+    base, target = merged(130, 101, 5)
+    found = []
+    for one in ("portable", path):
+        matrices = base.tobytes(), Element.BF16, target.tobytes(), Element.BF16
+        fit = _core.LowRank(*matrices, 101, 1, path=one)
+        values = fit.find(9)
+        fit.take(5)
+        fit.improve(1.0, 2)
+        fit.improve(0.05, 2)
+        right = fit.round(-26, 130, 0.05)
+        left = _core.low_rank_left(*matrices, right, 101, -26, 0.05, 2, path=one)
+        found.append((values, right, left))
+    assert found[0] == found[1]
+
+
+def test_wrong_shapes_are_refused() -> None:
+    data = bytes(2 * 12)
+    with pytest.raises(ValueError, match="shape"):
+        _core.LowRank(data, Element.BF16, data, Element.BF16, 5, 1)
+    with pytest.raises(ValueError, match="floats"):
+        _core.LowRank(data, Element.INT16, data, Element.BF16, 4, 1)
+    fit = _core.LowRank(data, Element.BF16, data, Element.BF16, 4, 1)
+    with pytest.raises(ValueError, match="rank"):
+        fit.find(0)
+    with pytest.raises(ValueError, match="rank"):
+        fit.improve(1.0, 1)
+    with pytest.raises(ValueError, match="found"):
+        fit.take(1)
+    with pytest.raises(ValueError, match="shape"):
+        fit.begin(bytes(20))
