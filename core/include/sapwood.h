@@ -197,7 +197,7 @@ typedef struct {
     uint8_t codes[SW_MAX_CODES];
 } sw_quant_planes;
 
-/* Work area of the QUANTISED decoder, in the caller's memory; no need to clear it. About 7.6 MiB. */
+/* Work area of the QUANTISED decoder, in the caller's memory; no need to clear it. About 8.1 MiB. */
 typedef struct {
     sw_numeric_work numeric;
     sw_adaptive_work adaptive;
@@ -205,6 +205,7 @@ typedef struct {
     sw_quant_planes predicted;
     sw_quant_planes target;
     uint8_t classes[SW_MAX_CODES];
+    uint8_t folds[SW_MAX_CODES];
 } sw_quantised_work;
 
 /* Bytes of the base that a QUANTISED payload that makes out_size bytes wants to be given. */

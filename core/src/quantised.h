@@ -7,7 +7,10 @@
 enum {
     SW_QUANT_ELEMENTS = 256,      /* of the largest block of a type */
     SW_QUANT_LEAST_BLOCK = 32,    /* elements of the smallest one */
-    SW_QUANT_MOST_SPREAD = 20
+    SW_QUANT_UNIT_BITS = 20,      /* distances are measured in this fraction of a code */
+    SW_QUANT_MOST_SPREAD = 16,
+    SW_QUANT_MOST_ORIGIN = 2047,
+    SW_QUANT_ALONE = 15           /* the class of what has no place between two roundings */
 };
 
 /* A row of numbers of a few bits in a block: where it starts, and how many neighbouring bytes hold the lowest bits
@@ -63,7 +66,9 @@ typedef struct {
     sw_element element;          /* of the base if it holds floats */
     bool from_edge;              /* classes by the distance to where a rounding changes, not from where it does not */
     bool extremes_stay;
+    bool by_scale;               /* classes by the scale too, in steps of half an octave from the origin */
     unsigned spread;
+    unsigned origin;
     size_t elements;
     size_t base_size;
     const uint8_t *rest;         /* the coded planes */
@@ -82,8 +87,14 @@ uint8_t *sw_plane_of(sw_quant_planes *planes, sw_plane plane);
 void sw_quantised_start(const sw_quantised *q, const uint8_t *base, sw_quantised_work *work);
 
 /* Predict a plane into work->predicted, from the base and the planes of work->target before it; of scales, mins and
- * codes classes too. False if nothing is predicted of it. */
+ * codes classes and folds too. False if nothing is predicted of it. */
 bool sw_quantised_predict(const sw_quantised *q, const uint8_t *base, sw_plane plane, sw_quantised_work *work);
+
+/* Complement what lies below its quotient, so that the next number is always above: the same once more undoes it. */
+void sw_quantised_fold(const uint8_t *folds, size_t count, uint8_t *numbers);
+
+/* The scale of a run as origins count: eighths of an octave. */
+unsigned sw_quantised_scale(const sw_quant_type *type, const sw_quant_planes *planes, size_t run);
 
 
 sw_status sw_quantised_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,

@@ -4,26 +4,44 @@
 
 typedef enum { SW_CODING_NONE, SW_CODING_NUMERIC, SW_CODING_ADAPTIVE, SW_CODING_STORED } coding;
 
-enum { FROM_EDGE = 1, EXTREMES_STAY = 2, HEAD = 4 };
+enum { FROM_EDGE = 1, EXTREMES_STAY = 2, BY_SCALE = 4, FLAGS = 7 };
 
 /* Floats have the numbers they have in ggml. */
 static sw_element float_of(unsigned number) {
     return number == 0 ? SW_ELEMENT_F32 : number == 1 ? SW_ELEMENT_F16 : number == 30 ? SW_ELEMENT_BF16 : 0;
 }
 
-sw_status sw_quantised_parse(const uint8_t *payload, size_t payload_size, size_t out_size, sw_quantised *q) {
-    memset(q, 0, sizeof *q);
-    if (payload_size < HEAD || out_size == 0 || out_size > SW_MAX_BLOCK) {
+/* Everything before the planes, but what depends on the size of the target. */
+static sw_status parse_head(reader *r, sw_quantised *q) {
+    const uint8_t target = read_byte(r), source = read_byte(r), flags = read_byte(r);
+    q->type = sw_quant_type_of(target);
+    q->source = sw_quant_type_of(source);
+    q->element = float_of(source);
+    q->from_edge = flags & FROM_EDGE;
+    q->extremes_stay = (flags & EXTREMES_STAY) != 0;
+    q->by_scale = (flags & BY_SCALE) != 0;
+    q->spread = read_byte(r);
+    const uint64_t origin = q->by_scale ? read_unsigned(r) : 0;
+    q->origin = (unsigned)(origin & SW_QUANT_MOST_ORIGIN);
+    q->rest = r->at;
+    q->rest_size = (size_t)(r->end - r->at);
+    if (r->failed) {
         return SW_ERROR_TRUNCATED;
     }
-    q->type = sw_quant_type_of(payload[0]);
-    q->source = sw_quant_type_of(payload[1]);
-    q->element = float_of(payload[1]);
-    q->from_edge = payload[2] & FROM_EDGE;
-    q->extremes_stay = payload[2] >> 1 & 1;
-    q->spread = payload[3];
-    if (q->type == NULL || (q->source == NULL && q->element == 0) || payload[2] > (FROM_EDGE | EXTREMES_STAY) ||
-        q->spread > SW_QUANT_MOST_SPREAD || out_size % q->type->bytes != 0) {
+    return q->type == NULL || (q->source == NULL && q->element == 0) || flags > FLAGS ||
+                   q->spread > SW_QUANT_MOST_SPREAD || origin > SW_QUANT_MOST_ORIGIN
+               ? SW_ERROR_HEADER
+               : SW_OK;
+}
+
+sw_status sw_quantised_parse(const uint8_t *payload, size_t payload_size, size_t out_size, sw_quantised *q) {
+    memset(q, 0, sizeof *q);
+    reader r = {payload, payload + payload_size, false};
+    const sw_status status = parse_head(&r, q);
+    if (status != SW_OK) {
+        return status;
+    }
+    if (out_size == 0 || out_size > SW_MAX_BLOCK || out_size % q->type->bytes != 0) {
         return SW_ERROR_HEADER;
     }
     q->elements = out_size / q->type->bytes * q->type->elements;
@@ -33,8 +51,6 @@ sw_status sw_quantised_parse(const uint8_t *payload, size_t payload_size, size_t
     }
     const size_t bytes = q->source == NULL ? sw_shape_of((unsigned)q->element).width : q->source->bytes;
     q->base_size = q->elements / source_elements * bytes;
-    q->rest = payload + HEAD;
-    q->rest_size = payload_size - HEAD;
     return q->base_size > SW_MAX_BLOCK ? SW_ERROR_HEADER : SW_OK;
 }
 
@@ -111,8 +127,14 @@ static sw_status decode_plane(const sw_numeric_kernels *kernels, const sw_quanti
         if (given && (!known || halves)) {
             return SW_ERROR_HEADER;
         }
+        if (given) {
+            sw_quantised_fold(w->folds, size, sw_plane_of(&w->predicted, plane));
+        }
         status = sw_numeric_decode_given(kernels, bytes, coded, predicted, known ? size : 0,
                                          given ? w->classes : NULL, given ? size : 0, out, size, &w->numeric);
+        if (given) {
+            sw_quantised_fold(w->folds, size, out);
+        }
         break;
     }
     case SW_CODING_ADAPTIVE:

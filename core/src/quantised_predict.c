@@ -125,10 +125,22 @@ static inline int nearest_to(float y, sw_quant_range range, sw_quant_rule rule) 
     return (int)add(y, (float)range.zero + 0.5f);
 }
 
-/* The numbers of a range nearest to quotients, and their classes: how far they lie from there. */
-static inline void place_by(const sw_quantised *q, sw_quant_range range, sw_quant_rule rule, const float *quotients,
-                            size_t count, uint8_t *restrict numbers, uint8_t *restrict classes) {
+static inline unsigned eighths_of_octave(float scale) {
+    return sw_bits_of_float(scale) >> 20 & SW_QUANT_MOST_ORIGIN;
+}
+
+/* 0 to 4: a large scale makes the same change of a weight small. */
+static unsigned level_of(const sw_quantised *q, float scale) {
+    const int level = ((int)eighths_of_octave(scale) - (int)q->origin + 2 + 4096) / 4 - 1024 + 2;
+    return !q->by_scale || level < 0 ? 0 : level > 4 ? 4 : (unsigned)level;
+}
+
+/* The numbers of a range nearest to quotients, their classes (how far they lie from there) and on which side. */
+static inline void place_by(const sw_quantised *q, sw_quant_range range, sw_quant_rule rule, unsigned level,
+                            const float *quotients, size_t count, uint8_t *restrict numbers,
+                            uint8_t *restrict classes, uint8_t *restrict folds) {
     const bool from_edge = q->from_edge;
+    const bool by_scale = q->by_scale;
     const uint32_t unit = UINT32_C(1) << q->spread;
     for (size_t i = 0; i < count; i++) {
         const bool usual = (quotients[i] > -32768.0f) & (quotients[i] < 32768.0f);
@@ -140,27 +152,45 @@ static inline void place_by(const sw_quantised *q, sw_quant_range range, sw_quan
         const float distance = beside < 0 ? -beside : beside;
         const float measure = from_edge ? add(0.5f, -distance) : distance;
         const bool near = usual & (distance <= 0.5f);
-        const uint32_t units = near ? (uint32_t)(int32_t)(measure * (float)(1 << SW_QUANT_MOST_SPREAD)) : 0;
-        const unsigned bits = (unsigned)(units >= unit) + (units >= 2 * unit) + (units >= 4 * unit) +
-                              (units >= 8 * unit) + (units >= 16 * unit) + (units >= 32 * unit);
+        const uint32_t units = near ? (uint32_t)(int32_t)(measure * (float)(1 << SW_QUANT_UNIT_BITS)) : 0;
+        unsigned place = (unsigned)(units >= unit) + (units >= 4 * unit);
+        if (by_scale) {
+            place = 5 * place + level;
+        } else {
+            place += (unsigned)(units >= 2 * unit);
+            for (unsigned k = 3; k < 14; k++) {
+                place += (unsigned)(units >= unit << k);
+            }
+        }
         numbers[i] = (uint8_t)nearest;
-        classes[i] = (uint8_t)(near ? 2 * bits + (beside > 0) : 15);
+        classes[i] = (uint8_t)(near ? place : SW_QUANT_ALONE);
+        folds[i] = near & (beside <= 0) ? 255 : 0;
     }
 }
 
-static void place(const sw_quantised *q, sw_quant_range range, sw_quant_rule rule, const float *quotients,
-                  size_t count, uint8_t *numbers, uint8_t *classes) {
+static void place(const sw_quantised *q, sw_quant_range range, sw_quant_rule rule, unsigned level,
+                  const float *quotients, size_t count, uint8_t *numbers, uint8_t *classes, uint8_t *folds) {
     switch (rule) {
     case SW_RULE_LARGEST:
-        place_by(q, range, SW_RULE_LARGEST, quotients, count, numbers, classes);
+        place_by(q, range, SW_RULE_LARGEST, level, quotients, count, numbers, classes, folds);
         break;
     case SW_RULE_NONE:
-        place_by(q, range, SW_RULE_NONE, quotients, count, numbers, classes);
+        place_by(q, range, SW_RULE_NONE, level, quotients, count, numbers, classes, folds);
         break;
     default:
-        place_by(q, range, SW_RULE_SIGNED, quotients, count, numbers, classes);
+        place_by(q, range, SW_RULE_SIGNED, level, quotients, count, numbers, classes, folds);
         break;
     }
+}
+
+void sw_quantised_fold(const uint8_t *folds, size_t count, uint8_t *numbers) {
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] ^= folds[i];
+    }
+}
+
+unsigned sw_quantised_scale(const sw_quant_type *type, const sw_quant_planes *planes, size_t run) {
+    return eighths_of_octave(line_of(type, planes, run).d);
 }
 
 /* Values over the line of their run. */
@@ -181,12 +211,14 @@ static void divide_run(const sw_quant_type *type, line over, float *values) {
 }
 
 /* Where the base's code is the least or the most, it made the scale, and still does. */
-static void keep_extremes(sw_quant_range range, const uint8_t *old, size_t count, uint8_t *numbers, uint8_t *classes) {
+static void keep_extremes(sw_quant_range range, const uint8_t *old, size_t count, uint8_t *numbers, uint8_t *classes,
+                          uint8_t *folds) {
     for (size_t i = 0; i < count; i++) {
         const int number = number_of(range, old[i]);
         const bool stays = (number <= range.least) | (number >= range.most);
         numbers[i] = stays ? old[i] : numbers[i];
-        classes[i] = stays ? 14 : classes[i];
+        classes[i] = stays ? SW_QUANT_ALONE : classes[i];
+        folds[i] = stays ? 0 : folds[i];
     }
 }
 
@@ -213,12 +245,15 @@ static void predict_codes(const sw_quantised *q, const uint8_t *base, sw_quantis
                 over.low = type->has_m && sw_float_to_half(rule.low) == sw_load16(w->target.m + 2 * block)
                                ? rule.low : over.low;
             }
-            divide_run(type, over, values + run * type->run);
+            const size_t at = run * type->run;
+            const unsigned level = level_of(q, over.d);
+            divide_run(type, over, values + at);
+            place(q, type->code, type->rule, level, values + at, type->run, w->predicted.codes + first + at,
+                  w->classes + first + at, w->folds + first + at);
         }
-        uint8_t *numbers = w->predicted.codes + first;
-        place(q, type->code, type->rule, values, size, numbers, w->classes + first);
         if (!crossed && q->extremes_stay && (d ^ sw_load16(w->source.d + 2 * block)) >> 15 == 0) {
-            keep_extremes(type->code, w->source.codes + first, size, numbers, w->classes + first);
+            keep_extremes(type->code, w->source.codes + first, size, w->predicted.codes + first, w->classes + first,
+                          w->folds + first);
         }
     }
 }
@@ -239,8 +274,9 @@ static void predict_runs(const sw_quantised *q, sw_plane plane, sw_quantised_wor
             const int number = number_of(type->scale, numbers[block * runs + i]) - type->scale.zero;
             values[i] = unit == 0 ? 0 : divide(multiply(old, (float)number), unit);
         }
-        place(q, type->scale, SW_RULE_NONE, values, runs, sw_plane_of(&w->predicted, plane) + block * runs,
-              w->classes + block * runs);
+        const size_t at = block * runs;
+        place(q, type->scale, SW_RULE_NONE, level_of(q, unit), values, runs, sw_plane_of(&w->predicted, plane) + at,
+              w->classes + at, w->folds + at);
     }
 }
 

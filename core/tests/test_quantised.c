@@ -56,17 +56,20 @@ static void test_codes_over_another_scale(void) {
     for (size_t i = 0; i < sizeof old; i++) {
         base[2 + i] = (uint8_t)old[i];
     }
-    const uint8_t head[] = {8, 8, 2, 13};
+    /* By scale: 1 is half an octave less than the origin. */
+    const uint8_t head[] = {8, 8, 6, 15, 0xFC, 0x07};
     sw_quantised q;
     assert(sw_quantised_parse(head, sizeof head, sizeof target, &q) == SW_OK);
     sw_quantised_start(&q, base, &work);
     sw_quant_unpack(q.type, target, q.elements, &work.target);
     assert(sw_quantised_predict(&q, base, SW_PLANE_CODES, &work));
     const int8_t expected[] = {127, -127, 2, 3, -3, 2, 0, -128};
-    const uint8_t classes[] = {14, 14, 0, 12, 13, 12, 0, 14};
+    const uint8_t classes[] = {15, 15, 1, 11, 11, 11, 1, 15};
+    const uint8_t folds[] = {0, 0, 255, 255, 0, 255, 255, 0};
     for (size_t i = 0; i < sizeof expected; i++) {
         assert((int8_t)work.predicted.codes[i] == expected[i]);
         assert(work.classes[i] == classes[i]);
+        assert(work.folds[i] == folds[i]);
     }
 }
 
@@ -88,8 +91,8 @@ static void test_hostile(void) {
         uint8_t *data = noise(payload_size);
         data[0] = type->number;
         data[1] = (uint8_t)(any() % 4 ? numbers[any() % TYPES] : any() % 3);
-        data[2] &= 3;
-        data[3] %= 21;
+        data[2] &= 7;
+        data[3] %= 17;
         for (size_t i = 4; i < payload_size; i++) {
             data[i] = (uint8_t)(any() % 3 ? data[i] % 4 : data[i]);
         }

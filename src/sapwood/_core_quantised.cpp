@@ -4,6 +4,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <tuple>
 #include <vector>
 
@@ -16,7 +17,8 @@ extern "C" {
 namespace {
 
 using Status = int;
-using Plane = std::tuple<int, std::optional<nb::bytes>, std::optional<nb::bytes>, nb::bytes>;
+using Folded = std::tuple<nb::bytes, nb::bytes, nb::bytes>;
+using Plane = std::tuple<int, std::optional<nb::bytes>, nb::bytes, std::optional<Folded>>;
 
 // Bytes of the base a payload wants, or a negative status.
 Status quantised_base_size(nb::object payload, size_t length) {
@@ -66,18 +68,40 @@ std::vector<Plane> quantised_planes(nb::object head, nb::object base, nb::object
             known = sw_quantised_predict(&q, b.data(), plane, &work);
         }
         const bool halves = plane == SW_PLANE_D || plane == SW_PLANE_M;
-        std::optional<nb::bytes> predicted;
-        std::optional<nb::bytes> classes;
-        if (known) {
-            predicted = nb::bytes(sw_plane_of(&work.predicted, plane), size);
-            if (!halves) {
-                classes = nb::bytes(work.classes, size);
-            }
+        uint8_t *guess = sw_plane_of(&work.predicted, plane);
+        uint8_t *own = sw_plane_of(&work.target, plane);
+        const std::optional<nb::bytes> predicted = known ? std::optional(nb::bytes(guess, size)) : std::nullopt;
+        const nb::bytes whole(own, size);
+        std::optional<Folded> folded;
+        if (known && !halves) {
+            std::vector<uint8_t> copy(own, own + size);
+            sw_quantised_fold(work.folds, size, guess);
+            sw_quantised_fold(work.folds, size, copy.data());
+            folded = Folded(nb::bytes(guess, size), nb::bytes(copy.data(), size), nb::bytes(work.classes, size));
         }
-        planes.emplace_back(static_cast<int>(halves ? SW_ELEMENT_F16 : SW_ELEMENT_INT8), predicted, classes,
-                            nb::bytes(sw_plane_of(&work.target, plane), size));
+        planes.emplace_back(static_cast<int>(halves ? SW_ELEMENT_F16 : SW_ELEMENT_INT8), predicted, whole, folded);
     }
     return planes;
+}
+
+// The scale in the middle of a target's scales, as origins count.
+unsigned quantised_origin(int number, nb::object target) {
+    const Buffer t(target);
+    const sw_quant_type *type = sw_quant_type_of(static_cast<unsigned>(number));
+    const size_t count = type == nullptr ? 0 : t.size() / type->bytes * type->elements;
+    if (count == 0 || count > SW_MAX_CODES) {
+        throw std::invalid_argument("not so many blocks of a type that is known");
+    }
+    const WorkArea<sw_quantised_work> area;
+    nb::gil_scoped_release release;
+    sw_quant_unpack(type, t.data(), count, &area.get()->target);
+    std::vector<unsigned> scales(count / type->run);
+    for (size_t i = 0; i < scales.size(); i++) {
+        scales[i] = sw_quantised_scale(type, &area.get()->target, i);
+    }
+    const auto middle = scales.begin() + static_cast<std::ptrdiff_t>(scales.size() / 2);
+    std::nth_element(scales.begin(), middle, scales.end());
+    return *middle;
 }
 
 } // namespace
@@ -87,5 +111,6 @@ void bind_quantised(nb::module_ &m) {
     m.def("quantised_base_size", &quantised_base_size, nb::arg("payload"), nb::arg("length"));
     m.def("decode_quantised", &decode_quantised, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"),
           nb::arg("path") = nb::none());
+    m.def("quantised_origin", &quantised_origin, nb::arg("type"), nb::arg("target"));
     m.def("quantised_planes", &quantised_planes, nb::arg("head"), nb::arg("base"), nb::arg("target"));
 }

@@ -21,16 +21,15 @@ from sapwood.codec.encode import Level
 from sapwood.codec.predicted import Prediction, encode_factors, encode_matrix, encode_predicted
 from sapwood.codec.quantised import encode_quantised, quantised_pair
 from sapwood.codec.splice import Splice, encode_splice
-from sapwood.codec.varint import put_unsigned
 from sapwood.codec.zstandard_frames import compress, compress_against
 from sapwood.formats.dtype import DTYPES
 from tests.oracle.any_device import ELEMENTS_OF_DEVICES, any_device
 from tests.oracle.any_numeric import any_numeric
-from tests.oracle.any_quantised import NAMES, any_pair
+from tests.oracle.any_quantised import NAMES, any_pair, with_tables
 from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import round_to
-from tests.oracle.quantised import FLOATS, TYPES, decode_quantised
+from tests.oracle.quantised import FLOATS, TYPES
 from tests.test_oracle import pair
 
 __all__ = ["FOLDER", "LIST"]
@@ -144,16 +143,8 @@ def _quantised() -> Iterator[Case]:
             yield f"quantised_{NAMES[target]}_{NAMES[source]}", block, base, wanted
     for target, source in ((8, 8), (12, 12), (6, 1)):
         base, wanted = any_pair(3, target, source, most=2)
-        payload = bytearray([target, source, int(source == 1), 12])
-        for element, predicted, classes, plane in _core.quantised_planes(bytes(payload), base, wanted):
-            coded = _core.encode_numeric(predicted, plane, element, 1, classes=classes)
-            part = plane if coded is None else coded
-            payload.append(3 if coded is None else 1)
-            if len(plane) != len(wanted) // TYPES[target].size * TYPES[target].elements:
-                put_unsigned(payload, len(part))
-            payload += part
-        assert decode_quantised(bytes(payload), base, len(wanted)) == wanted
-        block = Block(Codec.QUANTISED, len(wanted), bytes(payload), (0, len(base)))
+        payload = with_tables(target, source, base, wanted, 890 if target == 8 else None)
+        block = Block(Codec.QUANTISED, len(wanted), payload, (0, len(base)))
         yield f"quantised_tables_{NAMES[target]}_{NAMES[source]}", block, base, wanted
 
 

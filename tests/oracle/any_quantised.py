@@ -3,11 +3,12 @@
 import random
 import struct
 
+from sapwood import _core
 from tests.oracle.elements import join
 from tests.oracle.predicted import round_to
 from tests.oracle.quantised import FLOATS, TYPES, Type
 
-__all__ = ["NAMES", "SOURCES", "any_pair"]
+__all__ = ["NAMES", "SOURCES", "any_pair", "varint", "with_tables"]
 
 SOURCES = (*TYPES, *FLOATS)
 NAMES = {0: "f32", 1: "f16", 30: "bf16"} | {number: kind.name for number, kind in TYPES.items()}
@@ -65,3 +66,25 @@ def any_pair(seed: int, target: int, source: int, most: int = 3) -> tuple[bytes,
     if old is kind:
         return base, _near(rng, kind, base)
     return base, _blocks(rng, kind, count // kind.elements, wild)
+
+
+def varint(value: int) -> bytes:
+    """An unsigned integer below 2^14."""
+    return bytes([value]) if value < 128 else bytes([value % 128 + 128, value // 128])
+
+
+def with_tables(target: int, source: int, base: bytes, wanted: bytes, origin: int | None) -> bytes:
+    """A payload with NUMERIC planes, however small, and classes where they can be given."""
+    payload = bytearray([target, source, 1 if origin is None else 5, 10])
+    if origin is not None:
+        payload += varint(origin)
+    planes = _core.quantised_planes(bytes(payload), base, wanted)
+    for i, (element, predicted, plane, folded) in enumerate(planes):
+        if folded is not None:
+            coded = _core.encode_numeric(folded[0], folded[1], element, 1, classes=folded[2])
+        if folded is None or coded is None or coded[0] < 128:
+            coded = _core.encode_numeric(predicted, plane, element, 1)
+        payload.append(3 if coded is None else 1)
+        part = plane if coded is None else coded
+        payload += (varint(len(part)) if i + 1 < len(planes) else b"") + part
+    return bytes(payload)

@@ -223,6 +223,32 @@ def _nearest(y: float, numbers: Numbers, rule: str) -> int:
     return min(max(found, least), most)
 
 
+def _binary32(value: float) -> int:
+    return int.from_bytes(struct.pack("<f", value), "little")
+
+
+Placed = tuple[int, int, bool]
+"""Number, class, and whether it is folded."""
+
+
+@dataclass
+class Predicted:
+    """What is predicted of a plane: bytes, classes, and which bytes fold."""
+
+    plane: bytes
+    classes: bytes | None = None
+    folds: tuple[bool, ...] = ()
+
+    @classmethod
+    def of(cls, placed: list[Placed]) -> "Predicted":
+        """From places in order."""
+        return cls(bytes(p[0] for p in placed), bytes(p[1] for p in placed), tuple(p[2] for p in placed))
+
+    def folded(self, plane: bytes) -> bytes:
+        """The plane with the bytes complemented that fold."""
+        return bytes(255 - b if folds else b for b, folds in zip(plane, self.folds, strict=True))
+
+
 @dataclass
 class _Block:
     """The parameters, the base taken apart, and the target's planes so far."""
@@ -231,6 +257,7 @@ class _Block:
     source: Type | int
     from_edge: bool
     stays: bool
+    origin: int | None
     spread: int
     count: int
     data: bytes
@@ -242,24 +269,28 @@ class _Block:
         """What the base has for each element."""
         return _values(self.source, self.data, self.old)
 
-    def placed(self, y: float, numbers: Numbers, rule: str) -> tuple[int, int]:
+    def placed(self, y: float, numbers: Numbers, rule: str, scale: float) -> Placed:
         usual = -32768 < y < 32768
         y = y if usual else 0.0
         number = _nearest(y, numbers, rule)
         beside = f32(y - (number - numbers[0]))
         if not usual or abs(beside) > 0.5:
-            return number % 256, 15
+            return number % 256, 15, False
         t = f32(0.5 - abs(beside)) if self.from_edge else abs(beside)
-        v = min((int(t * (1 << 20)) >> self.spread).bit_length(), 6)
-        return number % 256, 2 * v + (beside > 0)
+        digits = (int(t * (1 << 20)) >> self.spread).bit_length()
+        if self.origin is None:
+            return number % 256, min(digits, 14), not beside > 0
+        step = (_binary32(scale) % (1 << 31) >> 20) - self.origin
+        level = min(max((step + 2) // 4 + 2, 0), 4)
+        return number % 256, 5 * min((digits + 1) // 2, 2) + level, not beside > 0
 
-    def predict(self, plane: str) -> tuple[bytes, bytes | None] | None:
-        """What is predicted of a plane, and its classes."""
+    def predict(self, plane: str) -> Predicted | None:
+        """What is predicted of a plane."""
         if plane == "codes":
             return self._codes()
         if self.source is not self.kind and not self.kind.rule:
             return None
-        return self._runs(plane) if plane in ("mins", "scales") else (self._units(plane), None)
+        return self._runs(plane) if plane in ("mins", "scales") else Predicted(self._units(plane))
 
     def _units(self, plane: str) -> bytes:
         kind = self.kind
@@ -277,17 +308,17 @@ class _Block:
             found.append(round_to(value, F16).to_bytes(2, "little"))
         return b"".join(found)
 
-    def _runs(self, plane: str) -> tuple[bytes, bytes]:
+    def _runs(self, plane: str) -> Predicted:
         unit_plane = "m" if plane == "mins" else "d"
         placed = []
         for i, byte in enumerate(getattr(self.old, plane)):
             block = i * self.kind.run // self.kind.elements
             unit, old = (_half(getattr(planes, unit_plane), block) for planes in (self.new, self.old))
             value = f32(old * (_number(byte, self.kind.scale) - self.kind.scale[0]))
-            placed.append(self.placed(f32(value / unit) if unit else 0.0, self.kind.scale, ""))
-        return bytes(number for number, _ in placed), bytes(class_ for _, class_ in placed)
+            placed.append(self.placed(f32(value / unit) if unit else 0.0, self.kind.scale, "", unit))
+        return Predicted.of(placed)
 
-    def _codes(self) -> tuple[bytes, bytes]:
+    def _codes(self) -> Predicted:
         kind = self.kind
         placed = []
         for i, x in enumerate(self.values):
@@ -310,13 +341,13 @@ class _Block:
                 quotient = f32(above / d)
             else:
                 quotient = f32(above * 0.0)
-            found = self.placed(quotient, kind.code, kind.rule)
+            found = self.placed(quotient, kind.code, kind.rule, d)
             if self.stays and self.source is kind and (half[1] ^ self.old.d[2 * block + 1]) < 128:
                 old = _number(self.old.codes[i], kind.code)
                 if old <= kind.code[1] or old >= kind.code[2]:
-                    found = self.old.codes[i], 14
+                    found = self.old.codes[i], 15, False
             placed.append(found)
-        return bytes(number for number, _ in placed), bytes(class_ for _, class_ in placed)
+        return Predicted.of(placed)
 
 
 def _check(good: bool, what: str) -> None:
@@ -340,22 +371,25 @@ def _plane(reader: Reader, block: _Block, plane: str) -> bytes:
         coded = reader.take(reader.left() if plane == "codes" else reader.unsigned())
     _check(coding <= 3, "an unknown coding of a plane")
     known = block.predict(plane)
-    predicted, classes = known if known is not None else (None, None)
     if coding == 0:
-        if predicted is None:
+        if known is None:
             raise Refused("nothing is predicted of a plane")
-        return predicted
+        return known.plane
     if coding == 3:
         out = coded
     else:
         element = F16 if plane in ("m", "d") else INT8
         _check(len(coded) > 0 and coded[0] & 15 == element, "a plane of another element")
+        predicted = None if known is None else known.plane
         if coding == 2:
             out = decode_adaptive(coded, predicted, size)
+        elif coded[0] & 128:
+            if known is None or known.classes is None:
+                raise Refused("classes where there are none")
+            out = decode_numeric(coded, known.folded(known.plane), size, list(known.classes))
+            out = known.folded(out)
         else:
-            given = bool(coded[0] & 128)
-            _check(not given or classes is not None, "classes where there are none")
-            out = decode_numeric(coded, predicted, size, list(classes or b"") if given else None)
+            out = decode_numeric(coded, predicted, size, None)
     _check(len(out) == size, "a plane of another size")
     numbers = {"codes": block.kind.code, "mins": block.kind.scale, "scales": block.kind.scale}.get(plane)
     if numbers is not None and numbers[1] == 0:
@@ -365,8 +399,9 @@ def _plane(reader: Reader, block: _Block, plane: str) -> bytes:
 
 def _opened(reader: Reader, base: bytes, length: int) -> _Block:
     target, old, flags, spread = reader.take(4)
+    origin = reader.unsigned() if flags & 4 else None
     _check(target in TYPES and (old in TYPES or old in FLOATS), "an unknown type")
-    _check(flags < 4 and spread <= 20, "a header field is out of range")
+    _check(flags < 8 and spread <= 16 and (origin or 0) <= 2047, "a header field is out of range")
     kind = TYPES[target]
     source: Type | int = TYPES[old] if old in TYPES else FLOATS[old]
     _check(0 < length <= 1 << 20 and length % kind.size == 0, "not a whole number of blocks")
@@ -379,22 +414,30 @@ def _opened(reader: Reader, base: bytes, length: int) -> _Block:
     _check(count <= MAX_CODES and count % step == 0, "too many elements, or part of a block of the base")
     _check(len(base) == count // step * size and len(base) <= 1 << 20, "a span of another length")
     planes = Planes() if isinstance(source, int) else _unpacked(source, base)
-    return _Block(kind, source, bool(flags & 1), bool(flags & 2), spread, count, base, planes, Planes())
+    return _Block(
+        kind, source, bool(flags & 1), bool(flags & 2), origin, spread, count, base, planes, Planes()
+    )
 
 
 def _planes_of(block: _Block) -> list[str]:
     return [plane for plane in PLANES if _plane_size(block.kind, plane, block.count)]
 
 
-def predictions(head: bytes, base: bytes, target: bytes) -> list[tuple[bytes | None, bytes | None, bytes]]:
-    """For each plane of a target what is predicted, the classes, and the plane itself."""
+def predictions(
+    head: bytes, base: bytes, target: bytes
+) -> list[tuple[bytes | None, bytes, tuple[bytes, bytes, bytes] | None]]:
+    """For each plane of a target what is predicted, the plane itself, and both folded with their classes."""
     block = _opened(Reader(head), base, len(target))
     whole = _unpacked(block.kind, target)
-    found: list[tuple[bytes | None, bytes | None, bytes]] = []
-    for plane in _planes_of(block):
-        predicted, classes = block.predict(plane) or (None, None)
-        setattr(block.new, plane, getattr(whole, plane))
-        found.append((predicted, classes, getattr(whole, plane)))
+    found: list[tuple[bytes | None, bytes, tuple[bytes, bytes, bytes] | None]] = []
+    for name in _planes_of(block):
+        known = block.predict(name)
+        plane = getattr(whole, name)
+        setattr(block.new, name, plane)
+        folded = None
+        if known is not None and known.classes is not None:
+            folded = known.folded(known.plane), known.folded(plane), known.classes
+        found.append((None if known is None else known.plane, plane, folded))
     return found
 
 

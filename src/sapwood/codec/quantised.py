@@ -31,12 +31,16 @@ _NUMBERS: Final = {
 
 # Below this a plane's tables cost more than they save; up to the other the coder without them is tried.
 _TABLES_FROM: Final = 1 << 10
-_ADAPTIVE_TO: Final = {Level.FAST: 1 << 10, Level.DEFAULT: 8 << 10, Level.MAX: 64 << 10}
+_ADAPTIVE_TO: Final = {Level.FAST: 1 << 10, Level.DEFAULT: 16 << 10, Level.MAX: 64 << 10}
 
 _NONE, _NUMERIC, _ADAPTIVE, _STORED = range(4)
-_FROM_EDGE, _EXTREMES_STAY = 1, 2
-# Units of 2^-20 of a code: classes from 1/128 on, in powers of two.
-_FROM_CENTRE_SPREAD: Final = 13
+_FROM_EDGE, _EXTREMES_STAY, _BY_SCALE = 1, 2, 4
+# In the head of a NUMERIC payload.
+_CLASSES_GIVEN: Final = 128
+# Where classes begin to tell, in units of 2^-20 of a code: at 1/32 (and 1/8), at 1/128, at 1/4096.
+_FROM_CENTRE_SPREAD: Final = 15
+_FINE_SPREAD: Final = 13
+_FROM_EDGE_SPREAD: Final = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,9 +69,13 @@ class QuantisedPair:
         """Bytes of the base that hold as many elements as ``length`` bytes of the target."""
         return self.base.nbytes(length // self.target.block_bytes * self.target.block_elements)
 
-    def head(self, flags: int, spread: int) -> bytes:
-        """The parameters of a payload."""
-        return bytes([_NUMBERS[self.target.name], _NUMBERS[self.base.name], flags, spread])
+    def head(self, flags: int, spread: int, origin: int | None = None) -> bytes:
+        """The parameters of a payload; with an ``origin``, classes go by the scale too."""
+        by_scale = 0 if origin is None else _BY_SCALE
+        head = bytearray([_NUMBERS[self.target.name], _NUMBERS[self.base.name], flags | by_scale, spread])
+        if origin is not None:
+            put_unsigned(head, origin)
+        return bytes(head)
 
 
 def quantised_pair(target: DType, base: DType) -> QuantisedPair | None:
@@ -77,11 +85,14 @@ def quantised_pair(target: DType, base: DType) -> QuantisedPair | None:
     return QuantisedPair(target, base)
 
 
-def _flags(pair: QuantisedPair) -> tuple[int, int]:
-    """How classes are made, and their spread."""
-    if pair.base.kind is Kind.BLOCK:
-        return (0 if pair.target.name.endswith("k") else _EXTREMES_STAY), _FROM_CENTRE_SPREAD
-    return _FROM_EDGE, 13
+def _head(pair: QuantisedPair, target: memoryview) -> bytes:
+    if pair.base.kind is not Kind.BLOCK:
+        return pair.head(_FROM_EDGE, _FROM_EDGE_SPREAD)
+    if pair.target.name.endswith("k"):
+        # Scales are searched for, and move more: where a value falls between two codes tells more than they.
+        return pair.head(0, _FINE_SPREAD)
+    origin = _core.quantised_origin(_NUMBERS[pair.target.name], target)
+    return pair.head(_EXTREMES_STAY, _FROM_CENTRE_SPREAD, origin)
 
 
 def encode_quantised(
@@ -91,11 +102,11 @@ def encode_quantised(
 
     The block has been decoded and compared.
     """
-    head = pair.head(*_flags(pair))
+    head = _head(pair, target)
     payload = bytearray(head)
     planes = _core.quantised_planes(head, base, target)
-    for i, (element, predicted, classes, plane) in enumerate(planes):
-        coding, coded = _coded_plane(Element(element), predicted, classes, plane, level)
+    for i, (element, predicted, plane, folded) in enumerate(planes):
+        coding, coded = _coded_plane(Element(element), predicted, plane, folded, level)
         payload.append(coding)
         if coding != _NONE and i + 1 < len(planes):
             put_unsigned(payload, len(coded))
@@ -107,14 +118,23 @@ def encode_quantised(
 
 
 def _coded_plane(
-    element: Element, predicted: bytes | None, classes: bytes | None, plane: bytes, level: Level
+    element: Element,
+    predicted: bytes | None,
+    plane: bytes,
+    folded: tuple[bytes, bytes, bytes] | None,
+    level: Level,
 ) -> tuple[int, bytes]:
     """A plane's coding and its bytes, the shortest that were tried."""
     if predicted == plane:
         return _NONE, b""
     found: list[tuple[int, bytes]] = [(_STORED, plane)]
     if len(plane) >= _TABLES_FROM:
-        coded = _core.encode_numeric(predicted, plane, element, level, classes=classes)
+        coded = None
+        if folded is not None:
+            coded = _core.encode_numeric(folded[0], folded[1], element, level, classes=folded[2])
+        # The encoder drops classes that tell nothing; and folds go with classes.
+        if coded is None or not coded[0] & _CLASSES_GIVEN:
+            coded = _core.encode_numeric(predicted, plane, element, level)
         if coded is not None:
             found.append((_NUMERIC, coded))
     if len(plane) <= _ADAPTIVE_TO[level]:

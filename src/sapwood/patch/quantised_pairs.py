@@ -17,8 +17,6 @@ __all__ = ["QuantisedBase", "code_pair"]
 
 # A block that takes more than this share of its target may be related to nothing.
 _POOR: Final = 0.6
-# Elements looked at when it is asked whether a prediction pays.
-_SAMPLE: Final = 32 << 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,25 +57,13 @@ class QuantisedBase:
         return None if pair is None or found.elements % pair.step else (pair, found.offset)
 
 
-def _pays(pair: QuantisedPair, base: memoryview, target: memoryview, level: Level) -> bool:
-    """Whether, on a sample, the prediction does better than a difference of bytes."""
-    blocks = len(target) // pair.target.block_bytes
-    count = min(blocks, _SAMPLE // pair.target.block_elements)
-    start = (blocks - count) // 2 * pair.target.block_bytes
-    part = slice(start, start + count * pair.target.block_bytes)
-    predicted = encode_quantised(pair, base[part], 0, target[part], level)
-    return len(predicted.payload) < len(encode_span(base[part], 0, target[part], Element.INT8, level).payload)
-
-
 def code_pair(
     pair: QuantisedPair, base: memoryview, base_offset: int, target: memoryview, level: Level
 ) -> Block:
     """The smallest block that is tried for a job of quantised weights."""
-    alike = None if pair.crosses else base
-    if alike is not None and not _pays(pair, base, target, level):
-        return encode_span(alike, base_offset, target, Element.INT8, level)
     found = encode_quantised(pair, base, base_offset, target, level)
-    if len(found.payload) < _POOR * len(target):
+    if pair.crosses and len(found.payload) < _POOR * len(target):
         return found
+    alike = None if pair.crosses else base
     plain = encode_span(alike, base_offset, target, Element.INT8, level)
     return found if len(found.payload) <= len(plain.payload) else plain
