@@ -21,6 +21,8 @@ from sapwood.errors import (
     WrongCall,
 )
 from tests.chain.versions import chain, joined, patches, versions
+from tests.formats import folders
+from tests.patch import models
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 TFLITE = Path(__file__).parents[2] / "bench" / "corpus" / "tflite"
@@ -303,3 +305,24 @@ def test_a_chain_of_tflite_models_for_devices() -> None:
     )
     assert made.apply(small[0]) == small[2]
     assert made.apply(small[1], from_any=True) == small[2]
+
+
+@pytest.mark.parametrize("kind", sorted(models.MAKERS))
+def test_every_format_in_a_chain(kind: str) -> None:
+    base, target = models.pair(kind, 20)
+    third = target[:-1] + bytes([target[-1] ^ 1])
+    made = sapwood.chain_create([base, target, third], level="fast", threads=1)
+    for version in (base, target, third):
+        assert made.apply(version, from_any=True, threads=1) == third
+    assert sapwood.apply(base, sapwood.chain_squash(made, base=base, level="fast").patch) == third
+
+
+@pytest.mark.parametrize("name", sorted(place.name[:-2] for place in folders.REAL.glob("*-1")))
+def test_real_folders_in_a_chain(name: str, tmp_path: Path) -> None:
+    first, second = (folders.contents(f"{name}-{number}") for number in (1, 2))
+    path = max(second, key=lambda path: len(second[path]))
+    third = {**second, path: second[path][:-1] + b"\0" + second[path][-1:]}
+    places = [folder(tmp_path / f"v{i}", files) for i, files in enumerate((first, second, third))]
+    made = sapwood.chain_create(places, level="fast", threads=1)
+    for place in places:
+        assert made.apply(place, from_any=True, threads=1) == third

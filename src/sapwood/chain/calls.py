@@ -115,7 +115,7 @@ def chain_append(
         else:
             start, tip.is_known = 0, opened.first == 0
         if tip.is_known:
-            tip.since = opened.between(start, len(opened.versions))
+            tip.since = list(opened.between(start, len(opened.versions)))
         for patch in patches_of(items, tip, making):
             links = append_link(file, path, links, patch)
     return Chain(path)

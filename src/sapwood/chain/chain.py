@@ -21,6 +21,7 @@ from sapwood.chain.container import (
     seal_of,
     version_of,
 )
+from sapwood.chain.link_row import LinkRow
 from sapwood.chain.relay import carried, shifted
 from sapwood.errors import BadData, CorruptPatch, WrongBase, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
@@ -73,7 +74,6 @@ class Chain:
             self.links, self._end, self.unfinished = read_links(stream, self.size)
         first = [link.base for link in self.links[:1] if link.base.shape is not Shape.NONE]
         self.versions: tuple[Version, ...] = (*first, *(link.target for link in self.links))
-        self._patches: dict[int, Patch] = {}
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[BinaryIO]:
@@ -114,16 +114,14 @@ class Chain:
         """
         if not 1 <= number <= len(self.links):
             raise WrongCall("no such link", path=self.path, expected=f"1 to {len(self.links)}", found=number)
-        if number not in self._patches:
-            link = self.links[number - 1]
-            with self._named():
-                if isinstance(self._source, bytes):
-                    opened = Patch(self._source[link.offset : link.offset + link.size])
-                else:
-                    opened = Patch(FileRegion(self.path, link.offset, link.size))
-                check_manifest(link, opened.manifest)
-            self._patches[number] = opened
-        return self._patches[number]
+        link = self.links[number - 1]
+        with self._named():
+            if isinstance(self._source, bytes):
+                opened = Patch(self._source[link.offset : link.offset + link.size])
+            else:
+                opened = Patch(FileRegion(self.path, link.offset, link.size))
+            check_manifest(link, opened.manifest)
+        return opened
 
     def check_finished(self) -> None:
         """Refuse a chain with an unfinished link at its end.
@@ -164,10 +162,10 @@ class Chain:
             )
         return found[0]
 
-    def between(self, start: int, end: int) -> list[Patch]:
+    def between(self, start: int, end: int) -> LinkRow:
         """The patches that lead from one version to a later one; from 0, those from nothing."""
         # Link n leads from version n; without a base it leads to it.
-        return [self.patch(number) for number in range(start + 1 - self.first, end + 1 - self.first)]
+        return LinkRow(self.links[start - self.first : end - self.first], self.patch)
 
     @property
     def first(self) -> int:
@@ -255,24 +253,24 @@ class Chain:
                     "a chain does not lead back", path=self.path, expected=f"{start} or later", found=end
                 )
             patches = self.between(start, end)
-            for patch in patches:
-                last = patch is patches[-1]
+            for number, patch in enumerate(patches, 1):
+                last = number == len(patches)
                 patch.check(verify_key=verify_key, min_version=min_version if last else 0, device=device)
             if routed is not None:
-                routed(Route(start, end, sum(patch.size for patch in patches)))
+                routed(Route(start, end, patches.coded))
             if not patches:
                 return self._copy(model, out, in_place=in_place, threads=threads)
-            sizes = [patch.manifest.target.size for patch in patches]
-            total, before = sum(sizes), sum(sizes[:-1])
+            total, before = patches.built, patches[:-1].built
             carry = carried(
                 model, patches[:-1], folder=folder, threads=threads, progress=progress, total=total
             )
             model = stack.enter_context(carry)
             told = shifted(progress, before, total)
+            final = patches[-1]
             if out is None:
-                return patches[-1].apply(model, threads=threads, progress=told)
-            with write_target(out, patches[-1].manifest, replace_folder=in_place) as writer:
-                patches[-1].apply_to(model, writer, threads=threads, progress=told)
+                return final.apply(model, threads=threads, progress=told)
+            with write_target(out, final.manifest, replace_folder=in_place) as writer:
+                final.apply_to(model, writer, threads=threads, progress=told)
         return None
 
     def _copy(
@@ -325,9 +323,8 @@ class Chain:
                 return
             model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
             patches = self.between(self.find(model, threads), len(self.versions))
-            total = sum(patch.manifest.target.size for patch in patches)
             stack.enter_context(
-                carried(model, patches, folder=None, threads=threads, progress=progress, total=total)
+                carried(model, patches, folder=None, threads=threads, progress=progress, total=patches.built)
             )
 
     def _check_seal(self, stream: BinaryIO, link: Link) -> None:

@@ -220,6 +220,6 @@ def chain_squash(
         composed=not anew,
         start=first,
         end=last,
-        links_size=sum(patch.size for patch in patches),
+        links_size=patches.coded,
         unsigned=private is None and any(patch.signed for patch in patches),
     )
