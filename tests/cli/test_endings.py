@@ -60,6 +60,11 @@ def test_a_rollback_is_refused(run: Run, pair: Pair, patch: Path) -> None:
     assert run("apply", pair.base, patch, "-o", "out", "--min-version", "5").code == 0
 
 
+def test_too_large_a_target_is_refused(run: Run, pair: Pair, patch: Path) -> None:
+    refused(run, errors.LimitExceeded, "apply", pair.base, patch, "-o", "out", "--max-size", "1")
+    assert not Path("out").exists()
+
+
 def test_a_key_is_not_overwritten(run: Run, pair: Pair) -> None:
     run("keygen", "key")
     refused(run, errors.WrongCall, "keygen", "key")

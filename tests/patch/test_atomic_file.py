@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import signal
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sapwood.errors import DiskFull, SapwoodError, StorageFailure, WrongCall
-from sapwood.patch import atomic_file
+from sapwood.patch import atomic_file, partial
 from sapwood.patch.atomic_file import atomic_folder, atomic_output, restore_folder
 
 
@@ -249,6 +250,89 @@ def test_a_killed_process_leaves_nothing_at_the_final_name(tmp_path: Path, maker
     assert run_python(killed, target).returncode == -signal.SIGKILL
     assert not target.exists()
     assert [p.suffix for p in tmp_path.iterdir()] == [".partial"]
+    with atomic_output(tmp_path / "other"):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["other"], "the next output removes what was left"
+
+
+@pytest.mark.parametrize("maker", ["atomic_output(sys.argv[1])", "atomic_folder(sys.argv[1], replace=True)"])
+def test_what_another_process_is_making_stays(tmp_path: Path, maker: str) -> None:
+    code = f"""
+        import sys
+        from sapwood.patch.atomic_file import atomic_folder, atomic_output
+        with {maker} as out:
+            file = out if hasattr(out, "write") else out.create("part")
+            file.write(b"new" * 10000)
+            file.flush()
+            print("made", flush=True)
+            sys.stdin.read()
+            file.write(b"end")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "v2")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as maker_process:
+        assert maker_process.stdout is not None
+        assert maker_process.stdout.readline() == b"made\n"
+        with atomic_output(tmp_path / "other"), atomic_folder(tmp_path / "folder", replace=False):
+            pass
+        maker_process.communicate()
+    assert maker_process.returncode == 0
+    made = tmp_path / "v2"
+    assert (made if made.is_file() else made / "part").read_bytes() == b"new" * 10000 + b"end"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "other", "v2"]
+
+
+def test_two_outputs_of_one_process_leave_each_other_alone(tmp_path: Path) -> None:
+    with atomic_output(tmp_path / "a") as a:
+        a.write(b"a")
+        with atomic_output(tmp_path / "b") as b:
+            b.write(b"b")
+    assert tree(tmp_path) == {"a": b"a", "b": b"b"}
+
+
+def test_only_ones_own_names_are_removed(tmp_path: Path) -> None:
+    left = tmp_path / partial.partial_name()
+    left.write_bytes(b"left over")
+    linked = tmp_path / partial.partial_name()
+    linked.symlink_to(tmp_path / "precious")
+    others = ["precious", ".sapwood-0123456789abcdef.partial", f"{left.name}.txt", "x.partial"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"kept")
+    with atomic_output(tmp_path / "out"):
+        pass
+    assert {p.name for p in tmp_path.iterdir()} == {*others, linked.name, "out"}
+    assert (tmp_path / "precious").read_bytes() == b"kept"
+
+
+def test_an_output_taken_for_left_over_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between making a name and locking it, another process may find it unlocked."""
+    names = iter([".sapwood-taken.partial", ".sapwood-mine.partial"])
+    monkeypatch.setattr(atomic_file, "partial_name", lambda: next(names))
+    locked: list[int] = []
+
+    def hold(descriptor: int) -> int | None:
+        if not locked:
+            other = os.open(tmp_path / ".sapwood-taken.partial", os.O_RDONLY)
+            fcntl.flock(other, fcntl.LOCK_EX)
+            locked.append(other)
+            (tmp_path / ".sapwood-taken.partial").unlink()
+        return partial.hold(descriptor)
+
+    monkeypatch.setattr(atomic_file, "hold", hold)
+    with atomic_output(tmp_path / "out") as out:
+        out.write(b"weights")
+    os.close(locked[0])
+    assert tree(tmp_path) == {"out": b"weights"}
+
+
+def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / partial.partial_name()
+    left.write_bytes(b"left over")
+    monkeypatch.setattr(partial, "fcntl", None)
+    with atomic_output(tmp_path / "out") as out:
+        out.write(b"weights")
+    with atomic_folder(tmp_path / "folder", replace=False) as made:
+        made.create("part").close()
+    assert {p.name for p in tmp_path.iterdir()} == {left.name, "out", "folder"}
 
 
 # Folders

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import sapwood
-from sapwood.errors import BadSignature, CorruptPatch, MissingInput, RollbackRefused, WrongCall
+from sapwood.errors import BadSignature, CorruptPatch, LimitExceeded, MissingInput, RollbackRefused, WrongCall
 from sapwood.patch.container import chunk_digest, opening_bytes, read_opening
 from sapwood.patch.manifest import Chunk
 from sapwood.patch.signing import generate_key, key_id, load_private_key, load_public_key
@@ -145,6 +145,17 @@ def test_an_older_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RollbackRefused):
         sapwood.apply(BASE, sapwood.diff(BASE, TARGET), min_version=1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_larger_target_than_allowed_is_refused(tmp_path: Path) -> None:
+    size = len(TARGET)
+    assert sapwood.apply(BASE, SIGNED, max_size=size) == TARGET
+    out = tmp_path / "out"
+    for patch in (SIGNED, sapwood.diff(BASE, TARGET), sapwood.diff(None, TARGET)):
+        with pytest.raises(LimitExceeded) as caught:
+            sapwood.apply(BASE, patch, out, max_size=size - 1)
+        assert caught.value.found == f"{size} bytes"
+    assert not list(tmp_path.iterdir())
 
 
 def test_keys_in_files(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ __all__ = ["command"]
 @click.option("--in-place", is_flag=True, help="Replace BASE by the target, in one step.")
 @options.verify_key
 @options.min_version
+@options.max_size
 @options.device
 @options.threads
 @options.as_json
@@ -25,6 +26,7 @@ def command(
     in_place: bool,
     key: str | None,
     min_version: int,
+    max_size: int | None,
     device: str | None,
     threads: int | None,
     as_json: bool,
@@ -45,6 +47,7 @@ def command(
             out,
             verify_key=key,
             min_version=min_version,
+            max_size=max_size,
             device=device,
             in_place=in_place,
             threads=threads,

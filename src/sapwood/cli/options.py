@@ -6,6 +6,7 @@ __all__ = [
     "as_json",
     "device",
     "level",
+    "max_size",
     "min_version",
     "read_metadata",
     "sign",
@@ -51,6 +52,13 @@ min_version = click.option(
     default=0,
     metavar="N",
     help="Refuse a patch whose version counter is lower.",
+)
+
+max_size = click.option(
+    "--max-size",
+    type=click.IntRange(0),
+    metavar="BYTES",
+    help="Refuse a patch whose target is larger, before anything is written.",
 )
 
 device = click.option(

@@ -59,12 +59,18 @@ class TargetWriter(Protocol):
         """More bytes of the file. They are only lent: copy what is to be kept."""
 
 
-def open_checked(stream: BinaryIO, key: Ed25519PublicKey | None = None, min_version: int = 0) -> Opening:
+def open_checked(
+    stream: BinaryIO,
+    key: Ed25519PublicKey | None = None,
+    min_version: int = 0,
+    max_size: int | None = None,
+) -> Opening:
     """Read a patch's opening and refuse what the caller does not trust.
 
     Raises:
         BadSignature: ``key`` is given and did not sign the patch.
         RollbackRefused: The patch's version counter is below ``min_version``.
+        LimitExceeded: The target would take more than ``max_size`` bytes.
     """
     opening = read_opening(
         stream, None if key is None else lambda signed, signature: check_signature(signed, signature, key)
@@ -75,6 +81,14 @@ def open_checked(stream: BinaryIO, key: Ed25519PublicKey | None = None, min_vers
             expected=f"version counter {min_version} or more",
             found=opening.manifest.version_counter,
             advice="Fetch the newest patch.",
+        )
+    size = opening.manifest.target.size
+    if max_size is not None and size > max_size:
+        raise LimitExceeded(
+            "the target is larger than what is allowed",
+            expected=f"at most {max_size} bytes",
+            found=f"{size} bytes",
+            advice="Allow more if you trust whoever made the patch.",
         )
     return opening
 

@@ -2,20 +2,20 @@
 
 It is written under a temporary name in its own folder, flushed to the disk, and only then given its name;
 then the folder is flushed, so that the name lasts. On any error the temporary name is removed and what stood
-at the final name is untouched. Only a killed process leaves its ``.sapwood-*.partial`` behind; delete it.
+at the final name is untouched. Only a killed process leaves its ``.sapwood-*.partial`` behind; the next
+output in the same folder removes it.
 
 A folder replaces another in one step where the system can swap two names (Linux). Elsewhere it takes two
 renames: a process killed between them leaves the old folder whole, as ``.sapwood-*.old``, and nothing at the
 final name; ``restore_folder``, which every writer of a folder calls first, gives it its name back.
 
-Left out: locks. Of two writers to one name, the last to finish wins, whole.
+Left out: locks on final names. Of two writers to one name, the last to finish wins, whole.
 """
 
 import errno
 import hashlib
 import io
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from sapwood.errors import WrongCall, storage_error
 from sapwood.patch.exchange import exchange
+from sapwood.patch.partial import hold, hold_folder, partial_name, release, remove_left_over
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -57,8 +58,7 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise WrongCall("is a folder", path=shown, advice="Name a file to write.")
         if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
             raise WrongCall("is not a regular file", path=shown, advice="Name a file to write.")
-        temporary = _sibling(final, "partial")
-        raw = _Output(temporary, shown)
+        temporary, raw, lock = _new_output(final, shown)
 
     try:
         with _translated(shown):
@@ -77,6 +77,8 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink()
         raise
+    finally:
+        release(lock)
     with _translated(shown):
         _sync_folder(final.parent)
 
@@ -147,8 +149,7 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool) -> Iterator[Ou
             raise WrongCall("is not a folder", path=shown, advice="Name a folder to write.")
         if not replace and mode is not None and any(final.iterdir()):
             raise _occupied(shown)
-        temporary = _sibling(final, "partial")
-        temporary.mkdir()
+        temporary, lock = _new_folder(final)
 
     folder = OutputFolder(temporary, shown)
     try:
@@ -161,11 +162,13 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool) -> Iterator[Ou
     except BaseException:
         folder._abandon()  # noqa: SLF001
         raise
+    finally:
+        release(lock)
     with _translated(shown):
         _sync_folder(final.parent)
     if retired is not None:
         with _translated(str(retired)):
-            shutil.rmtree(retired)
+            _remove_tree(retired)
 
 
 def restore_folder(path: str | os.PathLike[str]) -> None:
@@ -230,9 +233,35 @@ def _final_name(path: str) -> Path:
         return given.parent.resolve() / given.name
 
 
-def _sibling(final: Path, suffix: str) -> Path:
-    # The final name is not part of it: together they could pass the longest name a folder takes.
-    return final.parent / f".sapwood-{secrets.token_hex(8)}.{suffix}"
+def _new_output(final: Path, shown: str) -> tuple[Path, "_Output", int]:
+    remove_left_over(final.parent)
+    while True:
+        temporary = final.parent / partial_name()
+        raw = _Output(temporary, shown)
+        lock = hold(raw.fileno())
+        if lock is not None:
+            return temporary, raw, lock
+        raw.close()
+
+
+def _new_folder(final: Path) -> tuple[Path, int]:
+    remove_left_over(final.parent)
+    while True:
+        temporary = final.parent / partial_name()
+        temporary.mkdir()
+        lock = hold_folder(temporary)
+        if lock is not None:
+            return temporary, lock
+
+
+def _remove_tree(folder: Path) -> None:
+    """Another process may be removing it as well: once it was swapped out, it holds no lock."""
+
+    def stop(_function: object, _path: str, failure: tuple[type, BaseException, object]) -> None:
+        if not isinstance(failure[1], FileNotFoundError):
+            raise failure[1]
+
+    shutil.rmtree(folder, onerror=stop)
 
 
 def _retired(final: Path) -> Path:

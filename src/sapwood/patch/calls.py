@@ -130,6 +130,7 @@ def apply(
     *,
     verify_key: Ed25519PublicKey | PathLike | None = None,
     min_version: int = 0,
+    max_size: int | None = None,
     device: Facts | PathLike | None = None,
     in_place: bool = False,
     threads: int | None = None,
@@ -145,6 +146,8 @@ def apply(
         out: Where the target goes. Without it the target is returned: bytes, or path -> bytes for a folder.
         verify_key: Refuse a patch this Ed25519 public key (or PEM file) did not sign.
         min_version: Refuse a patch whose version counter is lower.
+        max_size: Refuse a patch whose target takes more bytes, before anything is written; for patches from
+            strangers.
         device: What the device offers, by the names of guards, or a JSON file of it; without, guards are not
             checked: this machine is not the device.
         in_place: The target replaces the base, in one step.
@@ -153,6 +156,7 @@ def apply(
 
     Raises:
         WrongBase, CorruptPatch, DigestMismatch, BadSignature, RollbackRefused: The inputs do not go together.
+        LimitExceeded: The target is larger than ``max_size``, or the patch asks for more than a reader gives.
         GuardrailRefused: The patch is not for this device; nothing was read of its blocks.
         StorageFailure: Reading or writing failed; no output was left and the base is untouched.
     """
@@ -161,6 +165,7 @@ def apply(
         out,
         verify_key=verify_key,
         min_version=min_version,
+        max_size=max_size,
         device=device,
         in_place=in_place,
         threads=threads,

@@ -143,6 +143,7 @@ class Patch:
         *,
         verify_key: Ed25519PublicKey | PathLike | None = None,
         min_version: int = 0,
+        max_size: int | None = None,
         device: Facts | PathLike | None = None,
         in_place: bool = False,
         threads: int | None = None,
@@ -157,7 +158,7 @@ class Patch:
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
-            opening = open_checked(stream, _public_key(verify_key), min_version)
+            opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
             if device is not None:
                 check_guards(opening.manifest.guardrails, _facts(device))
             model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
@@ -175,6 +176,7 @@ class Patch:
         *,
         verify_key: Ed25519PublicKey | PathLike | None = None,
         min_version: int = 0,
+        max_size: int | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -182,7 +184,7 @@ class Patch:
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
-            opening = open_checked(stream, _public_key(verify_key), min_version)
+            opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
             model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
             check_base(opening.manifest, model, count)
             rebuild(stream, opening, model, writer, threads=count, progress=progress)

@@ -85,6 +85,7 @@ def apply_tensors(
     *,
     verify_key: "Ed25519PublicKey | PathLike | None" = None,
     min_version: int = 0,
+    max_size: int | None = None,
     threads: int | None = None,
     progress: "Progress | None" = None,
 ) -> dict[str, AnyArray]:
@@ -103,6 +104,7 @@ def apply_tensors(
         writer,
         verify_key=verify_key,
         min_version=min_version,
+        max_size=max_size,
         threads=threads,
         progress=progress,
     )
