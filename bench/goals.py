@@ -9,6 +9,10 @@ from bench.pairs import Pair
 
 # Share of BitX's size a patch may have, by kind of pair.
 OF_BITX = {"rl-1": 0.40, "rl-8": 0.42, "sft-bf16": 0.66, "sft-f16": 0.77, "sft-f32": 0.78}
+# Likewise, where an adapter was merged.
+MERGED_OF_BITX = {"lora": 0.20, "lora-1024": 0.12, "lora-2048": 0.09}
+# Share of the target's size.
+CAST = 0.001
 # Share of pcodec's best size on the same pairs.
 OF_PCODEC = 0.95
 # Share of the best peer's size, whichever that is.
@@ -56,4 +60,9 @@ def goals(pair: Pair, sizes: Mapping[str, int], not_run: list[str]) -> list[Goal
             against("size / bitx", OF_BITX[pair.kind], ["bitx"]),
             against("size / pcodec", OF_PCODEC, pcodecs),
         ]
+    if pair.kind in MERGED_OF_BITX:
+        return [against("size / bitx", MERGED_OF_BITX[pair.kind], ["bitx"])]
+    if pair.kind == "cast":
+        share = None if size is None else size / pair.target.stat().st_size
+        return [Goal(pair.name, "size / target", CAST, share, level)]
     return [against("size / best peer", OF_BEST.get(pair.kind, 1.0), list(peers), without)]

@@ -1,8 +1,8 @@
 """The pairs the benchmark runs over, and where they lie.
 
 quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained
-pairs (bench.corpus.make_pairs), those quantised from them (bench.corpus.quantised) and the published ones
-(bench.corpus.fetch_pairs), in the corpus folder.
+pairs (bench.corpus.make_pairs), those with merged adapters (bench.corpus.make_adapters), those quantised
+(bench.corpus.quantised) and the published ones (bench.corpus.fetch_pairs), in the corpus folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ HERE = Path(__file__).parent / "corpus"
 class Pair:
     """kind decides which goals hold.
 
-    It is "rl-1", "rl-8", "sft-bf16", "sft-f16", "sft-f32", "quantised", "crossed" or "other".
+    It is "rl-1", "rl-8", "sft-bf16", "sft-f16", "sft-f32", "quantised", "crossed", "lora", "lora-1024",
+    "lora-2048", "cast" or "other".
     """
 
     name: str
@@ -70,7 +71,11 @@ def trained(folder: Path) -> list[Pair]:
     found = [
         pair("rl 1 step", "rl-1", "rl/step40", "rl/step41"),
         pair("rl 8 steps", "rl-8", "rl/step40", "rl/step48"),
-        pair("lora merged", "other", "lora/base", "lora/merged"),
+        pair("lora merged", "lora", "lora/base", "lora/merged"),
+        pair("adapter 1024", "lora-1024", "adapter-1024/base", "adapter-1024/merged"),
+        pair("adapter 2048", "lora-2048", "adapter-2048/base", "adapter-2048/merged"),
+        pair("cast f32 to bf16", "cast", "sft/f32/step200", "sft/bf16/step200"),
+        pair("cast f32 to f16", "cast", "sft/f32/step200", "sft/f16/step200"),
     ]
     for kind in ("bf16", "f16", "f32"):
         for old, new in (("base", "step200"), ("base", "step250"), ("step200", "step250")):

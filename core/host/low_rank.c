@@ -98,17 +98,22 @@ void sw_fit_turn(sw_low_rank *f, sw_fit_side *side) {
     }
 }
 
-bool sw_low_rank_begin(sw_low_rank *f, unsigned rank, const float *right) {
+static bool balance(sw_low_rank *f);
+
+bool sw_low_rank_begin(sw_low_rank *f, unsigned rank, const float *left, const float *right) {
     if (!sw_fit_set_rank(f, rank)) {
         return false;
     }
-    for (size_t j = 0; j < f->columns; j++) {
-        for (unsigned k = 0; k < rank; k++) {
-            f->right.vectors[j * f->stride + k] = right[k * f->columns + j];
+    const struct { sw_fit_side *side; const float *from; } sides[] = {{&f->left, left}, {&f->right, right}};
+    for (size_t n = 0; n < 2; n++) {
+        const size_t count = sides[n].side->count;
+        for (size_t i = 0; i < count; i++) {
+            for (unsigned k = 0; k < rank; k++) {
+                sides[n].side->vectors[i * f->stride + k] = sides[n].from[k * count + i];
+            }
         }
     }
-    sw_fit_turn(f, &f->right);
-    return true;
+    return balance(f);
 }
 
 bool sw_low_rank_take(sw_low_rank *f, unsigned rank) {

@@ -50,8 +50,8 @@ void sw_low_rank_free(sw_low_rank *f);
  * memory. */
 bool sw_low_rank_find(sw_low_rank *f, unsigned count, double *values);
 
-/* Begin with a right factor: rank * columns floats. */
-bool sw_low_rank_begin(sw_low_rank *f, unsigned rank, const float *right);
+/* Begin with a product: the left factor, rank * rows floats, and the right one, rank * columns, by components. */
+bool sw_low_rank_begin(sw_low_rank *f, unsigned rank, const float *left, const float *right);
 
 /* Keep the first rank components that were found. */
 bool sw_low_rank_take(sw_low_rank *f, unsigned rank);

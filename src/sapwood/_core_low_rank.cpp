@@ -54,6 +54,7 @@ class LowRank {
         const Buffer t(target);
         const sw_pair pair = pair_of(b, base_element, t, element, columns, step);
         const sw_fit_loops with = loops(path);
+        rows_ = pair.rows;
         columns_ = columns;
         nb::gil_scoped_release release;
         fit_.reset(sw_low_rank_new(&with, &pair));
@@ -79,15 +80,17 @@ class LowRank {
         rank_ = rank;
     }
 
-    void begin(nb::object right) {
+    void begin(nb::object left, nb::object right) {
+        const Buffer l(left);
         const Buffer r(right);
         const size_t rank = r.size() / sizeof(float) / columns_;
         check_rank(rank);
-        if (r.size() != rank * columns_ * sizeof(float)) {
-            throw std::invalid_argument("the right factor does not have that shape");
+        if (r.size() != rank * columns_ * sizeof(float) || l.size() != rank * rows_ * sizeof(float)) {
+            throw std::invalid_argument("the factors do not have that shape");
         }
         nb::gil_scoped_release release;
-        require(sw_low_rank_begin(fit_.get(), static_cast<unsigned>(rank), reinterpret_cast<const float *>(r.data())));
+        require(sw_low_rank_begin(fit_.get(), static_cast<unsigned>(rank), reinterpret_cast<const float *>(l.data()),
+                                  reinterpret_cast<const float *>(r.data())));
         rank_ = static_cast<unsigned>(rank);
     }
 
@@ -114,6 +117,7 @@ class LowRank {
         }
     }
     std::unique_ptr<sw_low_rank, decltype(&sw_low_rank_free)> fit_;
+    size_t rows_ = 0;
     size_t columns_ = 0;
     unsigned rank_ = 0;
 };
@@ -161,7 +165,7 @@ void bind_low_rank(nb::module_ &m) {
              nb::arg("path") = nb::none())
         .def("find", &LowRank::find, nb::arg("count"))
         .def("take", &LowRank::take, nb::arg("rank"))
-        .def("begin", &LowRank::begin, nb::arg("right"))
+        .def("begin", &LowRank::begin, nb::arg("left"), nb::arg("right"))
         .def("improve", &LowRank::improve, nb::arg("inside"), nb::arg("times"))
         .def("round", &LowRank::round, nb::arg("exponent"), nb::arg("all_rows"), nb::arg("inside"));
     m.def("low_rank_hint", &low_rank_hint, nb::arg("base"), nb::arg("base_element"), nb::arg("target"),

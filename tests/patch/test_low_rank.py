@@ -8,6 +8,7 @@ from sapwood import _core
 from sapwood.codec.block import Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
+from sapwood.errors import WrongCall
 from sapwood.patch import limits
 from sapwood.patch.low_rank import find_low_rank
 from tests.patch import models
@@ -151,4 +152,49 @@ def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="found"):
         fit.take(1)
     with pytest.raises(ValueError, match="shape"):
-        fit.begin(bytes(20))
+        fit.begin(bytes(4 * 3), bytes(20))
+
+
+def adapter_file(rows: int, columns: int, rank: int, module: str) -> bytes:
+    """The adapter of ``merged`` in PEFT's names, without half of its scale."""
+    random = np.random.default_rng(rows * columns + rank)
+    random.normal(0, 0.04, (rows, columns))
+    left = random.normal(0, 1, (rows, rank))
+    right = random.normal(0, 2e-3 / rank**0.5, (rank, columns))
+    return models.safetensors_file(
+        {
+            f"base_model.model.{module}.lora_A.default.weight": right.astype(np.float32),
+            f"base_model.model.{module}.lora_B.default.weight": (left / 2).astype(np.float32),
+        }
+    )
+
+
+def test_a_known_adapter_is_no_worse_than_a_found_one() -> None:
+    base, target = merged(320, 256, 6)
+    name = "model.layers.0.q_proj.weight"
+    old, new = models.safetensors_file({name: base}), models.safetensors_file({name: target})
+    found = sapwood.diff(old, new, threads=1)
+    for module in ("model.layers.0.q_proj", "other.layers.0.q_proj"):
+        adapter = adapter_file(320, 256, 6, module)
+        known = sapwood.diff(old, new, adapter=adapter, threads=2)
+        assert known.size < 1.02 * found.size
+        assert sapwood.apply(old, known) == new
+
+
+def test_an_adapter_of_something_else_does_no_harm() -> None:
+    base, target = merged(320, 256, 6)
+    found = sapwood.diff(file(base), file(target), threads=1)
+    for adapter in (
+        adapter_file(320, 256, 2, "w"),
+        adapter_file(100, 256, 6, "w"),
+        adapter_file(9, 9, 2, "v"),
+    ):
+        patch = sapwood.diff(file(base), file(target), adapter=adapter)
+        assert patch.size < 1.1 * found.size
+        assert sapwood.apply(file(base), patch) == file(target)
+
+
+def test_a_file_without_an_adapter_is_refused() -> None:
+    base, target = merged(64, 64, 1)
+    with pytest.raises(WrongCall, match="lora_A"):
+        sapwood.diff(file(base), file(target), adapter=file(base))

@@ -51,6 +51,11 @@ __all__ = ["command", "print_report"]
     help="What a device must be: arena_bytes, runtime_abi, operator_set, io_schema, family or model_version; "
     "or a vendor's number, from 256 on, with bytes in hexadecimal. May be given more than once.",
 )
+@click.option(
+    "--adapter",
+    metavar="FILE",
+    help="A low-rank adapter, as PEFT writes it, that was merged into TARGET; one is found without it too.",
+)
 @options.as_json
 def command(
     *,
@@ -66,6 +71,7 @@ def command(
     state: str | None,
     auto_meta: bool,
     guards: dict[str, str],
+    adapter: str | None,
     as_json: bool,
 ) -> None:
     """Make the patch that turns BASE into TARGET.
@@ -88,6 +94,7 @@ def command(
             state=None if state is None else int(state),
             guardrails=guards,
             auto_meta=auto_meta,
+            adapter=adapter,
             progress=progress,
         )
     print_report(patch.report, as_json)

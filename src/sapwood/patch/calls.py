@@ -68,6 +68,7 @@ def diff(
     state: int | None = None,
     guardrails: Mapping[str, object] | None = None,
     auto_meta: bool = False,
+    adapter: Source | None = None,
     progress: Progress | None = None,
 ) -> Patch:
     """Make the patch that turns ``base`` into ``target``.
@@ -86,6 +87,8 @@ def diff(
         guardrails: What a device must be, by the names of guards: "arena_bytes", "runtime_abi",
             "operator_set", "io_schema", "family", "model_version", or a vendor's number from 256 on.
         auto_meta: Take the guards that a TFLite target tells; those in ``guardrails`` go before.
+        adapter: A low-rank adapter, as PEFT writes it, that was merged into the target. The patch does not
+            need it; it gets smaller where the factors are known.
         progress: Called with target bytes done and in all.
 
     Raises:
@@ -97,6 +100,7 @@ def diff(
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(open_model(base)) if base is not None else None
         new = stack.enter_context(open_model(target))
+        merged = stack.enter_context(open_model(adapter)) if adapter is not None else None
         guards = merge_guards(guards_of_model(new) if auto_meta else (), guards_of_values(guardrails or {}))
         stream: BinaryIO = io.BytesIO() if out is None else stack.enter_context(atomic_output(out))
         report = diff_models(
@@ -113,6 +117,7 @@ def diff(
             spool_folder=None if out is None else str(Path(out).absolute().parent),
             device_state=device_state,
             guardrails=guards,
+            adapter=merged,
         )
         made = stream.getvalue() if isinstance(stream, io.BytesIO) else b""
     return Patch(made if out is None else Path(out), report)

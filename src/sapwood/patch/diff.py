@@ -17,6 +17,7 @@ from sapwood.codec.quantised import QuantisedPair
 from sapwood.codec.zstandard_frames import compress_against, decompress_against
 from sapwood.errors import storage_error
 from sapwood.formats.model import Model
+from sapwood.patch.adapter import Adapter
 from sapwood.patch.assemble import Assembler
 from sapwood.patch.byte_stream import ByteStream, file_starts
 from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST, opening_bytes
@@ -216,12 +217,13 @@ def diff_models(
     spool_folder: str | None = None,
     device_state: int | None = None,
     guardrails: tuple[Guard, ...] = (),
+    adapter: Model | None = None,
 ) -> DiffReport:
     """Write the patch from ``base`` (None: a patch without one) to ``target``; returns what it did.
 
     Blocks above 64 MiB in all wait in an unnamed file in ``spool_folder`` until the manifest is known.
     With ``device_state``, 512 or 2048, the patch is of the device profile, for a decoder with as many
-    bytes of model; it is made on one thread.
+    bytes of model; it is made on one thread. ``adapter``: where to begin the search for a merged one.
     The bytes written depend on the models, the level and the other arguments, never on ``threads``.
     """
     started = time.perf_counter()
@@ -260,7 +262,8 @@ def diff_models(
             blocks = device_blocks(plan(old, target), base_stream, target_stream, device_state)
             profile = Profile(device_state, _assemble_for_device(blocks, assembler, finished))
         else:
-            pieces = with_terms(plan(old, target), base_stream, target_stream, level, threads)
+            known = None if adapter is None else Adapter(adapter)
+            pieces = with_terms(plan(old, target), base_stream, target_stream, level, threads, adapter=known)
             work = jobs(pieces, frozenset(file_starts(target.files)))
             coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
             _assemble(coded, assembler, target_stream, finished)

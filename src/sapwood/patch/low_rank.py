@@ -23,6 +23,7 @@ from sapwood.codec.predicted import (
     encode_matrix,
     encode_predicted,
 )
+from sapwood.patch.adapter import Product
 from sapwood.patch.float_values import half_ulps, is_usual, values_of
 
 __all__ = ["LowRankTerm", "code_low_rank", "find_low_rank"]
@@ -221,44 +222,80 @@ class _Search:
                 return
 
 
-def _first_exponent(pair: _Pair, values: list[float], rank: int) -> int:
-    """Where to begin: roundings of the factors that move a product by a small part of the usual half ulp."""
+def _first_exponent(pair: _Pair, entry: float, rank: int) -> int:
+    """Where to begin: roundings of the factors that move a product by a small part of the usual half ulp.
+
+    ``entry``: the usual product of two entries of the factors.
+    """
     elements = values_of(pair.target, pair.element)
     usual = half_ulps(elements[is_usual(elements, pair.element)], pair.element)
     reach = float(np.median(usual)) if len(usual) else 1.0
-    # The usual entry of a factor, squared, when both are balanced.
-    entry = values[0] / math.sqrt(pair.rows * pair.columns) / math.sqrt(rank)
     # No finer than binary32 sums can tell.
     unit = max(0.001 * reach * reach / (rank * entry), entry * _FINEST) if entry > 0 else 0.0
     return min(max(math.frexp(unit)[1], -1000), 1000)
 
 
+def _begin(pair: _Pair, step: int) -> _core.LowRank:
+    return _core.LowRank(pair.base, pair.base_element, pair.target, pair.element, pair.columns, step)
+
+
+def _try_found(search: _Search, hint: int, step: int) -> None:
+    """Terms of the ranks that the singular values speak for."""
+    pair = search.pair
+    fitted = -(-pair.rows // step)
+    fit = _begin(pair, step)
+    values = fit.find(min(2 * hint + 8, _MOST_RANK, fitted // 2, pair.columns // 2))
+    for rank in reversed(_ranks(values, hint)):
+        fit.take(rank)
+        fit.improve(1.0, _PLAIN_ROUNDS)
+        fit.improve(_INSIDE, _ROUNDS[search.level])
+        entry = values[0] / math.sqrt(fitted * pair.columns * rank)
+        search.descend(fit, rank, _first_exponent(search.sample, entry, rank))
+
+
+def _try_known(search: _Search, known: Product, step: int) -> None:
+    """Terms near the product that an adapter says."""
+    pair = search.pair
+    product = known.scaled(pair.base, pair.target, (pair.base_element, pair.element))
+    fit = _begin(pair, step)
+    fit.begin(product.left[::step].T.tobytes(), product.right.tobytes())
+    some = product.rows(np.arange(0, pair.rows, max(pair.rows // 8, 1)))
+    entry = math.sqrt(math.fsum((some * some).ravel()) / some.size / product.rank)
+    if math.isfinite(entry):
+        search.descend(fit, product.rank, _first_exponent(search.sample, entry, product.rank))
+
+
 def find_low_rank(
-    base: memoryview, target: memoryview, elements: tuple[Element, Element], columns: int, level: Level
+    base: memoryview,
+    target: memoryview,
+    elements: tuple[Element, Element],
+    columns: int,
+    level: Level,
+    *,
+    known: Product | None = None,
 ) -> LowRankTerm | None:
     """The low-rank term that makes the difference of two matrices cheaper to say; mostly None.
 
     ``base`` and ``target`` hold as many whole rows of ``columns`` elements, each of its own of ``elements``.
+    With ``known``, a product of the same shape, it is looked for near that first.
     """
     base_element, element = elements
     pair = _Pair(base, base_element, target, element, columns)
     if min(pair.rows, columns) < _LEAST_SIDE or columns * max(element.width, base_element.width) > MAX_BLOCK:
         return None
     hint = _core.low_rank_hint(base, base_element, target, element, columns)
-    if hint == 0:
+    if hint == 0 and known is None:
         return None
     some = min(max(_SAMPLE // (columns * element.width), 1), pair.rows)
     sample = pair.some((pair.rows - some) // 2, some)
     search = _Search(pair, sample, level, list(_spreads(sample)))
     step = -(-pair.rows * columns // _MOST_FITTED)
-    fit = _core.LowRank(base, base_element, target, element, columns, step)
-    fitted = -(-pair.rows // step)
-    values = fit.find(min(2 * hint + 8, _MOST_RANK, fitted // 2, columns // 2))
-    for rank in reversed(_ranks(values, hint)):
-        fit.take(rank)
-        fit.improve(1.0, _PLAIN_ROUNDS)
-        fit.improve(_INSIDE, _ROUNDS[level])
-        search.descend(fit, rank, _first_exponent(sample, values, rank))
+    if known is not None and known.rank <= _core.MAX_RANK:
+        _try_known(search, known, step)
+        found = _worth(search)
+        if found is not None or hint == 0:
+            return found
+    _try_found(search, hint, step)
     return _worth(search)
 
 

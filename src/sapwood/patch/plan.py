@@ -52,6 +52,7 @@ class Piece:
         kind: For reports: the dtype's name, or "glue".
         relation: How its elements follow from other elements at ``base``; None if they are to be compared.
         columns: Elements of a row if it is rows of a matrix, else 0.
+        name: The tensor's, if it is one that has a counterpart in the base.
     """
 
     start: int
@@ -61,6 +62,7 @@ class Piece:
     kind: str
     relation: Relation | QuantisedPair | None = None
     columns: int = 0
+    name: str = ""
 
 
 def _columns(tensor: Tensor) -> int:
@@ -139,7 +141,7 @@ def _tensor_pieces(
             shared = min(place.length, span.length) // element.width * element.width
         if shared:
             way = relation or quantised.same_type(span.tensor, place.offset)
-            yield Piece(at, shared, place.offset, element, kind, way, _columns(span.tensor))
+            yield Piece(at, shared, place.offset, element, kind, way, _columns(span.tensor), span.tensor.name)
         if shared < span.length:
             yield Piece(at + shared, span.length - shared, None, element, kind)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from sapwood.codec.encode import Level
 from sapwood.codec.predicted import FLOATS
 from sapwood.codec.quantised import QuantisedPair
+from sapwood.patch.adapter import Adapter
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.low_rank import find_low_rank
 from sapwood.patch.ordered_pool import ordered_map
@@ -15,27 +16,37 @@ from sapwood.patch.relation import Relation
 __all__ = ["with_terms"]
 
 
-def _with_term(piece: Piece, base: ByteStream, target: ByteStream, level: Level) -> Piece:
-    known = piece.relation
+def _with_term(
+    piece: Piece, base: ByteStream, target: ByteStream, level: Level, adapter: Adapter | None
+) -> Piece:
+    held = piece.relation
     if piece.base is None or piece.element not in FLOATS or piece.columns == 0:
         return piece
-    if isinstance(known, QuantisedPair):
+    if isinstance(held, QuantisedPair):
         return piece
     row = piece.columns * piece.element.width
     length = piece.length // row * row
-    relation = Relation(piece.element) if known is None else known
+    relation = Relation(piece.element) if held is None else held
     if length != piece.length:
         return piece
     old = base.read(piece.base, relation.bytes_of_base(length, piece.element))
     new = target.read(piece.start, length)
-    term = find_low_rank(old, new, (relation.base_element, piece.element), piece.columns, level)
+    elements = relation.base_element, piece.element
+    known = adapter.product(piece.name, length // row, piece.columns) if adapter is not None else None
+    term = find_low_rank(old, new, elements, piece.columns, level, known=known)
     if term is None:
         return piece
     return dataclasses.replace(piece, relation=dataclasses.replace(relation, term=term))
 
 
 def with_terms(
-    pieces: Iterable[Piece], base: ByteStream, target: ByteStream, level: Level, threads: int
+    pieces: Iterable[Piece],
+    base: ByteStream,
+    target: ByteStream,
+    level: Level,
+    threads: int,
+    *,
+    adapter: Adapter | None = None,
 ) -> Iterator[Piece]:
-    """The pieces, with low-rank terms where they pay."""
-    return ordered_map(lambda piece: _with_term(piece, base, target, level), pieces, threads)
+    """The pieces, with low-rank terms where they pay; ``adapter``: one that may have been merged."""
+    return ordered_map(lambda piece: _with_term(piece, base, target, level, adapter), pieces, threads)
