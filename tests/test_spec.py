@@ -354,3 +354,21 @@ def test_the_base_position_begins_anew_in_each_chunk() -> None:
     put_block(second, Block(Codec.ZSTD_BASE, 1, frame, (24, 8)), end)
     assert second[-len(frame) - 2] == 16
     assert blocks.decode_chunk(bytes(record + second), base, 2) == b"xx"
+
+
+def test_the_example_chain() -> None:
+    patch = code_bytes("Example: a patch")
+    lines = [line.strip() for line in section("Example: a chain").splitlines() if line.startswith("    ")]
+    head, seal = bytes.fromhex(" ".join(lines[:-1])), bytes.fromhex(lines[-1])
+    data = head + patch + seal
+    assert f"a chain of {len(data)} bytes" in section("Example: a chain")
+    assert sapwood.chain_create([patch]).to_bytes() == data
+    assert chain_oracle.decode_chain(data, b"Sapwood, heartwood") == b"Sapwood, heartwood, bark"
+    for offset, written, _ in tables("Example: a chain")[0]:
+        shown = [bytes.fromhex(run) for run in re.findall(r"`([0-9a-f ]+)`", written)]
+        at = int(offset)
+        assert all(data[at:].startswith(run) for run in shown[:1])
+        assert all(run in data[at:] for run in shown[1:])
+    ends = [int(offset) for offset, _, _ in tables("Example: a chain")[0]]
+    assert ends == sorted(ends)
+    assert ends[-2] == len(head)

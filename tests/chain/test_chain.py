@@ -15,6 +15,7 @@ from sapwood.errors import (
     BrokenChain,
     CorruptPatch,
     GuardrailRefused,
+    LimitExceeded,
     RollbackRefused,
     StorageFailure,
     WrongBase,
@@ -214,6 +215,48 @@ def test_a_patch_under_another_record_is_refused() -> None:
         assert caught.value.found == sapwood.open_patch(other).manifest.target.digest.hex()
     with pytest.raises(CorruptPatch, match="seal"):
         opened.verify()
+
+
+def with_record(data: bytes, at: int, value: bytes) -> bytes:
+    """A chain whose first record has other bytes at ``at``, under a CRC-32 that fits."""
+    record = bytearray(data[6:112])
+    record[at : at + len(value)] = value
+    record[102:] = zlib.crc32(record[:102]).to_bytes(4, "little")
+    return data[:6] + bytes(record) + data[112:]
+
+
+def test_lengths_that_cannot_be_are_refused() -> None:
+    most = b"\xff" * 8
+    for size in (most, b"\xff" * 7 + b"\x7f", (1 << 40).to_bytes(8, "little")):
+        huge = with_record(chain(2), 4, size)
+        assert sapwood.open_chain(huge).links == ()
+        with pytest.raises(CorruptPatch, match="ends within link 1"):
+            sapwood.open_chain(huge).apply(versions()[0])
+    # An empty patch, and one that ends too early.
+    for short in (0, 5, 100):
+        cut = with_record(chain(2), 4, short.to_bytes(8, "little"))
+        with pytest.raises(CorruptPatch):
+            sapwood.open_chain(cut).apply(versions()[0])
+    for at in (21, 62):
+        other = with_record(chain(2), at, most)
+        with pytest.raises(BrokenChain, match="link 1 holds another patch"):
+            sapwood.open_chain(other).apply(versions()[0])
+    for at, shape in ((20, 3), (61, 0), (61, 255), (20, 0)):
+        with pytest.raises(CorruptPatch, match="link 1"):
+            sapwood.open_chain(with_record(chain(2), at, bytes([shape])))
+
+
+def test_there_may_be_so_many_links(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(chain(3))
+    monkeypatch.setattr("sapwood.chain.container.MAX_LINKS", 2)
+    assert len(sapwood.open_chain(tmp_path / "c").links) == 2
+    with pytest.raises(LimitExceeded, match="too many links"):
+        sapwood.open_chain(chain(4))
+    with pytest.raises(LimitExceeded, match="too many links"):
+        sapwood.chain_append(tmp_path / "c", [patches()[2]])
+    with pytest.raises(LimitExceeded, match="too many links"):
+        sapwood.chain_create(patches())
+    assert (tmp_path / "c").read_bytes() == chain(3)
 
 
 def test_append_makes_the_same_file_as_create(tmp_path: Path) -> None:
