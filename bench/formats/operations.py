@@ -92,10 +92,18 @@ def _one_bit_on(model: Path, out: Path) -> Path:
     return out
 
 
-def _fingerprint(base: Path, target: Path, _room: Path) -> tuple[str, dict[str, Any]]:
-    _run("fingerprint", base, "--json")
-    told = _run("fingerprint", "compare", base, target).strip().splitlines()
-    return told[0] if told else "ok", {}
+def _fingerprint(base: Path, target: Path, room: Path) -> tuple[str, dict[str, Any]]:
+    # A saved fingerprint is as good as the model, and the target of every row is the base's kin.
+    (room / "base.json").write_text(_run("fingerprint", base, "--json"))
+    told = json.loads(_run("fingerprint", "compare", room / "base.json", base, "--json"))
+    if told["relation"] != "identical":
+        raise Failed(f"its own copy is {told['relation']}")
+    _run("fingerprint", "add", base, "--db", room / "models.db")
+    found = json.loads(_run("fingerprint", "find", target, "--db", room / "models.db", "--json"))["found"]
+    if not found:
+        raise Failed("its own kin is a stranger")
+    facts = {name: found[0][name] for name in ("relation", "kinship", "patch_share")}
+    return f"{facts['relation']} {facts['kinship']:.3f}, expects {facts['patch_share']:.4f}", facts
 
 
 Operation = Callable[[Path, Path, Path], tuple[str, dict[str, Any]]]

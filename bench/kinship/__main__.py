@@ -36,6 +36,8 @@ from bench.kinship.changes import COPIES, child
 
 # Queries of each family's shapes that have no kin in the database.
 _STRANGERS = 5
+# Models of each family whose sketch is timed.
+_TIMED = 5
 _COPIES = {change.__name__ for change in COPIES}
 
 
@@ -79,7 +81,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--models", type=int, default=2000, help="models in the database")
     add("--strangers", type=float, default=0.2, help="share of them that have no kin")
     add("--queries", type=int, default=15, help="queries for each family")
-    add("--measured", type=int, default=2, help="of those, queries whose patches are measured")
+    add("--measured", type=int, default=1, help="of those, queries whose patches are measured ...")
+    add("--every", type=int, default=1, help="... in every such family")
     add("--seed", type=int, default=1)
     add("--real", action="store_true", help="the real checkpoints instead")
     add("--corpus", type=Path, default=Path("build/bench"), help="where python -m bench keeps its files")
@@ -105,10 +108,11 @@ def _generated(options: argparse.Namespace, pairs: Path, place: Path) -> dict[st
             files += [(f"stranger {family}/{i}", s.file()) for i, s in enumerate(strangers[_STRANGERS:])]
             prints = []
             for name, file in files:
+                prints.append((name, sapwood.fingerprint(file, threads=1)))
+            for _, file in files[:_TIMED]:
                 started = time.process_time()
                 sapwood.fingerprint(file, exact=False)
                 seconds.append(time.process_time() - started)
-                prints.append((name, sapwood.fingerprint(file, threads=1)))
             database.add(prints)
             stranger_queries += [sapwood.fingerprint(s.file(), exact=False) for s in strangers[:_STRANGERS]]
             queries += _queries(options, members, dict(prints), family, dice)
@@ -140,7 +144,7 @@ def _queries(
             sapwood.fingerprint(file, threads=1),
             same | {parent.name},
         )
-        if number < options.measured:
+        if number < options.measured and family % options.every == 0:
             target = made.plain_file()
             query.sizes = {
                 m.name: sapwood.diff(m.made.plain_file(), target, level="fast", threads=1).size

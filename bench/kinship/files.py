@@ -13,7 +13,7 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 
 BLOCK_BYTES, BLOCK_VALUES = 34, 32
-_SAFETENSORS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64"}
+_SAFETENSORS = {"float32": "F32", "int8": "I8", "float16": "F16", "bfloat16": "BF16", "int64": "I64"}
 _GGUF = {"float32": 0, "float16": 1, "uint8": 8, "int64": 27, "bfloat16": 30}
 _ALIGNMENT = 32
 

@@ -33,6 +33,8 @@ _ENOUGH: Final = 8
 # What a tensor of another type costs at least: each has a block of its own.
 _CAST: Final = 100.0
 _FAR: Final = 1 << 40
+# The largest of 32 normal weights, in their rms: what the codes of a block reach to.
+_REACH: Final = 2.4
 _TINY: Final = 1e-300
 _FARTHEST: Final = 2.0**62
 
@@ -94,9 +96,13 @@ def patch_bits(pairs: Pairs) -> Floats:
     each = _entropy(changed) + changed * bits
     # Weight decay moves all weights; where few moved, the values may have met none of them.
     moved = differ > groups / 2
-    differ, bits = _by_values(pairs, _scaled(pairs), raw)
-    scaled = _entropy(differ / groups) + differ / groups * bits
-    each = np.where(moved, np.minimum(each, scaled), each)
+    if moved.any():
+        differ, bits = _by_values(pairs, _scaled(pairs), raw)
+        scaled = _entropy(differ / groups) + differ / groups * bits
+        each = np.where(moved, np.minimum(each, scaled), each)
+    in_blocks, from_blocks = (tensors["flags"] & BLOCKS != 0 for tensors in (rows, partners))
+    if (in_blocks & ~from_blocks).any():
+        each = np.where(in_blocks & ~from_blocks, _quantised_bits(pairs), each)
     # What the base's tensor is too short for is new.
     covered = np.minimum(partners["values"] / rows["values"], 1)
     each = np.minimum(covered * each + (1 - covered) * raw, raw)
@@ -143,16 +149,29 @@ def _by_values(pairs: Pairs, old: npt.NDArray[np.uint32], raw: Floats) -> tuple[
     return differ, pairs.sums(np.where(steps == 0, 0.0, bits).sum(axis=1)) / np.maximum(differ, 1)
 
 
-def _block_steps(pairs: Pairs, old: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-    """How many steps values in blocks changed by, were all blocks of a part under one scale.
+def _quantised_bits(pairs: Pairs) -> Floats:
+    """Bits of a code, predicted from the value that it rounds: none where that is what it was made from."""
+    new, old = (rows["values"].view("<f4").astype(np.float64) for rows in (pairs.new, pairs.old))
+    error = (new - old) / _block_step(pairs)[pairs.part][:, None]
+    mean = pairs.sums((error * error).sum(axis=1)) / np.maximum(pairs.sums() * limits.GROUPS, 1)
+    # Rounding alone makes a twelfth of the square of a step.
+    bits: Floats = np.log2(1 + 12 * np.maximum(mean - 1 / 12, 0)) / 2
+    return bits
 
-    Unlike types have no steps in common, and every value is new.
-    """
-    new, was = (bits.view("<f4").astype(np.float64) for bits in (pairs.new["values"], old))
+
+def _block_step(pairs: Pairs) -> Floats:
+    """For each part the step of its codes, were all its blocks under one scale."""
+    new = pairs.new["values"].view("<f4").astype(np.float64)
     rms = np.sqrt(pairs.sums((new * new).sum(axis=1)) / np.maximum(pairs.sums() * limits.GROUPS, 1))
-    bits = 8.0 * pairs.tensors["bytes"] / pairs.tensors["values"]
-    # A block of normal weights reaches to some three times their rms on either side.
-    step = np.maximum(3 * rms / 2.0 ** (bits - 1), _TINY)[pairs.part][:, None]
+    bits = 8 * pairs.tensors["bytes"] // pairs.tensors["values"]
+    step: Floats = np.maximum(_REACH * rms / 2.0 ** (bits - 1.0), _TINY)
+    return step
+
+
+def _block_steps(pairs: Pairs, old: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """How many such steps values in blocks changed by; unlike types have no steps in common."""
+    new, was = (bits.view("<f4").astype(np.float64) for bits in (pairs.new["values"], old))
+    step = _block_step(pairs)[pairs.part][:, None]
     steps = np.rint(np.minimum(np.abs(new - was) / step, _FAR)).astype(np.int64)
     return np.where(
         pairs.same_type[pairs.part][:, None], steps, np.where(pairs.new["values"] == old, 0, _FAR)
