@@ -14,8 +14,8 @@ __all__ = ["Content", "Manifest", "Patch", "decode_patch", "identity_of", "read_
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
 BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES, PROFILE = range(1, 9)
-CHUNKS, VERSION_COUNTER, GUARDRAILS = 9, 11, 17
-KNOWN = frozenset({*range(1, 10), 11, 17})
+CHUNKS, VERSION_COUNTER, SECOND_BASE, GUARDRAILS = 9, 11, 13, 17
+KNOWN = frozenset({*range(1, 10), 11, 13, 17})
 MAX_MANIFEST = 16 << 20
 MAX_RECORDS = 256
 MAX_FILES = 100_000
@@ -40,6 +40,7 @@ class Manifest:
     target: Identity
     chunks: list[tuple[int, int, bytes]]  # decoded size, coded size, digest
     records: dict[int, bytes]
+    second_base: tuple[int, int, bytes] | None = None  # shape, size, digest
 
 
 @dataclasses.dataclass
@@ -97,6 +98,16 @@ def _identity(records: dict[int, bytes], tag: int, files_tag: int) -> Identity |
     if sum(size for _, size in files) != size:
         raise Refused("the files do not add up")
     return Identity(shape, size, digest, files)
+
+
+def _second_base(records: dict[int, bytes]) -> tuple[int, int, bytes] | None:
+    if SECOND_BASE not in records:
+        return None
+    reader = Reader(records[SECOND_BASE])
+    shape, size, digest = reader.byte(), reader.unsigned(), reader.take(32)
+    if shape not in (FILE, FOLDER) or reader.left() or BASE not in records or PROFILE in records:
+        raise Refused("a second base's record is wrong, or does not belong")
+    return shape, size, digest
 
 
 def _chunks(data: bytes) -> list[tuple[int, int, bytes]]:
@@ -184,7 +195,7 @@ def _manifest(data: bytes) -> Manifest:
     if sum(decoded for decoded, _, _ in chunks) != target.size:
         raise Refused("the chunks do not make the target")
     _check_optional(records)
-    return Manifest(base, target, chunks, records)
+    return Manifest(base, target, chunks, records, _second_base(records))
 
 
 def read_patch(patch: bytes) -> Patch:
@@ -234,7 +245,7 @@ def varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def decode_patch(patch: bytes, base: Content = b"") -> Content:
+def decode_patch(patch: bytes, base: Content = b"", also: Content | None = None) -> Content:
     """The target: bytes for a file, bytes by path for a folder. Everything is checked but the signature.
 
     Raises:
@@ -247,8 +258,16 @@ def decode_patch(patch: bytes, base: Content = b"") -> Content:
         shape, stream, digest = _stream(base)
         if (shape, len(stream), digest) != (manifest.base.shape, manifest.base.size, manifest.base.digest):
             raise Refused("the patch is for another base")
+    if manifest.second_base is not None:
+        if also is None:
+            raise Refused("the patch needs a second base")
+        shape, second, digest = _stream(also)
+        if (shape, len(second), digest) != manifest.second_base:
+            raise Refused("the patch is for another second base")
+        stream += second
     out = bytearray()
     whole = manifest.base is None or (manifest.base.shape == FILE and manifest.base.size < 1 << 32)
+    whole = whole and manifest.second_base is None
     for decoded, coded, digest in manifest.chunks:
         data = reader.take(coded)
         if blake3(data).digest(length=len(digest)) != digest:

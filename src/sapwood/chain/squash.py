@@ -80,6 +80,8 @@ def _put_together(
     for number, patch in enumerate(patches, 1):
         if patch.manifest.profile is not None:
             raise needs_model(f"link {number} is for devices, and such a patch is not put together")
+        if patch.manifest.second_base.digest:
+            raise needs_model(f"link {number} has a second base, and such a patch is not put together")
     base = patches[0].manifest.base
     last = patches[-1].manifest
     with _spool(folder) as stashed, _spool(folder) as chunks:

@@ -16,6 +16,7 @@ __all__ = ["command"]
 @options.min_version
 @options.max_size
 @options.device
+@options.also
 @options.threads
 @options.as_json
 def command(
@@ -28,6 +29,7 @@ def command(
     min_version: int,
     max_size: int | None,
     device: str | None,
+    also: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -45,6 +47,7 @@ def command(
         opened.apply(
             base,
             out,
+            also=also,
             verify_key=key,
             min_version=min_version,
             max_size=max_size,

@@ -56,6 +56,11 @@ __all__ = ["command", "print_report"]
     metavar="FILE",
     help="A low-rank adapter, as PEFT writes it, that was merged into TARGET; one is found without it too.",
 )
+@click.option(
+    "--also",
+    metavar="OLDER",
+    help="A second, older base: where TARGET follows from both. Apply then needs it too.",
+)
 @options.as_json
 def command(
     *,
@@ -72,6 +77,7 @@ def command(
     auto_meta: bool,
     guards: dict[str, str],
     adapter: str | None,
+    also: str | None,
     as_json: bool,
 ) -> None:
     """Make the patch that turns BASE into TARGET.
@@ -95,6 +101,7 @@ def command(
             guardrails=guards,
             auto_meta=auto_meta,
             adapter=adapter,
+            also=also,
             progress=progress,
         )
     print_report(patch.report, as_json)

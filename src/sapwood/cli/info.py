@@ -22,10 +22,10 @@ def command(*, patch: str, as_json: bool) -> None:
 
     opened = sapwood.open_patch(patch)
     manifest = opened.manifest
-    models = {"base": manifest.base, "target": manifest.target}
+    models = {"base": manifest.base, "second base": manifest.second_base, "target": manifest.target}
     if as_json:
         described = {
-            name: {
+            name.replace(" ", "_"): {
                 "shape": model.shape.name.lower(),
                 "size": model.size,
                 "blake3": model.digest.hex(),

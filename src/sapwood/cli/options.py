@@ -3,6 +3,7 @@
 import click
 
 __all__ = [
+    "also",
     "as_json",
     "device",
     "level",
@@ -16,6 +17,8 @@ __all__ = [
 ]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+
+also = click.option("--also", metavar="OLDER", help="The second base, of a patch that was made with one.")
 
 threads = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads to use.  [default: all processors]"

@@ -11,9 +11,18 @@ __all__ = ["command"]
 @click.argument("patch")
 @click.option("--base", metavar="BASE", help="Also build the target from BASE, and check its digest.")
 @click.option("--key", metavar="PUB", help="Also check that this public key signed the patch.")
+@options.also
 @options.threads
 @options.as_json
-def command(*, patch: str, base: str | None, key: str | None, threads: int | None, as_json: bool) -> None:
+def command(
+    *,
+    patch: str,
+    base: str | None,
+    key: str | None,
+    also: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
     """Check a patch, as far as what is given allows.
 
     Without --base the digests of all blocks are checked; with it, or for a patch without a base, that it
@@ -24,7 +33,7 @@ def command(*, patch: str, base: str | None, key: str | None, threads: int | Non
 
     opened = sapwood.open_patch(patch)
     with screen.progress_bar("verify") as progress:
-        manifest = sapwood.verify(opened, base, key=key, threads=threads, progress=progress)
+        manifest = sapwood.verify(opened, base, also=also, key=key, threads=threads, progress=progress)
     built = base is not None or manifest.base.shape is Shape.NONE
     checked = {"blocks": True, "signature": key is not None, "target": built}
     if as_json:

@@ -18,6 +18,7 @@ __all__ = [
     "encode_factors",
     "encode_matrix",
     "encode_predicted",
+    "reads_second_base",
 ]
 
 FLOATS: Final = (Element.F16, Element.BF16, Element.F32, Element.F64)
@@ -78,6 +79,14 @@ class Prediction:
     ) -> tuple[bytes, bytes | None]:
         """The predicted elements, and their classes if ``spread`` is given."""
         return _core.predict(self.payload(_NONE, b""), base, second, factors, length)
+
+
+def reads_second_base(block: Block) -> bool:
+    """Whether a block is predicted from two spans."""
+    if block.codec is not Codec.PREDICTED:
+        return False
+    wants = _core.predicted_wants(block.payload, block.length)
+    return not isinstance(wants, int) and wants[1] is not None
 
 
 def cast(data: memoryview, base_element: Element, element: Element) -> bytes:

@@ -31,7 +31,7 @@ from sapwood.patch.atomic_file import atomic_folder, atomic_output
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.container import Opening, check_end, read_chunk, read_opening
 from sapwood.patch.digest import folder_digest, identify
-from sapwood.patch.manifest import FileEntry, Manifest, Shape, reads_whole_base
+from sapwood.patch.manifest import FileEntry, Manifest, ModelIdentity, Shape, reads_whole_base
 from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.signing import check_signature
 
@@ -93,33 +93,42 @@ def open_checked(
     return opening
 
 
-def check_base(manifest: Manifest, base: Model | None, threads: int = 1) -> None:
-    """Refuse a base that the patch was not made for.
+def check_base(manifest: Manifest, base: Model | None, threads: int = 1, also: Model | None = None) -> None:
+    """Refuse a base, or a second one in ``also``, that the patch was not made for.
 
     Raises:
         WrongBase: By shape, size or digest.
+        WrongCall: There is a second base, and the patch has none.
     """
-    wanted = manifest.base
+    _check_model(manifest.base, base, "base", threads)
+    if also is not None and manifest.second_base.shape is Shape.NONE:
+        raise WrongCall("the patch was made without a second base", path=also.root)
+    _check_model(manifest.second_base, also, "second base", threads)
+
+
+def _check_model(wanted: ModelIdentity, model: Model | None, what: str, threads: int) -> None:
     if wanted.shape is Shape.NONE:
         return
-    if base is None:
-        raise WrongBase("the patch needs a base", expected=wanted.digest.hex())
-    shape = Shape.FOLDER if base.is_folder else Shape.FILE
-    size = sum(len(f.data) for f in base.files)
+    if model is None:
+        raise WrongBase(f"the patch needs a {what}", expected=wanted.digest.hex())
+    shape = Shape.FOLDER if model.is_folder else Shape.FILE
+    size = sum(len(f.data) for f in model.files)
     advice = "Apply the patch to the model it was made from."
+    if what != "base":
+        advice = "Give the model that diff was given as --also."
     if shape is not wanted.shape or size != wanted.size:
         raise WrongBase(
-            "the base is not the one the patch was made for",
-            path=base.root,
+            f"the {what} is not the one the patch was made for",
+            path=model.root,
             expected=f"{wanted.shape.name.lower()} of {wanted.size} bytes",
             found=f"{shape.name.lower()} of {size} bytes",
             advice=advice,
         )
-    found = identify(base, threads)
+    found = identify(model, threads)
     if found.digest != wanted.digest:
         raise WrongBase(
-            "the base is not the one the patch was made for: its digest differs",
-            path=base.root,
+            f"the {what} is not the one the patch was made for: its digest differs",
+            path=model.root,
             expected=wanted.digest.hex(),
             found=found.digest.hex(),
             advice=advice,
@@ -138,7 +147,7 @@ class _Located:
 def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
     """Every block that makes bytes. A chunk is parsed only after its digest was checked."""
     at = opening.size
-    base_size = opening.manifest.base.size
+    base_size = opening.manifest.base_size
     for chunk in opening.manifest.chunks:
         reader = ByteReader(read_chunk(stream, chunk, at), at)
         base_position = 0
@@ -150,7 +159,7 @@ def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
             decoded += block.length
             if decoded > chunk.decoded:
                 break
-            if block.codec is Codec.DEVICE and not reads_whole_base(opening.manifest.base):
+            if block.codec is Codec.DEVICE and not reads_whole_base(opening.manifest):
                 raise CorruptPatch("a DEVICE block needs a base that is one file below 4 GiB", offset=at)
             if block.codec is Codec.FACTORS:
                 factor_blocks += 1
@@ -242,6 +251,7 @@ def rebuild(
     base: Model | None,
     out: TargetWriter,
     *,
+    also: Model | None = None,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> None:
@@ -254,7 +264,8 @@ def rebuild(
     target = opening.manifest.target
     entries = target.files if target.shape is Shape.FOLDER else (FileEntry("", target.size),)
     needs_base = base is not None and opening.manifest.base.shape is not Shape.NONE
-    base_stream = ByteStream([f.data for f in base.files] if base is not None and needs_base else [])
+    models = [base, also] if needs_base else []
+    base_stream = ByteStream([file.data for model in models if model is not None for file in model.files])
     pieces = _pieces(stream, opening, base_stream, threads)
     left = memoryview(b"")
     digests = []

@@ -69,6 +69,7 @@ def diff(
     guardrails: Mapping[str, object] | None = None,
     auto_meta: bool = False,
     adapter: Source | None = None,
+    also: Source | None = None,
     progress: Progress | None = None,
 ) -> Patch:
     """Make the patch that turns ``base`` into ``target``.
@@ -89,6 +90,7 @@ def diff(
         auto_meta: Take the guards that a TFLite target tells; those in ``guardrails`` go before.
         adapter: A low-rank adapter, as PEFT writes it, that was merged into the target. The patch does not
             need it; it gets smaller where the factors are known.
+        also: A second, older base. Where the target follows from both it gets smaller; apply then needs both.
         progress: Called with target bytes done and in all.
 
     Raises:
@@ -100,6 +102,7 @@ def diff(
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(open_model(base)) if base is not None else None
         new = stack.enter_context(open_model(target))
+        second = stack.enter_context(open_model(also)) if also is not None else None
         merged = stack.enter_context(open_model(adapter)) if adapter is not None else None
         guards = merge_guards(guards_of_model(new) if auto_meta else (), guards_of_values(guardrails or {}))
         stream: BinaryIO = io.BytesIO() if out is None else stack.enter_context(atomic_output(out))
@@ -118,6 +121,7 @@ def diff(
             device_state=device_state,
             guardrails=guards,
             adapter=merged,
+            also=second,
         )
         made = stream.getvalue() if isinstance(stream, io.BytesIO) else b""
     return Patch(made if out is None else Path(out), report)
@@ -133,6 +137,7 @@ def apply(
     patch: PatchSource,
     out: PathLike | None = None,
     *,
+    also: Source | None = None,
     verify_key: Ed25519PublicKey | PathLike | None = None,
     min_version: int = 0,
     max_size: int | None = None,
@@ -148,6 +153,7 @@ def apply(
     Args:
         base: What the patch was made from; None if it was made without.
         patch: Path, bytes, stream, or an open patch.
+        also: The second base, of a patch that was made with one.
         out: Where the target goes. Without it the target is returned: bytes, or path -> bytes for a folder.
         verify_key: Refuse a patch this Ed25519 public key (or PEM file) did not sign.
         min_version: Refuse a patch whose version counter is lower.
@@ -168,6 +174,7 @@ def apply(
     return Patch.of(patch).apply(
         base,
         out,
+        also=also,
         verify_key=verify_key,
         min_version=min_version,
         max_size=max_size,
@@ -182,13 +189,14 @@ def verify(
     patch: PatchSource,
     base: Source | None = None,
     *,
+    also: Source | None = None,
     key: Ed25519PublicKey | PathLike | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Check a patch, as far as what is given allows; see :meth:`Patch.verify`. Returns its manifest."""
     opened = Patch.of(patch)
-    opened.verify(base, key=key, threads=threads, progress=progress)
+    opened.verify(base, also=also, key=key, threads=threads, progress=progress)
     return opened.manifest
 
 

@@ -13,6 +13,7 @@ from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
 from sapwood.codec.device_segment import STATES
 from sapwood.codec.encode import Level, encode_plain, encode_span
+from sapwood.codec.predicted import reads_second_base
 from sapwood.codec.quantised import QuantisedPair
 from sapwood.codec.zstandard_frames import compress_against, decompress_against
 from sapwood.errors import storage_error
@@ -27,11 +28,12 @@ from sapwood.patch.guard import Guard
 from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.ordered_pool import ordered_map
-from sapwood.patch.plan import plan
+from sapwood.patch.plan import Piece, plan
 from sapwood.patch.predict_job import code_related, code_scaled
 from sapwood.patch.predict_tensors import with_terms
 from sapwood.patch.quantised_pairs import code_pair
 from sapwood.patch.report import DiffReport, KindTotals
+from sapwood.patch.second_base import with_seconds
 from sapwood.patch.signing import key_id
 from sapwood.patch.writable import check_for_device, check_writable
 
@@ -74,7 +76,11 @@ def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Code
             return _code_quantised(job, job.relation, other, new, level)
         if job.relation.base_element is job.element and _core.equal(other, new):
             return _Coded(job, None, True, 0.0)
-        block, factors = code_related(other, job.base, new, job.element, level, relation=job.relation)
+        move = job.relation.second_move
+        second = None if move is None else base.read(job.base + move, len(other))
+        block, factors = code_related(
+            other, job.base, new, job.element, level, relation=job.relation, second=second
+        )
         return _Coded(job, block, False, float(block.base is None), factors)
     old = base.read(job.base, job.length) if job.base is not None else None
     if old is not None and _core.equal(old, new):
@@ -203,6 +209,18 @@ def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None
     return size
 
 
+def _pieces(old: Model, target: Model, also: Model | None) -> Iterable[Piece]:
+    pieces = plan(old, target)
+    return pieces if also is None else with_seconds(pieces, also, ByteStream.of(old).size)
+
+
+def _afresh(assembler: Assembler, spool: IO[bytes]) -> Assembler:
+    """One that writes to the same spool, which is empty again."""
+    spool.seek(0)
+    spool.truncate()
+    return dataclasses.replace(assembler, chunks=[], splice_payload=0)
+
+
 def diff_models(
     base: Model | None,
     target: Model,
@@ -218,12 +236,14 @@ def diff_models(
     device_state: int | None = None,
     guardrails: tuple[Guard, ...] = (),
     adapter: Model | None = None,
+    also: Model | None = None,
 ) -> DiffReport:
     """Write the patch from ``base`` (None: a patch without one) to ``target``; returns what it did.
 
     Blocks above 64 MiB in all wait in an unnamed file in ``spool_folder`` until the manifest is known.
     With ``device_state``, 512 or 2048, the patch is of the device profile, for a decoder with as many
     bytes of model; it is made on one thread. ``adapter``: where to begin the search for a merged one.
+    ``also``: a second base, which the patch names if any block reads it.
     The bytes written depend on the models, the level and the other arguments, never on ``threads``.
     """
     started = time.perf_counter()
@@ -231,15 +251,21 @@ def diff_models(
     check_writable((old, target), metadata or {}, version_counter)
     if device_state is not None:
         check_for_device(old, target, device_state)
-    base_stream, target_stream = ByteStream.of(old), ByteStream.of(target)
-    report = DiffReport(base_stream.size, target_stream.size, threads=threads, level=level.name.lower())
+    seconds = () if also is None or base is None or device_state is not None else also.files
+    base_stream = ByteStream([file.data for file in (*old.files, *seconds)])
+    target_stream = ByteStream.of(target)
+    report = DiffReport(
+        ByteStream.of(old).size, target_stream.size, threads=threads, level=level.name.lower()
+    )
     report.format = target.files[0].layout.format if len(target.files) == 1 else "folder"
     report.warnings = tuple(dict.fromkeys((*old.warnings, *target.warnings)))
     done = 0
+    reads_second = False
 
     def finished(item: _Coded | DeviceBlock) -> None:
-        nonlocal done
+        nonlocal done, reads_second
         if isinstance(item, _Coded):
+            reads_second |= item.block is not None and reads_second_base(item.block)
             _account(report, item)
             done += item.job.length
         else:
@@ -262,8 +288,9 @@ def diff_models(
             blocks = device_blocks(plan(old, target), base_stream, target_stream, device_state)
             profile = Profile(device_state, _assemble_for_device(blocks, assembler, finished))
         else:
+            pieces = _pieces(old, target, also if seconds else None)
             known = None if adapter is None else Adapter(adapter)
-            pieces = with_terms(plan(old, target), base_stream, target_stream, level, threads, adapter=known)
+            pieces = with_terms(pieces, base_stream, target_stream, level, threads, adapter=known)
             work = jobs(pieces, frozenset(file_starts(target.files)))
             coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
             _assemble(coded, assembler, target_stream, finished)
@@ -271,9 +298,7 @@ def diff_models(
             cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
             for i, block in enumerate(_simpler(old, target, level, cost)):
                 if i == 0:
-                    spool.seek(0)
-                    spool.truncate()
-                    assembler = dataclasses.replace(assembler, chunks=[], splice_payload=0)
+                    reads_second, assembler = False, _afresh(assembler, spool)
                 assembler.block(block)
         chunks = assembler.finish()
         glue = report.kinds.setdefault("glue", KindTotals())
@@ -288,6 +313,7 @@ def diff_models(
             key_id=key_id(key.public_key()) if key is not None else b"",
             profile=profile,
             guardrails=guardrails,
+            second_base=identify(also, threads) if also is not None and reads_second else NO_MODEL,
         )
         report.patch_size = write_patch(out, manifest, key, spool)
     report.seconds = time.perf_counter() - started

@@ -40,6 +40,7 @@ class Tag(enum.IntEnum):
     PROFILE = 8
     CHUNKS = 9
     VERSION_COUNTER = 11
+    SECOND_BASE = 13
     GUARDRAILS = 17
 
 
@@ -104,6 +105,12 @@ class Manifest:
     key_id: bytes = b""
     profile: Profile | None = None
     guardrails: tuple[Guard, ...] = ()
+    second_base: ModelIdentity = ModelIdentity(Shape.NONE, 0, b"")
+
+    @property
+    def base_size(self) -> int:
+        """Bytes of the base's stream: the base, and the second base behind it."""
+        return self.base.size + self.second_base.size
 
 
 _DEVICE_PROFILE: Final = 1
@@ -134,6 +141,14 @@ def _files(files: tuple[FileEntry, ...]) -> bytearray:
     return out
 
 
+def _metadata(pairs: dict[str, str]) -> bytearray:
+    out = bytearray()
+    for key, value in sorted(pairs.items()):
+        put_bytes(out, key.encode())
+        put_bytes(out, value.encode())
+    return out
+
+
 def write_manifest(manifest: Manifest) -> bytes:
     """The manifest as bytes; records in the order of their tags."""
     records: dict[Tag, bytes | bytearray] = {}
@@ -143,11 +158,7 @@ def write_manifest(manifest: Manifest) -> bytes:
         records[Tag.FORMAT] = manifest.format.encode()
     records[Tag.TARGET] = _identity(manifest.target)
     if manifest.metadata:
-        pairs = bytearray()
-        for key, value in sorted(manifest.metadata.items()):
-            put_bytes(pairs, key.encode())
-            put_bytes(pairs, value.encode())
-        records[Tag.METADATA] = pairs
+        records[Tag.METADATA] = _metadata(manifest.metadata)
     if manifest.base.shape is Shape.FOLDER:
         records[Tag.BASE_FILES] = _files(manifest.base.files)
     if manifest.key_id:
@@ -169,6 +180,8 @@ def write_manifest(manifest: Manifest) -> bytes:
         counter = bytearray()
         put_unsigned(counter, manifest.version_counter)
         records[Tag.VERSION_COUNTER] = counter
+    if manifest.second_base.shape is not Shape.NONE:
+        records[Tag.SECOND_BASE] = _identity(manifest.second_base)
     if manifest.guardrails:
         records[Tag.GUARDRAILS] = write_guards(manifest.guardrails)
     out = bytearray()
@@ -250,9 +263,11 @@ def _read_chunks(reader: ByteReader) -> tuple[Chunk, ...]:
     return tuple(chunks)
 
 
-def reads_whole_base(base: ModelIdentity) -> bool:
-    """Whether DEVICE blocks can name offsets in this base: one file, or none, below 4 GiB."""
-    return base.shape is not Shape.FOLDER and base.size <= _MOST_OFFSET
+def reads_whole_base(manifest: Manifest) -> bool:
+    """Whether DEVICE blocks can name offsets in the base: one file, or none, below 4 GiB."""
+    base = manifest.base
+    only = manifest.second_base.shape is Shape.NONE
+    return only and base.shape is not Shape.FOLDER and base.size <= _MOST_OFFSET
 
 
 def _read_profile(reader: ByteReader) -> Profile | None:
@@ -340,7 +355,10 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
         key_id=bytes(records[Tag.KEY_ID].data) if Tag.KEY_ID in records else b"",
         profile=_read_profile(records[Tag.PROFILE]) if Tag.PROFILE in records else None,
         guardrails=read_guards(records[Tag.GUARDRAILS]) if Tag.GUARDRAILS in records else (),
+        second_base=_read_identity(records[Tag.SECOND_BASE]) if Tag.SECOND_BASE in records else NO_MODEL,
     )
+    if Tag.SECOND_BASE in records and (Tag.BASE not in records or Tag.PROFILE in records):
+        raise reader.error("a second base without a first, or for a device")
     if sum(c.decoded for c in chunks) != target.size:
         raise reader.error("the chunks do not make the target", expected=target.size)
     for tag, record in records.items():

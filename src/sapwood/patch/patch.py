@@ -141,6 +141,7 @@ class Patch:
         base: Source | None,
         out: PathLike | None = None,
         *,
+        also: Source | None = None,
         verify_key: Ed25519PublicKey | PathLike | None = None,
         min_version: int = 0,
         max_size: int | None = None,
@@ -161,12 +162,12 @@ class Patch:
             opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
             if device is not None:
                 check_guards(opening.manifest.guardrails, _facts(device))
-            model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
-            check_base(opening.manifest, model, count)
+            model, second = _models(stack, base, also)
+            check_base(opening.manifest, model, count, second)
             if out is None:
-                return _in_memory(stream, opening, model, count, progress)
+                return _in_memory(stream, opening, (model, second), count, progress)
             with write_target(out, opening.manifest, replace_folder=in_place) as writer:
-                rebuild(stream, opening, model, writer, threads=count, progress=progress)
+                rebuild(stream, opening, model, writer, also=second, threads=count, progress=progress)
         return None
 
     def apply_to(
@@ -174,6 +175,7 @@ class Patch:
         base: Source | None,
         writer: TargetWriter,
         *,
+        also: Source | None = None,
         verify_key: Ed25519PublicKey | PathLike | None = None,
         min_version: int = 0,
         max_size: int | None = None,
@@ -185,14 +187,15 @@ class Patch:
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
             opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
-            model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
-            check_base(opening.manifest, model, count)
-            rebuild(stream, opening, model, writer, threads=count, progress=progress)
+            model, second = _models(stack, base, also)
+            check_base(opening.manifest, model, count, second)
+            rebuild(stream, opening, model, writer, also=second, threads=count, progress=progress)
 
     def verify(
         self,
         base: Source | None = None,
         *,
+        also: Source | None = None,
         key: Ed25519PublicKey | PathLike | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
@@ -213,9 +216,9 @@ class Patch:
                 check_end(stream, at)
                 return
             with contextlib.ExitStack() as stack:
-                model = stack.enter_context(open_model(base, layouts=False)) if base is not None else None
-                check_base(opening.manifest, model, count)
-                rebuild(stream, opening, model, _Nowhere(), threads=count, progress=progress)
+                model, second = _models(stack, base, also)
+                check_base(opening.manifest, model, count, second)
+                rebuild(stream, opening, model, _Nowhere(), also=second, threads=count, progress=progress)
 
     def write_signed(self, key: Ed25519PrivateKey, out: BinaryIO) -> None:
         """Write the patch as signed by ``key``; the blocks stay as they are."""
@@ -266,8 +269,23 @@ class _Memory:
         return None
 
 
+def _models(
+    stack: contextlib.ExitStack, base: Source | None, also: Source | None
+) -> tuple[Model | None, Model | None]:
+    """Both bases, as bytes, for as long as the stack is open."""
+    first, second = (
+        stack.enter_context(open_model(source, layouts=False)) if source is not None else None
+        for source in (base, also)
+    )
+    return first, second
+
+
 def _in_memory(
-    stream: BinaryIO, opening: Opening, base: Model | None, threads: int, progress: Progress | None
+    stream: BinaryIO,
+    opening: Opening,
+    bases: tuple[Model | None, Model | None],
+    threads: int,
+    progress: Progress | None,
 ) -> bytes | dict[str, bytes]:
     size, memory_size = opening.manifest.target.size, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > memory_size:
@@ -278,7 +296,8 @@ def _in_memory(
             advice="Give the name of an output file.",
         )
     memory = _Memory()
-    rebuild(stream, opening, base, memory, threads=threads, progress=progress)
+    base, also = bases
+    rebuild(stream, opening, base, memory, also=also, threads=threads, progress=progress)
     if opening.manifest.target.shape is Shape.FILE:
         return bytes(memory.files[""])
     return {path: bytes(data) for path, data in memory.files.items()}

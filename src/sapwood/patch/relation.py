@@ -16,10 +16,12 @@ class Relation:
     Attributes:
         base_element: What the base holds there.
         term: The low-rank term of the matrix that the piece is; None without one.
+        second_move: Bytes from its place in the base to that in the second base; None without one.
     """
 
     base_element: Element
     term: LowRankTerm | None = None
+    second_move: int | None = None
 
     @property
     def crosses(self) -> bool:
