@@ -12,7 +12,7 @@ from sapwood.codec import zstandard_frames
 from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
 from sapwood.codec.device_segment import STATES, Kind
 from sapwood.codec.element import Element
-from sapwood.codec.splice import MOST_CONTENT, MOST_RUNS
+from sapwood.codec.splice import MOST_CONTENT, MOST_MODELLED, MOST_RUNS
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.formats.dtype import DTYPES
 from sapwood.patch import container, limits
@@ -124,6 +124,7 @@ def test_limits() -> None:
         "span of the base of one block (all codecs but SPLICE)": MAX_BLOCK,
         "content of a SPLICE": MOST_CONTENT,
         "runs of a SPLICE": MOST_RUNS,
+        "literals of a modelled SPLICE": MOST_MODELLED,
         "components of a right factor": c_numbers()["SW_MAX_RANK"],
         "elements of one component": c_numbers()["SW_MAX_COLUMNS"],
         "elements of a right factor": c_numbers()["SW_MAX_FACTOR"],

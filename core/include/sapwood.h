@@ -122,6 +122,85 @@ sw_status sw_adaptive_decode(const uint8_t *payload, size_t payload_size,
                              const uint8_t *base, size_t base_size,
                              uint8_t *out, size_t out_size, sw_adaptive_work *work);
 
+/* Sizes of the model of a SPLICE block's content. */
+enum {
+    SW_SPLICE_VOTES = 16,
+    SW_SPLICE_NUMBER_SETS = 102, /* weights of decisions about literals come first */
+    SW_SPLICE_SETS = 222,
+    SW_SPLICE_HISTORY = 1 << 20, /* bytes */
+    SW_SPLICE_PLACES = 1 << 16,
+    SW_SPLICE_PAGE = 1024,
+    SW_SPLICE_MOST_LITERALS = 1 << 18,
+    SW_SPLICE_MOST_RUNS = 1 << 16
+};
+
+/* A run of a splice: `literals` given bytes, then `length` bytes of the base from `offset`. */
+typedef struct {
+    uint64_t literals;
+    uint64_t offset;
+    uint64_t length;
+} sw_splice_run;
+
+/* Where a SPLICE block gets the base's bytes. */
+typedef struct {
+    void *context;
+    uint64_t size;
+    /* `size` bytes from `offset`, both inside the base. False if that fails. */
+    bool (*read)(void *context, uint64_t offset, uint8_t *out, size_t size);
+} sw_splice_base;
+
+/* A place in the history from where it may repeat itself. */
+typedef struct {
+    uint32_t at;     /* 0 if there is none */
+    uint32_t length; /* bytes that were as expected */
+    uint8_t misses;  /* of the last 8 expectations, the latest lowest */
+} sw_splice_follower;
+
+/* Work area of the modelled SPLICE decoder and encoder, in the caller's memory; no need to clear it. About 1.9 MiB. */
+typedef struct {
+    uint32_t *slots;
+    unsigned slot_bits;
+    sw_splice_base base;
+    int32_t weights[SW_SPLICE_SETS][SW_SPLICE_VOTES];
+    uint16_t haste[SW_SPLICE_SETS];
+    int16_t stretch[4096];
+    uint16_t step[32];
+    uint32_t places[3][SW_SPLICE_PLACES]; /* where 12, 6 and 4 bytes were seen last, by their hash */
+    uint8_t history[SW_SPLICE_HISTORY];
+    uint32_t remembered;
+    sw_splice_follower followers[2];
+    uint8_t differences[4]; /* of the last literals to the base, latest first */
+    uint8_t hits[2];        /* whether the last literals differed as the one before, and as the fourth before */
+    uint32_t word;
+    uint8_t pages[4][SW_SPLICE_PAGE];
+    uint64_t page_of[4];
+    bool failed;
+    /* The decision in hand. */
+    uint32_t at[SW_SPLICE_VOTES];
+    int32_t votes[SW_SPLICE_VOTES];
+    unsigned voters;
+    unsigned set[2];
+    uint32_t probability;
+} sw_splice_work;
+
+/* Bytes of slots that as many literals and runs need: at most 16 MiB. */
+size_t sw_splice_slots_size(size_t literals, size_t runs);
+
+/* Decode the modelled content of one SPLICE block (SPEC, "Codec 1", kind 3).
+ *
+ * payload, payload_size  what stands after the counts.
+ * length                 bytes the block makes.
+ * runs, run_count        where the runs go.
+ * literals, count        where all literals go, those after the last run too.
+ * slots                  sw_splice_slots_size(count, run_count) bytes.
+ *
+ * Returns SW_OK, or the reason (SW_ERROR_BASE: a run reaches outside the base); then runs and literals hold
+ * nothing of value.
+ */
+sw_status sw_splice_decode(const uint8_t *payload, size_t payload_size, uint64_t length, const sw_splice_base *base,
+                           sw_splice_run *runs, size_t run_count, uint8_t *literals, size_t count, uint32_t *slots,
+                           sw_splice_work *work);
+
 /* Limits of low-rank terms. */
 enum {
     SW_MAX_RANK = 128,         /* components of a chunk's right factor */

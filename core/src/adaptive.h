@@ -26,6 +26,9 @@ enum {
 /* 65536 / (1 + e^-x) for x = 0, 1/4 .. 11, and once more. */
 extern const uint16_t sw_adaptive_curve[46];
 
+/* The inverse of sw_squash: the least x that reaches a probability, in 1/4096. */
+void sw_stretch_table(int16_t stretch[4096]);
+
 /* Slots, weights and tables as at the start of a block. */
 void sw_adaptive_reset(sw_adaptive_work *w);
 

@@ -7,6 +7,16 @@ const uint16_t sw_adaptive_curve[46] = {
     65514, 65519, 65523, 65526, 65528, 65530, 65531, 65532, 65533, 65534, 65534, 65535, 65535, 65535,
 };
 
+void sw_stretch_table(int16_t stretch[4096]) {
+    int32_t x = -SW_AD_VOTE;
+    for (uint32_t p = 0; p < 4096; p++) {
+        while (x < SW_AD_VOTE && sw_squash(x) >> 4 < p) {
+            x++;
+        }
+        stretch[p] = (int16_t)x;
+    }
+}
+
 void sw_adaptive_reset(sw_adaptive_work *w) {
     for (unsigned i = 0; i < SW_ADAPTIVE_SLOTS; i++) {
         w->slots[i] = 1u << 31;
@@ -20,14 +30,7 @@ void sw_adaptive_reset(sw_adaptive_work *w) {
     for (uint32_t i = 0; i <= SW_AD_SEEN; i++) {
         w->step[i] = (uint16_t)(131072 / (2 * i + 3));
     }
-    /* The inverse of sw_squash: the least x that reaches a probability. */
-    int32_t x = -SW_AD_VOTE;
-    for (uint32_t p = 0; p < 4096; p++) {
-        while (x < SW_AD_VOTE && sw_squash(x) >> 4 < p) {
-            x++;
-        }
-        w->stretch[p] = (int16_t)x;
-    }
+    sw_stretch_table(w->stretch);
     for (unsigned i = 0; i < sizeof w->last / sizeof w->last[0]; i++) {
         w->last[i] = 0;
     }

@@ -196,5 +196,6 @@ NB_MODULE(_core, m) {
     bind_quantised(m);
     bind_low_rank(m);
     bind_device(m);
+    bind_splice(m);
     m.def("find_matches", &find_matches, nb::arg("base"), nb::arg("target"), nb::arg("memory_limit"));
 }

@@ -1,5 +1,5 @@
 # The C core: block codecs and the content matcher (src/sapwood/_core.cpp).
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from typing_extensions import Buffer
 
@@ -34,9 +34,24 @@ def encode_device(
     start: int = 0,
 ) -> bytes | None: ...
 def decode_device(payload: Buffer, base: Buffer | None, out: Buffer) -> int: ...
+def encode_splice(
+    runs: Sequence[tuple[int, int, int]],
+    literals: Buffer,
+    base_size: int,
+    read_base: Callable[[int, int], Buffer],
+) -> bytes | None: ...
+def decode_splice(
+    payload: Buffer,
+    length: int,
+    run_count: int,
+    literal_count: int,
+    base_size: int,
+    read_base: Callable[[int, int], Buffer],
+) -> tuple[list[tuple[int, int, int]], bytes] | int: ...
 def find_scaled(target: Buffer, start: int, end: int) -> list[tuple[int, tuple[int, int, int, int, int]]]: ...
 def find_matches(base: Buffer, target: Buffer, memory_limit: int) -> list[tuple[int, int, int, int]]: ...
 
+MOST_MODELLED: int
 MAX_RANK: int
 MAX_COLUMNS: int
 MAX_FACTOR: int

@@ -60,6 +60,62 @@ static sw_status decode_predicted(const char *path, const char *folder, const ch
                                     length, &predicted);
 }
 
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+} memory;
+
+static bool read_memory(void *context, uint64_t offset, uint8_t *out, size_t size) {
+    const memory *m = context;
+    if (offset > m->size || size > m->size - offset) {
+        return false;
+    }
+    memcpy(out, m->data + offset, size);
+    return true;
+}
+
+static uint64_t take_varint(const uint8_t **at) {
+    uint64_t value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        value |= (uint64_t)(**at & 127) << shift;
+        if (*(*at)++ < 128) {
+            return value;
+        }
+    }
+}
+
+/* Kind 3 of a SPLICE: the decoded runs and literals, played. */
+static sw_status decode_splice(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
+                               uint8_t *out, size_t length) {
+    static sw_splice_work work;
+    memory m = {base, base_size};
+    const sw_splice_base source = {&m, base_size, read_memory};
+    const uint8_t *at = payload + 1;
+    const size_t run_count = (size_t)take_varint(&at);
+    const size_t count = (size_t)take_varint(&at);
+    sw_splice_run *runs = malloc((run_count + 1) * sizeof *runs);
+    uint8_t *literals = malloc(count + 1);
+    uint32_t *slots = malloc(sw_splice_slots_size(count, run_count));
+    memset(&work, 0xA5, sizeof work);
+    const sw_status status = sw_splice_decode(at, payload_size - (size_t)(at - payload), length, &source, runs,
+                                              run_count, literals, count, slots, &work);
+    size_t given = 0;
+    for (size_t i = 0; i <= run_count && status == SW_OK; i++) {
+        const size_t before = i < run_count ? (size_t)runs[i].literals : count - given;
+        memcpy(out, literals + given, before);
+        given += before;
+        out += before;
+        if (i < run_count) {
+            memcpy(out, base + runs[i].offset, (size_t)runs[i].length);
+            out += runs[i].length;
+        }
+    }
+    free(runs);
+    free(literals);
+    free(slots);
+    return status;
+}
+
 int main(int count, char **arguments) {
     if (count != 2) {
         return 2;
@@ -85,7 +141,9 @@ int main(int count, char **arguments) {
             if (strcmp(codec, "NUMERIC") != 0 && i > 0) {
                 break;
             }
-            if (strcmp(codec, "DEVICE") == 0) {
+            if (strcmp(codec, "SPLICE") == 0) {
+                status = decode_splice(payload, payload_size, base, base_size, out, length);
+            } else if (strcmp(codec, "DEVICE") == 0) {
                 status = sw_device_decode(payload, payload_size, span, span_size, out, length);
             } else if (strcmp(codec, "ADAPTIVE") == 0) {
                 status = sw_adaptive_decode(payload, payload_size, span, span_size, out, length, &adaptive);

@@ -10,9 +10,12 @@ python3 - > "$work/list" <<'PY'
 import json
 
 for case in json.load(open("tests/golden/golden.json")).values():
-    if case["kind"] == "block" and case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED", "QUANTISED", "DEVICE"):
+    if case["kind"] != "block":
+        continue
+    modelled = case["codec"] == "SPLICE" and open(f"tests/golden/{case['payload']}", "rb").read(1) == b"\3"
+    if modelled or case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED", "QUANTISED", "DEVICE"):
         offset, length = case["span"] or (0, case["length"])
-        base = case["base"] if case["span"] or case["codec"] == "DEVICE" else "-"
+        base = case["base"] if case["span"] or case["codec"] in ("DEVICE", "SPLICE") else "-"
         factors = case.get("factors", "-")
         print(case["codec"], case["payload"], base, offset, case["length"], case["target"], factors)
 PY

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sapwood.codec.element import Element
-from tests.fuzz.targets import coded, device_blocks, quantised_blocks
+from tests.fuzz.targets import coded, device_blocks, quantised_blocks, splice_blocks
 from tests.patch import models
 
 __all__ = ["write_seeds"]
@@ -29,6 +29,11 @@ def write_seeds(folder: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for i, (payload, _, size) in enumerate(quantised_blocks()):
         (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload)
+    place = folder / "splice"
+    place.mkdir(parents=True, exist_ok=True)
+    for i, (payload, _, size) in enumerate(splice_blocks()):
+        # Behind the head, what stands behind the kind.
+        (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload[1:])
     place = folder / "encode"
     place.mkdir(parents=True, exist_ok=True)
     bell = np.random.default_rng(0).normal(128, 30, 3000).clip(0, 255).astype(np.uint8)

@@ -19,9 +19,11 @@ from blake3 import blake3
 import sapwood
 from sapwood import _core
 from sapwood.chain.container import RECORD_SIZE
+from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
 from sapwood.codec.quantised import encode_quantised, quantised_pair
+from sapwood.codec.splice import SpliceKind, decode_splice, encode_splice_as
 from sapwood.errors import BadData, SapwoodError, WrongCall
 from sapwood.formats.detect import read_layout
 from sapwood.formats.dtype import DTYPES
@@ -33,10 +35,11 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.mutate_protobuf import mutated_message
 from tests.oracle.any_device import any_device
 from tests.oracle.any_quantised import NAMES, SOURCES, any_pair
+from tests.oracle.any_splice import any_splice
 from tests.oracle.quantised import TYPES
 from tests.patch import models, seal
 
-__all__ = ["TARGETS", "coded", "device_blocks", "quantised_blocks"]
+__all__ = ["TARGETS", "coded", "device_blocks", "quantised_blocks", "splice_blocks"]
 
 _PATHS: Final = ("portable", "avx2", "avx512", "neon")
 # A mutant may say a target of any size: more than this much work proves nothing new.
@@ -469,6 +472,43 @@ def squash(dice: random.Random) -> str:
     return "right"
 
 
+@cache
+def splice_blocks() -> list[tuple[bytes, bytes, int]]:
+    """(payload, base, size of the target) of splices whose content is modelled."""
+    found = []
+    for seed in range(40):
+        base, splice, target = any_splice(seed)
+        block = encode_splice_as(SpliceKind.MODELLED, splice, len(base), _reader(base))
+        if block is None:
+            raise AssertionError("too much for the model")
+        found.append((bytes(block.payload), base, len(target)))
+    return found
+
+
+def _reader(base: bytes) -> Callable[[int, int], memoryview]:
+    def read(offset: int, length: int) -> memoryview:
+        if offset < 0 or length < 0 or offset + length > len(base):
+            raise AssertionError("a read outside the base")
+        return memoryview(base)[offset : offset + length]
+
+    return read
+
+
+def splice(dice: random.Random) -> str:
+    """Modelled splices: a documented error, or as many bytes as the block says."""
+    payload, base, size = dice.choice(splice_blocks())
+    block = Block(Codec.SPLICE, _sized(size, dice), mutated(payload, dice))
+    made = 0
+    try:
+        for piece in decode_splice(block, len(base), _reader(base)):
+            made += len(piece) if isinstance(piece, bytes) else len(_reader(base)(*piece))
+    except BadData as error:
+        return type(error).__name__
+    if made != block.length:
+        raise AssertionError("a splice of another length")
+    return "right"
+
+
 TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "patch": patch,
     "manifest": manifest,
@@ -492,5 +532,6 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "adaptive": adaptive,
     "device": device,
     "quantised": quantised,
+    "splice": splice,
 }
 """Each by its name: one mutant of a dice's choosing, and what came of it."""

@@ -20,12 +20,13 @@ from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
 from sapwood.codec.predicted import Prediction, encode_factors, encode_matrix, encode_predicted
 from sapwood.codec.quantised import encode_quantised, quantised_pair
-from sapwood.codec.splice import Splice, encode_splice
+from sapwood.codec.splice import Splice, SpliceKind, encode_splice_as
 from sapwood.codec.zstandard_frames import compress, compress_against
 from sapwood.formats.dtype import DTYPES
 from tests.oracle.any_device import ELEMENTS_OF_DEVICES, any_device
 from tests.oracle.any_numeric import any_numeric
 from tests.oracle.any_quantised import NAMES, any_pair, with_tables
+from tests.oracle.any_splice import any_splice
 from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import round_to
@@ -63,7 +64,7 @@ def _splices() -> Iterator[Case]:
     few.copy(50, 70)
     few.literal(b"end")
     expected = base[100:1000] + b"new" + base[50:120] + b"end"
-    yield "splice_few", encode_splice(few, _reader(base)), base, expected
+    yield "splice_few", _as(SpliceKind.PLAIN, few, base), base, expected
     # Entries of a table that moved alike: literals that replace base bytes, as differences.
     table = Splice()
     out = bytearray()
@@ -72,15 +73,22 @@ def _splices() -> Iterator[Case]:
         moved = bytes((b + 7) & 255 for b in base[at + 16 : at + 19])
         table.literal(moved)
         out += base[at : at + 16] + moved
-    yield "splice_replaced", encode_splice(table, _reader(base)), base, bytes(out)
+    yield "splice_replaced", _as(SpliceKind.LZMA, table, base), base, bytes(out)
     words = Splice()
     text = b" ".join(rng.choices([b"layer", b"weight", b"bias", b"norm"], k=1500))
     words.literal(text)
-    yield "splice_literals", encode_splice(words, _reader(b"")), b"", text
+    yield "splice_literals", _as(SpliceKind.ZSTD, words, b""), b"", text
+    yield "splice_modelled_literals", _as(SpliceKind.MODELLED, words, b""), b"", text
+    yield "splice_modelled_table", _as(SpliceKind.MODELLED, table, base), base, bytes(out)
+    for seed in range(4):
+        base, splice, expected = any_splice(seed)
+        yield f"splice_modelled_any_{seed}", _as(SpliceKind.MODELLED, splice, base), base, expected
 
 
-def _reader(base: bytes) -> "_Reader":
-    return _Reader(base)
+def _as(kind: SpliceKind, splice: Splice, base: bytes) -> Block:
+    block = encode_splice_as(kind, splice, len(base), _Reader(base))
+    assert block is not None
+    return block
 
 
 class _Reader:

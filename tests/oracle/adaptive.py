@@ -4,7 +4,7 @@ from tests.oracle.elements import ELEMENTS, Element, join, moved, split
 from tests.oracle.range_coder import RangeDecoder
 from tests.oracle.reader import Refused
 
-__all__ = ["CURVE", "decode_adaptive"]
+__all__ = ["CURVE", "STRETCH", "TOP", "clamp", "decode_adaptive", "squash"]
 
 # fmt: off
 CURVE = (
@@ -16,14 +16,14 @@ CURVE = (
 # fmt: on
 _LENGTH, _SIGN, _DIGIT = 0, 1 << 20, 2 << 20
 _ZERO_SET, _SIGN_SET, _DIGIT_SET = 32, 49, 50
-_TOP = (1 << 22) - 1
+TOP = (1 << 22) - 1
 
 
-def _clamp(value: int, limit: int) -> int:
+def clamp(value: int, limit: int) -> int:
     return max(-limit, min(limit, value))
 
 
-def _squash(x: int) -> int:
+def squash(x: int) -> int:
     high, low = divmod(abs(x), 64)
     p = CURVE[high] + (((CURVE[high + 1] - CURVE[high]) * low + 32) >> 6)
     return 65536 - p if x < 0 else p
@@ -33,13 +33,13 @@ def _stretch_table() -> list[int]:
     table = []
     x = -2047
     for p in range(4096):
-        while x < 2047 and _squash(x) >> 4 < p:
+        while x < 2047 and squash(x) >> 4 < p:
             x += 1
         table.append(x)
     return table
 
 
-_STRETCH = _stretch_table()
+STRETCH = _stretch_table()
 
 
 class _Model:
@@ -57,18 +57,18 @@ class _Model:
         ]
         found = [self.slots[i][place] for i, place in enumerate(places)]
         weights = self.weights[weight_set]
-        votes = [_STRETCH[p >> 10] for p, _ in found]
+        votes = [STRETCH[p >> 10] for p, _ in found]
         total = sum(v * (w >> 4) for v, w in zip(votes, weights, strict=True)) >> 12
-        one = _squash(_clamp(total, 2816))
+        one = squash(clamp(total, 2816))
         bit = self.coder.bit([65536 - one], 0)
 
         haste = self.haste[weight_set]
         self.haste[weight_set] = haste - (haste >> 8)
         error = (bit * 65536 - one) * (6 + (haste >> 8)) >> 4
         for i, (p, seen) in enumerate(found):
-            weights[i] = _clamp(weights[i] + ((votes[i] * error + (1 << 13)) >> 14), 1 << 20)
+            weights[i] = clamp(weights[i] + ((votes[i] * error + (1 << 13)) >> 14), 1 << 20)
             step = 131072 // (2 * seen + 3)
-            moved_to = p + (((_TOP - p) >> 6) * step >> 10) if bit else p - ((p >> 6) * step >> 10)
+            moved_to = p + (((TOP - p) >> 6) * step >> 10) if bit else p - ((p >> 6) * step >> 10)
             self.slots[i][places[i]] = (moved_to, min(seen + 1, 250))
         return bit
 

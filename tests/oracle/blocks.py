@@ -10,6 +10,7 @@ from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import Factors, decode_predicted
 from tests.oracle.quantised import decode_quantised
 from tests.oracle.reader import Reader, Refused
+from tests.oracle.splice_model import decode_modelled
 
 __all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
 
@@ -64,6 +65,8 @@ def _splice_content(payload: bytes) -> bytes:
 
 
 def _splice(payload: bytes, base: bytes, length: int) -> bytes:
+    if payload[:1] == b"\3":
+        return decode_modelled(Reader(payload[1:]), base, length, MAX_RUNS)
     reader = Reader(_splice_content(payload))
     count = reader.unsigned()
     if count > MAX_RUNS or 3 * count > reader.left():

@@ -15,7 +15,7 @@ from sapwood.codec.block import Block, Codec, read_block
 from sapwood.codec.decode import decode_block
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level, encode_plain, encode_span
-from sapwood.codec.splice import decode_splice
+from sapwood.codec.splice import SpliceKind, decode_splice
 from sapwood.codec.varint import ByteReader
 from sapwood.errors import CorruptPatch
 from sapwood.patch.container import check_end, read_chunk, read_opening
@@ -25,7 +25,6 @@ __all__ = ["Piece", "composed", "splice_pieces"]
 
 # Their span is all they read of the base.
 _READ_SPAN: Final = (Codec.NUMERIC, Codec.ADAPTIVE, Codec.ZSTD_BASE, Codec.PREDICTED, Codec.QUANTISED)
-_SPLICE_MODELLED: Final = 3
 _LOW_RANK: Final = 4
 
 
@@ -53,7 +52,7 @@ def splice_pieces(block: Block, base_size: int, known: Recipe) -> Iterator[Piece
     def told(offset: int, length: int) -> memoryview:
         return memoryview(known.known(offset, length))
 
-    modelled = block.payload[:1] == bytes([_SPLICE_MODELLED])
+    modelled = block.payload[:1] == bytes([SpliceKind.MODELLED])
     for piece in decode_splice(block, base_size, told if modelled else nothing):
         if isinstance(piece, tuple):
             yield Piece(piece[1], piece[0], b"")

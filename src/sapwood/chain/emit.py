@@ -7,13 +7,15 @@ from typing import Final
 from sapwood.chain.compose import Piece, splice_pieces
 from sapwood.chain.recipe import Added, Coded, Copied, Given, Recipe, needs_model
 from sapwood.codec.block import Block
-from sapwood.codec.splice import Splice, encode_splice
+from sapwood.codec.splice import Splice, SpliceKind, encode_splice_as
 
 __all__ = ["blocks_of"]
 
 # As in patch/assemble.py: a receiver's memory stays bounded.
 _MOST_LITERALS: Final = 512 << 10
 _MOST_RUNS: Final = 32 << 10
+# The model would have to know the base.
+_WITHOUT_BASE: Final = (SpliceKind.PLAIN, SpliceKind.ZSTD, SpliceKind.LZMA)
 
 
 def blocks_of(recipe: Recipe, base_size: int) -> Iterator[Block]:
@@ -98,11 +100,16 @@ class _OpenSplice:
         else:
             self._pieces.append(piece)
 
+    def _coded(self, kind: SpliceKind) -> Block | None:
+        # Against zeros, differences stay what they are.
+        return encode_splice_as(
+            kind, self._splice, self._base_size, lambda _at, size: memoryview(bytes(size))
+        )
+
     def close(self) -> Iterator[Block]:
         """The splice as a block, if there is one; the next op begins another."""
         if self._splice.length:
-            # Against zeros, differences stay what they are.
-            block = encode_splice(self._splice, lambda _offset, length: memoryview(bytes(length)))
+            block = min(filter(None, map(self._coded, _WITHOUT_BASE)), key=lambda block: len(block.payload))
             said = splice_pieces(block, self._base_size, self._recipe)
             if any(one != other for one, other in zip_longest(said, self._pieces)):
                 raise AssertionError("a splice does not say what it was made of")

@@ -5,6 +5,7 @@ from typing import Final
 
 from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
+from sapwood.codec.refusal import refused
 from sapwood.codec.splice import decode_splice
 from sapwood.codec.zstandard_frames import decompress, decompress_against
 from sapwood.errors import CorruptPatch
@@ -22,22 +23,6 @@ def _new_room(length: int) -> memoryview:
     return memoryview(bytearray(length))
 
 
-_REASONS: Final = {
-    -1: "ends too early or holds bytes left over",
-    -2: "has a header field out of range",
-    -3: "does not end in the state it must end in",
-    -4: "needs more of the base than there is",
-    -5: "does not go with the right factor of its chunk",
-}
-
-
-def _refused(block: Block, status: int) -> CorruptPatch:
-    return CorruptPatch(
-        f"{block.codec.name} block {_REASONS.get(status, 'is damaged')}",
-        advice="Fetch the patch again, or make it anew.",
-    )
-
-
 _DECODERS: Final = {
     Codec.NUMERIC: _core.decode_numeric,
     Codec.ADAPTIVE: _core.decode_adaptive,
@@ -50,7 +35,7 @@ def _elements(block: Block, base: memoryview | None, room: Room) -> memoryview:
     out = room(block.length)
     status = _DECODERS[block.codec](block.payload, base, out)
     if status != 0:
-        raise _refused(block, status)
+        raise refused(block, status)
     return out
 
 
@@ -59,7 +44,7 @@ def _predicted(
 ) -> memoryview:
     wants = _core.predicted_wants(block.payload, block.length)
     if isinstance(wants, int):
-        raise _refused(block, wants)
+        raise refused(block, wants)
     size, move = wants
     start, length = block.base if block.base is not None else (0, 0)
     second = None
@@ -75,7 +60,7 @@ def _predicted(
     out = room(block.length)
     status = _core.decode_predicted(block.payload, read_base(start, length), second, factors, out)
     if status != 0:
-        raise _refused(block, status)
+        raise refused(block, status)
     return out
 
 
@@ -87,7 +72,7 @@ def decode_factors(block: Block, before: _core.Factors | None) -> _core.Factors:
     """
     factors = _core.decode_factors(block.payload, before)
     if isinstance(factors, int):
-        raise _refused(block, factors)
+        raise refused(block, factors)
     return factors
 
 

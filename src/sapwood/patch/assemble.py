@@ -7,6 +7,7 @@ from typing import Final
 from sapwood._core import equal
 from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
 from sapwood.codec.decode import decode_block
+from sapwood.codec.encode import Level
 from sapwood.codec.splice import Splice, encode_splice
 from sapwood.codec.zstandard_frames import compress_against
 from sapwood.patch import limits
@@ -34,6 +35,7 @@ class Assembler:
         write: Called with each chunk's bytes, in order.
         read_base: Bytes of the base by offset and length.
         target_size: Bytes of the target's stream: chunks grow with it, so that the manifest does not.
+        level: How much time a splice may take.
         read_target: Bytes of the target likewise: every splice is decoded and compared.
     """
 
@@ -43,6 +45,7 @@ class Assembler:
     read_base: Callable[[int, int], memoryview]
     read_target: Callable[[int, int], memoryview]
     target_size: int
+    level: Level = Level.DEFAULT
     chunks: list[Chunk] = dataclasses.field(default_factory=list)
     splice_payload: int = 0
     _splice: Splice = dataclasses.field(default_factory=Splice)
@@ -95,7 +98,7 @@ class Assembler:
     def _close_splice(self) -> None:
         if self._splice.length == 0:
             return
-        block = encode_splice(self._splice, self.read_base)
+        block = encode_splice(self._splice, self.base_size, self.read_base, self.level)
         known = self._against_base(self._splice)
         if known is not None and len(known.payload) < len(block.payload):
             block = known

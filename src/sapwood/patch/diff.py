@@ -282,6 +282,7 @@ def diff_models(
             base_stream.read,
             target_stream.read,
             target_stream.size,
+            level,
         )
         profile = None
         if device_state is not None:

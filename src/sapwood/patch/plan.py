@@ -11,6 +11,7 @@ from typing import Final
 
 from sapwood import _core
 from sapwood.codec.element import Element, element_of
+from sapwood.codec.encode import Level
 from sapwood.codec.predicted import FLOATS
 from sapwood.codec.quantised import QuantisedPair
 from sapwood.codec.splice import Splice, encode_splice
@@ -178,10 +179,10 @@ def _place_glue(piece: Piece, at: int, base: ByteStream, target: ByteStream) -> 
         if length:
             splice.copy(start, length)
         done = start + length
-    best, kind = (
-        len(encode_splice(splice, lambda offset, length: old[offset : offset + length]).payload),
-        None,
+    block = encode_splice(
+        splice, len(old), lambda offset, length: old[offset : offset + length], Level.DEFAULT
     )
+    best, kind = len(block.payload), None
     for element in (Element.F32, Element.INT8):
         if piece.length % element.width == 0:
             coded = _core.encode_adaptive(old, new, element)
