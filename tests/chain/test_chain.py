@@ -317,6 +317,14 @@ def test_signatures_are_checked_on_the_way_and_stay_as_they_were(tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
+def test_a_version_above_the_size_allowed_is_refused() -> None:
+    made = sapwood.chain_create([b"one", b"two" * 1000, b"three"], level="fast")
+    assert made.apply(b"one", max_size=3000) == b"three"
+    with pytest.raises(LimitExceeded, match="larger than what is allowed"):
+        made.apply(b"one", max_size=2999)
+    assert made.apply(b"two" * 1000, from_any=True, max_size=5) == b"three"
+
+
 def test_guards_of_every_link_on_the_way_are_checked() -> None:
     made = versions()
     guarded = sapwood.diff(made[1], made[2], guardrails={"family": "writer"})

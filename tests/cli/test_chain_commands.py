@@ -135,6 +135,8 @@ def test_what_is_wrong_is_one_line_and_its_exit_code(run: Run, pair: Pair, chain
     refused(run, errors.WrongCall, "chain", "extract", chain, "3", "-o", "link")
     refused(run, errors.WrongBase, "chain", "apply", pair.target, chain, "-o", "out")
     refused(run, errors.CorruptPatch, "chain", "info", pair.base)
+    limit = ("-o", "out", "--max-size", "100")
+    refused(run, errors.LimitExceeded, "chain", "apply", pair.base, chain, *limit)
     chain.write_bytes(chain.read_bytes()[:-1])
     assert "all.swchain" in refused(run, errors.CorruptPatch, "chain", "verify", chain)
     shown = run("chain", "info", chain)

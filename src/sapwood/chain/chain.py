@@ -205,6 +205,7 @@ class Chain:
         to: str | int | None = None,
         verify_key: Ed25519PublicKey | PathLike | None = None,
         min_version: int = 0,
+        max_size: int | None = None,
         device: Facts | PathLike | None = None,
         in_place: bool = False,
         threads: int | None = None,
@@ -224,6 +225,7 @@ class Chain:
             to: The version to build, by number or digest; the last one by default.
             verify_key: Refuse a link on the way that this Ed25519 public key (or PEM file) did not sign.
             min_version: Refuse if the version counter of the last link on the way is lower.
+            max_size: Refuse if a version on the way takes more bytes, before anything is written.
             device: As for ``sapwood.apply``, for each link on the way.
             in_place: The version replaces the base, in one step.
             threads: As many as the processor has by default.
@@ -233,8 +235,8 @@ class Chain:
         Raises:
             WrongBase: The base is not version 1, or with ``from_any`` none of the chain's.
             WrongCall: ``to`` names no version, or one before the base.
-            BrokenChain, CorruptPatch, DigestMismatch, BadSignature, RollbackRefused, GuardrailRefused,
-            StorageFailure: As for ``sapwood.apply``; no output was left and the base is untouched.
+            BrokenChain, CorruptPatch, DigestMismatch, BadSignature, RollbackRefused, LimitExceeded,
+            GuardrailRefused, StorageFailure: As for ``sapwood.apply``; no output was left.
         """
         self.check_finished()
         end = len(self.versions) if to is None else self.number_of(to)
@@ -255,7 +257,12 @@ class Chain:
             patches = self.between(start, end)
             for number, patch in enumerate(patches, 1):
                 last = number == len(patches)
-                patch.check(verify_key=verify_key, min_version=min_version if last else 0, device=device)
+                patch.check(
+                    verify_key=verify_key,
+                    min_version=min_version if last else 0,
+                    max_size=max_size,
+                    device=device,
+                )
             if routed is not None:
                 routed(Route(start, end, patches.coded))
             if not patches:

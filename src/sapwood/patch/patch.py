@@ -128,11 +128,12 @@ class Patch:
         *,
         verify_key: Ed25519PublicKey | PathLike | None = None,
         min_version: int = 0,
+        max_size: int | None = None,
         device: Facts | PathLike | None = None,
     ) -> None:
         """Refuse what :meth:`apply` would refuse before it reads a block, but for another base."""
         with self.stream() as stream:
-            opening = open_checked(stream, _public_key(verify_key), min_version)
+            opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
         if device is not None:
             check_guards(opening.manifest.guardrails, _facts(device))
 

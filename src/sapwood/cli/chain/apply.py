@@ -22,6 +22,7 @@ __all__ = ["command"]
 @click.option("--to", metavar="VERSION", help="The version to build.  [default: the last one]")
 @options.verify_key
 @options.min_version
+@options.max_size
 @options.device
 @options.threads
 @options.as_json
@@ -34,6 +35,7 @@ def command(
     to: str | None,
     key: str | None,
     min_version: int,
+    max_size: int | None,
     device: str | None,
     threads: int | None,
     as_json: bool,
@@ -60,6 +62,7 @@ def command(
             to=to,
             verify_key=key,
             min_version=min_version,
+            max_size=max_size,
             device=device,
             in_place=in_place,
             threads=threads,
