@@ -2,7 +2,8 @@
 
 quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained
 pairs (bench.corpus.make_pairs), those with merged adapters (bench.corpus.make_adapters), those quantised
-(bench.corpus.quantised) and the published ones (bench.corpus.fetch_pairs), in the corpus folder.
+(bench.corpus.quantised and quantised_onnx) and the published ones (bench.corpus.fetch_pairs), in the corpus
+folder.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.corpus import synthetic
-from bench.corpus.quantised_types import CROSSED, TYPES
+from bench.corpus.quantised_types import CROSSED, ONNX, TYPES
 
 HERE = Path(__file__).parent / "corpus"
 
@@ -94,6 +95,16 @@ def quantised(folder: Path) -> list[Pair]:
         Pair(f"gguf {name} {old}-{new}", "quantised", gguf(name, old), gguf(name, new))
         for name in TYPES
         for old, new in (("base", "step250"), ("step200", "step250"))
+    ]
+    found += [
+        Pair(
+            f"{kind} {old}-step250",
+            "quantised",
+            folder / kind / f"{old}.onnx",
+            folder / kind / "step250.onnx",
+        )
+        for kind in ONNX
+        for old in ("base", "step200")
     ]
     found += [
         Pair(f"gguf {old}-{new} step250", "crossed", gguf(old, "step250"), gguf(new, "step250"))

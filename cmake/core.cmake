@@ -8,8 +8,8 @@ target_compile_options(sapwood_core PRIVATE
   -Wall -Wextra -Wconversion
   # One rounding an operation, on every machine: a fused multiply-add would change decoded bytes.
   -ffp-contract=off)
-# Nobody asks which comparison raised a flag: without this, none of its loops is vectorised. Results stay the same.
-set_source_files_properties(core/src/quantised_predict.c PROPERTIES COMPILE_OPTIONS -fno-trapping-math)
+# Nobody asks which comparison raised a flag: without this, none of their loops is vectorised. Results stay the same.
+set_source_files_properties(core/src/quantised_place.c core/src/quantised_predict.c PROPERTIES COMPILE_OPTIONS -fno-trapping-math)
 if(SAPWOOD_WERROR)
   target_compile_options(sapwood_core PRIVATE -Werror)
 endif()

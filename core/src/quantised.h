@@ -6,7 +6,7 @@
 
 enum {
     SW_QUANT_ELEMENTS = 256,      /* of the largest block of a type */
-    SW_QUANT_LEAST_BLOCK = 32,    /* elements of the smallest one */
+    SW_QUANT_RUN = 32,            /* of the largest run */
     SW_QUANT_UNIT_BITS = 20,      /* distances are measured in this fraction of a code */
     SW_QUANT_MOST_SPREAD = 16,
     SW_QUANT_MOST_ORIGIN = 2047,
