@@ -43,7 +43,7 @@ def test_every_codec_and_element_has_golden_blocks() -> None:
 
 
 def test_no_file_is_left_over() -> None:
-    parts = ("payload", "base", "target", "factors")
+    parts = ("payload", "base", "also", "target", "factors")
     named = {facts[part] for facts in CASES.values() for part in parts if part in facts}
     assert named == {path.name for path in FOLDER.glob("*.bin")}
 
@@ -72,5 +72,6 @@ def test_both_decode_golden_blocks(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n, facts in CASES.items() if facts["kind"] == "patch"])
 def test_both_decode_golden_patches(name: str) -> None:
     patch, base = _read(name, "payload"), _read(name, "base")
-    assert _digest(sapwood.apply(base, patch)) == CASES[name]["digest"]
-    assert _digest(decode_patch(patch, base)) == CASES[name]["digest"]
+    also = _read(name, "also") if "also" in CASES[name] else None
+    assert _digest(sapwood.apply(base, patch, also=also)) == CASES[name]["digest"]
+    assert _digest(decode_patch(patch, base, also)) == CASES[name]["digest"]

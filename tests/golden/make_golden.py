@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import safetensors.numpy
 from blake3 import blake3
 
 import sapwood
@@ -231,6 +233,19 @@ def _patch_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
     yield "patch_device", facts, {"payload": small, "base": base, "target": target}
     alone = sapwood.compress(target).to_bytes()
     yield "patch_alone", facts, {"payload": alone, "base": b"", "target": target}
+    random = np.random.default_rng(13)
+    older, newer = (random.normal(0, 0.05, (80, 72)).astype(np.float16) for _ in range(2))
+    average = ((older.astype(np.float64) + newer) / 2).astype(np.float16)
+    also, base, target = (safetensors.numpy.save({"w": array}) for array in (older, newer, average))
+    patch = sapwood.diff(base, target, also=also).to_bytes()
+    facts = {"kind": "patch", "digest": blake3(target).hexdigest()}
+    yield "patch_two_bases", facts, {"payload": patch, "base": base, "also": also, "target": target}
+    thin = random.normal(0, 1, (80, 2)) @ random.normal(0, 1e-3, (2, 72))
+    merged = (newer.astype(np.float32) + thin.astype(np.float32)).astype(np.float16)
+    target = safetensors.numpy.save({"w": merged})
+    patch = sapwood.diff(base, target).to_bytes()
+    facts = {"kind": "patch", "digest": blake3(target).hexdigest()}
+    yield "patch_merged_adapter", facts, {"payload": patch, "base": base, "target": target}
 
 
 def main() -> None:

@@ -165,3 +165,15 @@ def test_a_device_patch_has_no_predictions() -> None:
     patch = sapwood.diff(old, new, profile="device")
     assert {block.codec for block in blocks(patch)} <= {Codec.DEVICE, Codec.STORED}
     assert sapwood.apply(old, patch) == new
+
+
+def test_second_moments_of_what_was_not_trained_are_scaled() -> None:
+    random = np.random.default_rng(6)
+    before = (random.normal(0, 1e-3, (900, 64)) ** 2).astype(np.float32)
+    # A step of Adam: v = 0.999 v + 0.001 g^2, and most rows of an embedding have no gradient.
+    after = before * np.float32(0.999)
+    after[::9] += np.float32(0.001) * (random.normal(0, 1e-3, after[::9].shape) ** 2).astype(np.float32)
+    old, new = (models.torch_file({"exp_avg_sq": array}) for array in (before, after))
+    patch = round_trip(old, new)
+    assert any(block.codec is Codec.PREDICTED for block in blocks(patch))
+    assert patch.size < 0.15 * len(new)

@@ -39,9 +39,9 @@ _GAP: Final = 1.3
 _MOST_RANK: Final = 64
 # Rounds of least squares over all elements, then over those beside their rounding: others count by _INSIDE.
 _PLAIN_ROUNDS: Final = 2
-_ROUNDS: Final = {Level.FAST: 2, Level.DEFAULT: 6, Level.MAX: 16}
+_ROUNDS: Final = {Level.FAST: 4, Level.DEFAULT: 16, Level.MAX: 48}
 _LEFT_ROUNDS: Final = {Level.FAST: 1, Level.DEFAULT: 4, Level.MAX: 8}
-_INSIDE: Final = 0.05
+_INSIDE: Final = 0.01
 # Every integer up to this is a binary64.
 _MOST_SUM: Final = 1 << 53
 # Of the usual product of two entries of the factors, the finest unit worth a try.
