@@ -56,8 +56,7 @@ def tflite() -> Iterator[tuple[str, list[Pair], Pair]]:
     read = {name: (p.base.read_bytes(), p.target.read_bytes()) for name, p in found.items()}
     kinds = {name: "cnn" if "cnn" in name else "mlp" for name in read}
     for name, pair in read.items():
-        # A block holds 1 MiB, and a dictionary of patches that are larger than it is none.
-        others = [read[o] for o in read if o != name and kinds[o] == kinds[name] and len(read[o][1]) < 2**17]
+        others = [read[o] for o in read if o != name and kinds[o] == kinds[name]]
         yield f"tflite {name}", others, pair
 
 
@@ -98,11 +97,17 @@ def trained(seed: int, versions: int) -> list[bytes]:
 
 def retrained() -> Iterator[tuple[str, list[Pair], Pair]]:
     for seed in range(3):
-        chain = list(itertools.pairwise(trained(seed, 8)))
-        for number in (5, 6):
-            yield f"family {seed}, version {number + 1} to {number + 2}", chain[:number], chain[number]
-    first = list(itertools.pairwise(trained(7, 6)))
-    yield "primed by another family of the architecture", first, next(itertools.pairwise(trained(8, 2)))
+        versions = trained(seed, 10)
+        # Pairs without a version in common: what one makes must not be another's base.
+        found = list(zip(versions[::2], versions[1::2], strict=True))
+        yield f"family {seed}, version 9 to 10", found[:-1], found[-1]
+    other = trained(7, 8)
+    versions = trained(8, 2)
+    yield (
+        "another family's, version 1 to 2",
+        list(zip(other[::2], other[1::2], strict=True)),
+        (versions[0], versions[1]),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -45,7 +45,7 @@ class Comparison:
         kinship: Share of the sampled places where both have the same weight farthest from the middle, by the
             target's values: 1 for a copy, about 0.01 for a stranger.
         patch_share: Size of the patch to expect, as a share of the target: an estimate.
-        same_shapes: Whether the tensors have the same sizes, in the same order.
+        same_shapes: Whether the tensors have the same sizes, in whatever order.
         tensors: Tensors of the target that were compared.
         same: Of those, how many have the contents of one of the base's; None where that is not known.
         renamed: Of those, how many were found under another name.
@@ -96,7 +96,7 @@ def _comparison(
         kinship=kinship,
         # Glue, and what a sketch of many tensors omits, is not told of.
         patch_share=min(1.0, (coded + _FRAMING) / max(target.size, 1)),
-        same_shapes=np.array_equal(new["values"], old["values"]),
+        same_shapes=np.array_equal(np.sort(new["values"]), np.sort(old["values"])),
         tensors=len(new),
         same=int((new["contents"][matched] == partners["contents"]).sum())
         if base.exact and target.exact

@@ -48,6 +48,8 @@ _SCHEMA: Final = {
 # whose sketches are compared.
 _KIN: Final = 1024
 _NEAREST: Final = 24
+# These are known, and what else is told is an estimate.
+_SAMENESS: Final = {Relation.IDENTICAL: 0, Relation.SAME_TENSORS: 1}
 # Strangers agree in hardly any of the 256 numbers.
 _LEAST_AGREED: Final = 2 / SIZE
 
@@ -288,8 +290,8 @@ def _said(error: sqlite3.Error, path: str) -> SapwoodError:
     return BadData(f"the database is damaged: {error}", path=path)
 
 
-def _order(match: Match) -> tuple[bool, float, bool, float, int, str]:
+def _order(match: Match) -> tuple[int, float, bool, float, int, str]:
     """What is the same first, then what makes the smallest patch; of equals the one most alike."""
     found = match.comparison
-    other = found.relation is not Relation.IDENTICAL
-    return other, found.patch_share, not found.same_shapes, -found.kinship, found.renamed, match.path
+    sameness = _SAMENESS.get(found.relation, len(_SAMENESS))
+    return sameness, found.patch_share, not found.same_shapes, -found.kinship, found.renamed, match.path
