@@ -4,8 +4,10 @@ import itertools
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from safetensors.numpy import save_file
 
 import sapwood
 from sapwood.chain.container import SEAL_SIZE
@@ -323,6 +325,25 @@ def test_a_version_above_the_size_allowed_is_refused() -> None:
     with pytest.raises(LimitExceeded, match="larger than what is allowed"):
         made.apply(b"one", max_size=2999)
     assert made.apply(b"two" * 1000, from_any=True, max_size=5) == b"three"
+
+
+def test_a_patch_with_a_second_base_is_no_link(tmp_path: Path) -> None:
+    numbers = [np.random.default_rng(i).standard_normal(20_000).astype(np.float32) for i in range(2)]
+    numbers.append(((numbers[0] + numbers[1]) / 2).astype(np.float32))
+    files = []
+    for i, array in enumerate(numbers):
+        files.append(tmp_path / f"{i}.safetensors")
+        save_file({"w": array}, files[-1])
+    patch = sapwood.diff(files[0], files[2], also=files[1])
+    assert patch.manifest.second_base.digest
+    with pytest.raises(BrokenChain, match="link 1 needs a second base"):
+        sapwood.chain_create([patch])
+    opened = sapwood.open_chain(joined((patch.to_bytes(),)))
+    with pytest.raises(BrokenChain, match="link 1 needs a second base"):
+        opened.patch(1)
+    patch.write(tmp_path / "p")
+    with pytest.raises(WrongCall, match="second base"):
+        sapwood.plan([tmp_path / "p"], {files[0]: 1}, files[2])
 
 
 def test_guards_of_every_link_on_the_way_are_checked() -> None:

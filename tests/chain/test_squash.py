@@ -12,6 +12,7 @@ from safetensors.numpy import save
 import sapwood
 from sapwood import _core
 from sapwood.codec.block import Block, Codec
+from sapwood.codec.splice import Splice, SpliceKind, encode_splice_as
 from sapwood.errors import BadSignature, CorruptPatch, LimitExceeded, WrongBase, WrongCall
 from tests.chain.built import patch_of, plain_splice, random_patch
 from tests.chain.versions import chain, joined, versions
@@ -133,6 +134,37 @@ def test_bytes_replaced_twice_add_up() -> None:
     middle = patch_of(BASE, one)[1]
     two = [plain_splice([(0, 106), b"replaced", (114, 300)], middle)]
     assert check(BASE, one, two, anew=True) == []
+
+
+def test_modelled_splices_go_together_where_their_literals_are_known() -> None:
+    def modelled(pieces: list[tuple[int, int] | bytes], base: bytes) -> Block:
+        splice, view = Splice(), memoryview(base)
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                splice.literal(piece)
+            else:
+                splice.copy(*piece)
+        coded = encode_splice_as(
+            SpliceKind.MODELLED, splice, len(base), lambda at, size: view[at : at + size]
+        )
+        assert coded is not None
+        return coded
+
+    one = [modelled([(400, 900), (8, 4000)], BASE)]
+    middle = patch_of(BASE, one)[1]
+    assert check(BASE, one, [modelled([(100, 1500), (0, 30)], middle)]) == [Codec.SPLICE]
+    # Literals are foreseen from the base's bytes, which nobody knows here ...
+    assert check(BASE, one, [modelled([(100, 900), b"some text", (1009, 900)], middle)], anew=True) == []
+    # ... though one of the first link is kept where the second leaves it whole ...
+    one = [modelled([(400, 900), b"some text", (1309, 900)], BASE), plain_splice([(5000, 800)], BASE)]
+    middle = patch_of(BASE, one)[1]
+    assert check(BASE, one, [plain_splice([(1809, 400), (0, 1809)], middle)]) == [Codec.SPLICE] * 2
+    # ... and they are known here.
+    one = [Block(Codec.STORED, 2000, BASE[:2000])]
+    middle = patch_of(BASE, one)[1]
+    two = [modelled([(100, 900), b"some text", (1009, 900)], middle)]
+    # A cut of what is stored comes as its bytes.
+    assert check(BASE, one, two) == [Codec.SPLICE]
 
 
 def test_literals_that_would_become_differences_are_kept_apart() -> None:

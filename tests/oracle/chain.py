@@ -70,6 +70,8 @@ def _check(links: list[Link]) -> None:
         if link.target in seen:
             raise Refused("a loop")
         manifest = read_patch(link.patch).manifest
+        if 13 in manifest.records:
+            raise Refused("a second base")
         base = manifest.base
         told = (base.shape, base.size, base.digest) if base else (0, 0, bytes(32))
         target = manifest.target

@@ -52,12 +52,20 @@ def splice_pieces(block: Block, base_size: int, known: Recipe) -> Iterator[Piece
     def told(offset: int, length: int) -> memoryview:
         return memoryview(known.known(offset, length))
 
-    modelled = block.payload[:1] == bytes([SpliceKind.MODELLED])
-    for piece in decode_splice(block, base_size, told if modelled else nothing):
+    for piece in decode_splice(block, base_size, told if _foresees(block) else nothing):
         if isinstance(piece, tuple):
             yield Piece(piece[1], piece[0], b"")
         else:
             yield Piece(len(piece), replaced.pop() if replaced else None, piece)
+
+
+def _foresees(block: Block) -> bool:
+    """Whether the literals of a splice are said in words of the base."""
+    reader = ByteReader(block.payload)
+    if reader.byte("kind of a splice") != SpliceKind.MODELLED:
+        return False
+    reader.unsigned("count of runs")
+    return reader.unsigned("count of literals") > 0
 
 
 def composed(first: Recipe, patch: Patch, level: Level) -> Recipe:
@@ -93,7 +101,7 @@ def _blocks(stream: BinaryIO) -> Iterator[Block]:
 
 
 def _ops(first: Recipe, block: Block, level: Level) -> Iterator[Op]:
-    if block.codec is Codec.SPLICE:
+    if block.codec is Codec.SPLICE and not (first.is_same and _foresees(block)):
         yield from _of_splice(first, block)
         return
     if block.codec is Codec.FACTORS or (

@@ -124,8 +124,18 @@ def link_of(links: Sequence[Link], manifest: Manifest, size: int) -> Link:
         size=size,
         version_counter=manifest.version_counter,
     )
+    _check_one_base(link, manifest)
     check_connected([*links, link])
     return link
+
+
+def _check_one_base(link: Link, manifest: Manifest) -> None:
+    if manifest.second_base.shape is not Shape.NONE:
+        raise BrokenChain(
+            f"link {link.number} needs a second base, and a chain gives none",
+            found=manifest.second_base.digest.hex(),
+            advice="Make the patch without a second base (diff --also).",
+        )
 
 
 def record_bytes(link: Link) -> bytes:
@@ -246,6 +256,7 @@ def check_manifest(link: Link, manifest: Manifest) -> None:
     Raises:
         BrokenChain: With the number of the link, and the digests expected and found.
     """
+    _check_one_base(link, manifest)
     pairs = ((link.base, version_of(manifest.base)), (link.target, version_of(manifest.target)))
     for what, (told, is_there) in zip(("from", "to"), pairs, strict=True):
         if told != is_there:

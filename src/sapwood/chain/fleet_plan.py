@@ -171,6 +171,8 @@ def _edges(path: str) -> list[Edge]:
         raise storage_error(error, path) from error
     if not is_chain:
         patch = Patch(path)
+        if patch.manifest.second_base.digest:
+            raise WrongCall("needs a second base, and a device has one model", path=path)
         return [_edge(path, patch.size, patch.manifest)]
     chain = Chain(path)
     chain.check_finished()
