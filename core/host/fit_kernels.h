@@ -9,6 +9,14 @@
 
 typedef float SW_KERNEL(lanes) __attribute__((vector_size(4 * SW_FIT_LANES), aligned(4)));
 
+/* One number in all lanes. A product of a number and lanes will not do: where floats are evaluated as binary64
+ * (s390x), the compiler refuses to narrow the number. */
+static inline void SW_KERNEL(spread)(float value, SW_KERNEL(lanes) *out) {
+    for (size_t i = 0; i < SW_FIT_LANES; i++) {
+        (*out)[i] = value;
+    }
+}
+
 /* out[i][p] = sum over k < depth of a[i][k] * b[k][p], for 4 rows i and 2 * SW_FIT_LANES columns p. */
 static inline void SW_KERNEL(tile)(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t depth,
                                    float *out, size_t out_stride) {
@@ -17,14 +25,19 @@ static inline void SW_KERNEL(tile)(const float *a, size_t a_stride, const float 
     for (size_t k = 0; k < depth; k++) {
         const SW_KERNEL(lanes) b0 = *(const SW_KERNEL(lanes) *)(const void *)(b + k * b_stride);
         const SW_KERNEL(lanes) b1 = *(const SW_KERNEL(lanes) *)(const void *)(b + k * b_stride + SW_FIT_LANES);
-        s00 += a[k] * b0;
-        s01 += a[k] * b1;
-        s10 += a1[k] * b0;
-        s11 += a1[k] * b1;
-        s20 += a2[k] * b0;
-        s21 += a2[k] * b1;
-        s30 += a3[k] * b0;
-        s31 += a3[k] * b1;
+        SW_KERNEL(lanes) x0, x1, x2, x3;
+        SW_KERNEL(spread)(a[k], &x0);
+        SW_KERNEL(spread)(a1[k], &x1);
+        SW_KERNEL(spread)(a2[k], &x2);
+        SW_KERNEL(spread)(a3[k], &x3);
+        s00 += x0 * b0;
+        s01 += x0 * b1;
+        s10 += x1 * b0;
+        s11 += x1 * b1;
+        s20 += x2 * b0;
+        s21 += x2 * b1;
+        s30 += x3 * b0;
+        s31 += x3 * b1;
     }
     const SW_KERNEL(lanes) sums[8] = {s00, s01, s10, s11, s20, s21, s30, s31};
     for (size_t i = 0; i < 4; i++) {

@@ -42,7 +42,7 @@ for arch in aarch64 s390x; do
     fi
     # shellcheck disable=SC2086  a list of files
     "$arch-linux-gnu-gcc" -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -static -Wall -Wextra -Wconversion -Werror "${defines[@]}" \
-        -Icore/include -Icore/src -Icore/host -o "$work/$arch" $files tests/cross/decode_vectors.c
+        -Icore/include -Icore/src -Icore/host -o "$work/$arch" $files tests/cross/decode_vectors.c -lm
     echo "$arch:"
     "qemu-$arch" "$work/$arch" tests/golden < "$work/list"
 done
