@@ -21,6 +21,7 @@ typedef struct {
     uint64_t offset[SW_MAX_SYMBOLS];       /* by provisional symbol */
     uint8_t bits[SW_MAX_SYMBOLS];
     unsigned symbol_limit; /* provisional symbols are below */
+    unsigned bucket_limit; /* those of buckets are below */
     unsigned sampled;      /* one coded group in so many is counted */
     size_t raw_size;
     unsigned largest[SW_MAX_TABLES];

@@ -19,17 +19,29 @@ static void tally_group(sw_encode_work *w, unsigned scale, size_t first, size_t 
     }
 }
 
-static void add_tally(sw_encode_work *w, size_t rows) {
-    for (size_t r = 0; r < rows; r++) {
-        for (unsigned s = 0; s < SW_MAX_SYMBOLS; s++) {
-            w->counts[r][s] += (uint32_t)w->tally[0][r][s] + w->tally[1][r][s];
-        }
+/* Adds the counts of one row's symbols from first to last - 1, and clears them. */
+static void add_row(sw_encode_work *w, size_t row, unsigned first, unsigned last) {
+    uint32_t *counts = w->counts[row];
+    uint16_t *even = w->tally[0][row];
+    uint16_t *odd = w->tally[1][row];
+    for (unsigned s = first; s < last; s++) {
+        counts[s] += (uint32_t)even[s] + odd[s];
+        even[s] = 0;
+        odd[s] = 0;
     }
-    memset(w->tally[0], 0, rows * sizeof w->tally[0][0]);
-    memset(w->tally[1], 0, rows * sizeof w->tally[1][0]);
 }
 
-enum { TALLY_MOST = 60000 }; /* elements, so that no counter overflows: a group adds 4096 at most */
+/* Buckets stand at the front of a row, exact values behind all that could be buckets. */
+static void add_tally(const sw_encoder *e, size_t rows) {
+    const unsigned last_exact = SW_FIRST_EXACT + e->exact_count;
+    for (size_t r = 0; r < rows; r++) {
+        add_row(e->w, r, 0, e->bucket_limit);
+        add_row(e->w, r, SW_FIRST_EXACT, last_exact);
+    }
+}
+
+/* Elements, so that no counter overflows: half of them are even, and a group adds 4096 at most. */
+enum { TALLY_MOST = 120000 };
 
 typedef enum { EVERY_GROUP, SAMPLED_GROUPS, OTHER_GROUPS } tally_which;
 
@@ -46,11 +58,11 @@ static void tally_block(sw_encoder *e, tally_which which) {
         tally_group(w, w->levels[g], first, last);
         tallied += last - first;
         if (tallied > TALLY_MOST) {
-            add_tally(w, rows);
+            add_tally(e, rows);
             tallied = 0;
         }
     }
-    add_tally(w, rows);
+    add_tally(e, rows);
 }
 
 /* A sample will do if most of it is not zero: where changes are rare, every count counts. */
@@ -60,11 +72,17 @@ static bool sample_is_rich(const sw_encoder *e) {
     uint64_t all = 0;
     for (size_t r = 0; r < rows; r++) {
         zero += e->w->counts[r][0];
-        for (unsigned s = 0; s < SW_MAX_SYMBOLS; s++) {
+        for (unsigned s = 0; s < e->symbol_limit; s++) {
             all += e->w->counts[r][s];
         }
     }
     return zero < all / 2;
+}
+
+/* The top bit of every byte that is not zero. */
+static inline uint64_t nonzero_bytes(uint64_t v) {
+    const uint64_t low = UINT64_C(0x7F7F7F7F7F7F7F7F);
+    return (v | ((v & low) + low)) & ~low;
 }
 
 /* Nonzero symbols one by one, for the groups that the sample left out. */
@@ -77,11 +95,15 @@ static void count_nonzero(sw_encoder *e) {
         size_t first, last;
         sw_group_range(e, g, &first, &last);
         uint32_t(*counts)[SW_MAX_SYMBOLS] = &e->w->counts[(size_t)w->levels[g] * SW_CLASSES];
-        for (size_t i = first; i < last; i += 8) {
-            const size_t n = last - i < 8 ? last - i : 8;
-            for (uint64_t left = n == 8 ? sw_load64(w->symbols + i) : 1, k = 0; left != 0 && k < n; k++) {
-                counts[w->classes[i + k]][w->symbols[i + k]] += w->symbols[i + k] != 0;
+        size_t i = first;
+        for (; i + 8 <= last; i += 8) {
+            for (uint64_t left = nonzero_bytes(sw_load64(w->symbols + i)); left != 0; left &= left - 1) {
+                const size_t k = i + ((size_t)__builtin_ctzll(left) >> 3);
+                counts[w->classes[k]][w->symbols[k]]++;
             }
+        }
+        for (; i < last; i++) {
+            counts[w->classes[i]][w->symbols[i]] += w->symbols[i] != 0;
         }
     }
 }

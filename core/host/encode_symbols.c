@@ -93,7 +93,8 @@ static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
     if (plain) {
         const unsigned largest = kernels->buckets(sw_narrow(e), e->coded_elements,
                                                   e->exact_count > 0 ? &exact : NULL, w->symbols, &raw);
-        e->symbol_limit = e->exact_count > 0 ? SW_FIRST_EXACT + e->exact_count : largest + 1;
+        e->bucket_limit = largest + 1;
+        e->symbol_limit = e->exact_count > 0 ? SW_FIRST_EXACT + e->exact_count : e->bucket_limit;
         sw_count_symbols(e);
     }
     if (raw.count > 0) {
