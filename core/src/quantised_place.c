@@ -63,7 +63,7 @@ static inline void place_by(const sw_quantised *q, sw_quant_range range, sw_quan
         }
         out->numbers[i] = nearest;
         out->classes[i] = near ? step : SW_QUANT_ALONE;
-        out->folds[i] = near & (beside <= 0.0f) ? 255 : 0;
+        out->folds[i] = (near & (beside <= 0.0f)) ? 255 : 0;
     }
 }
 
