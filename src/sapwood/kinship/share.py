@@ -163,7 +163,8 @@ def _block_step(pairs: Pairs) -> Floats:
     """For each part the step of its codes, were all its blocks under one scale."""
     new = pairs.new["values"].view("<f4").astype(np.float64)
     rms = np.sqrt(pairs.sums((new * new).sum(axis=1)) / np.maximum(pairs.sums() * limits.GROUPS, 1))
-    bits = 8 * pairs.tensors["bytes"] // pairs.tensors["values"]
+    # A sketch may say any sizes: no code has more bits than these.
+    bits = np.minimum(8 * pairs.tensors["bytes"] // pairs.tensors["values"], 64)
     step: Floats = np.maximum(_REACH * rms / 2.0 ** (bits - 1.0), _TINY)
     return step
 
