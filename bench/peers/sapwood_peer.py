@@ -18,7 +18,8 @@ LEVELS = ("fast", "default", "max")
 
 
 class Sapwood(Peer):
-    package = "sapwood"
+    # The package itself imports what a name needs when it is first used.
+    package = "sapwood.patch.calls"
     uses_threads = True
 
     def __init__(self, level: str) -> None:
@@ -39,7 +40,7 @@ class Sapwood(Peer):
 class SapwoodDevice(DevicePeer):
     """The device profile, decoded by the same C that runs on a device."""
 
-    package = "sapwood"
+    package = "sapwood.patch.calls"
 
     def __init__(self, state: int) -> None:
         self.state = state
