@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import sapwood
+from sapwood import diff
 
 HERE = Path(__file__).parent
 MODELS = HERE / "models"
@@ -85,7 +85,7 @@ def table() -> bool:
     for name, base, target in PAIRS:
         wanted = target.read_bytes()
         start = time.perf_counter()
-        patch = sapwood.diff(base, target)
+        patch = diff(base, target)
         made = time.perf_counter()
         result = patch.apply(base)
         done = time.perf_counter()
