@@ -36,6 +36,7 @@ _FAR: Final = 1 << 40
 # The largest of 32 normal weights, in their rms: what the codes of a block reach to.
 _REACH: Final = 2.4
 _TINY: Final = 1e-300
+_LARGEST: Final = float(np.finfo(np.float32).max)
 _FARTHEST: Final = 2.0**62
 
 
@@ -151,7 +152,7 @@ def _by_values(pairs: Pairs, old: npt.NDArray[np.uint32], raw: Floats) -> tuple[
 
 def _quantised_bits(pairs: Pairs) -> Floats:
     """Bits of a code, predicted from the value that it rounds: none where that is what it was made from."""
-    new, old = (rows["values"].view("<f4").astype(np.float64) for rows in (pairs.new, pairs.old))
+    new, old = (_numbers(rows["values"]) for rows in (pairs.new, pairs.old))
     error = (new - old) / _block_step(pairs)[pairs.part][:, None]
     mean = pairs.sums((error * error).sum(axis=1)) / np.maximum(pairs.sums() * limits.GROUPS, 1)
     # Rounding alone makes a twelfth of the square of a step.
@@ -161,7 +162,7 @@ def _quantised_bits(pairs: Pairs) -> Floats:
 
 def _block_step(pairs: Pairs) -> Floats:
     """For each part the step of its codes, were all its blocks under one scale."""
-    new = pairs.new["values"].view("<f4").astype(np.float64)
+    new = _numbers(pairs.new["values"])
     rms = np.sqrt(pairs.sums((new * new).sum(axis=1)) / np.maximum(pairs.sums() * limits.GROUPS, 1))
     # A sketch may say any sizes: no code has more bits than these.
     bits = np.minimum(8 * pairs.tensors["bytes"] // pairs.tensors["values"], 64)
@@ -169,9 +170,15 @@ def _block_step(pairs: Pairs) -> Floats:
     return step
 
 
+def _numbers(bits: npt.NDArray[np.uint32]) -> Floats:
+    """The f32 of a sketch, all finite: one from a stranger may hold any bits."""
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(bits.view("<f4").astype(np.float64), posinf=_LARGEST, neginf=-_LARGEST)
+
+
 def _block_steps(pairs: Pairs, old: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
     """How many such steps values in blocks changed by; unlike types have no steps in common."""
-    new, was = (bits.view("<f4").astype(np.float64) for bits in (pairs.new["values"], old))
+    new, was = (_numbers(bits) for bits in (pairs.new["values"], old))
     step = _block_step(pairs)[pairs.part][:, None]
     steps = np.rint(np.minimum(np.abs(new - was) / step, _FAR)).astype(np.int64)
     return np.where(
@@ -181,9 +188,9 @@ def _block_steps(pairs: Pairs, old: npt.NDArray[np.uint32]) -> npt.NDArray[np.in
 
 def _scaled(pairs: Pairs) -> npt.NDArray[np.uint32]:
     """The base's values times what brings them nearest to the target's, part by part: weight decay."""
-    new, old = (rows["values"].view("<f4").astype(np.float64) for rows in (pairs.new, pairs.old))
+    new, old = (_numbers(rows["values"]) for rows in (pairs.new, pairs.old))
     scale = pairs.sums((new * old).sum(axis=1)) / np.maximum(pairs.sums((old * old).sum(axis=1)), _TINY)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         scaled: npt.NDArray[np.uint32] = (old * scale[pairs.part][:, None]).astype("<f4").view("<u4")
     return scaled
 
@@ -197,14 +204,14 @@ def _steps(bits: npt.NDArray[np.uint32], kinds: npt.NDArray[np.uint8]) -> npt.ND
         if element in _FLOATS:
             found[chosen] = _float_steps(bits[chosen], element)
         else:
-            values = bits[chosen].view("<f4").astype(np.float64)
+            values = _numbers(bits[chosen])
             found[chosen] = np.rint(np.clip(values, -_FARTHEST, _FARTHEST))
     return found
 
 
 def _float_steps(bits: npt.NDArray[np.uint32], element: Element) -> npt.NDArray[np.int64]:
     kind, shift = _FLOATS[element]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         rounded = bits.view("<f4").astype(kind)
     width = 8 * rounded.dtype.itemsize
     whole = rounded.view(f"u{width // 8}").astype(np.int64)
