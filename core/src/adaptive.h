@@ -65,6 +65,21 @@ static inline uint32_t sw_predict(sw_adaptive_work *w, unsigned set) {
     return w->probability;
 }
 
+/* A weight after its voter's vote and the error of the sum. */
+static inline int32_t sw_taught_weight(int32_t weight, int32_t vote, int32_t error) {
+    const int32_t moved = weight + ((vote * error + (1 << 13)) >> 14);
+    return moved > SW_AD_MAX_WEIGHT ? SW_AD_MAX_WEIGHT : moved < -SW_AD_MAX_WEIGHT ? -SW_AD_MAX_WEIGHT : moved;
+}
+
+/* A slot after `bit`: probability of a 1 in the upper 22 bits, times seen, at most `most`, in the lower 10. */
+static inline uint32_t sw_taught_slot(uint32_t slot, unsigned bit, const uint16_t *steps, uint32_t most) {
+    const uint32_t count = slot & 1023;
+    const uint32_t step = steps[count];
+    const uint32_t p = slot >> 10;
+    const uint32_t moved = bit ? p + (((SW_AD_TOP - p) >> 6) * step >> 10) : p - ((p >> 6) * step >> 10);
+    return moved << 10 | (count + (count < most));
+}
+
 /* Teach the slots and the weights of the last prediction what came. */
 static inline void sw_learn(sw_adaptive_work *w, unsigned bit) {
     int32_t *weights = w->weights[w->set];
@@ -73,16 +88,8 @@ static inline void sw_learn(sw_adaptive_work *w, unsigned bit) {
     const int32_t rate = SW_AD_RATE + (haste >> SW_AD_CALM);
     const int32_t error = ((int32_t)(bit << 16) - (int32_t)w->probability) * rate >> 4;
     for (unsigned i = 0; i < SW_ADAPTIVE_VOTES; i++) {
-        const int32_t weight = weights[i] + ((w->votes[i] * error + (1 << 13)) >> 14);
-        weights[i] = weight > SW_AD_MAX_WEIGHT ? SW_AD_MAX_WEIGHT
-                     : weight < -SW_AD_MAX_WEIGHT ? -SW_AD_MAX_WEIGHT : weight;
-        /* A slot: probability of a 1 in the upper 22 bits, times seen in the lower 10. */
-        const uint32_t slot = w->slots[w->at[i]];
-        const uint32_t count = slot & 1023;
-        const uint32_t step = w->step[count];
-        const uint32_t p = slot >> 10;
-        const uint32_t moved = bit ? p + (((SW_AD_TOP - p) >> 6) * step >> 10) : p - ((p >> 6) * step >> 10);
-        w->slots[w->at[i]] = moved << 10 | (count + (count < SW_AD_SEEN));
+        weights[i] = sw_taught_weight(weights[i], w->votes[i], error);
+        w->slots[w->at[i]] = sw_taught_slot(w->slots[w->at[i]], bit, w->step, SW_AD_SEEN);
     }
 }
 

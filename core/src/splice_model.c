@@ -73,9 +73,7 @@ static void teach_weights(sw_splice_work *w, unsigned set, int32_t surprise) {
     w->haste[set] = (uint16_t)(haste - (haste >> 8));
     const int32_t error = surprise * (SW_SPLICE_RATE + (haste >> 8)) >> 4;
     for (unsigned i = 0; i < w->voters; i++) {
-        const int32_t weight = weights[i] + ((w->votes[i] * error + (1 << 13)) >> 14);
-        weights[i] = weight > SW_AD_MAX_WEIGHT ? SW_AD_MAX_WEIGHT
-                     : weight < -SW_AD_MAX_WEIGHT ? -SW_AD_MAX_WEIGHT : weight;
+        weights[i] = sw_taught_weight(weights[i], w->votes[i], error);
     }
 }
 
@@ -84,13 +82,7 @@ void sw_splice_learn(sw_splice_work *w, unsigned bit) {
     teach_weights(w, w->set[0], surprise);
     teach_weights(w, w->set[1], surprise);
     for (unsigned i = 0; i < w->voters; i++) {
-        /* A slot: probability of a 1 in the upper 22 bits, times seen in the lower 10. */
-        const uint32_t slot = w->slots[w->at[i]];
-        const uint32_t count = slot & 1023;
-        const uint32_t step = w->step[count];
-        const uint32_t p = slot >> 10;
-        const uint32_t moved = bit ? p + (((SW_AD_TOP - p) >> 6) * step >> 10) : p - ((p >> 6) * step >> 10);
-        w->slots[w->at[i]] = moved << 10 | (count + (count < SW_SPLICE_SEEN));
+        w->slots[w->at[i]] = sw_taught_slot(w->slots[w->at[i]], bit, w->step, SW_SPLICE_SEEN);
     }
 }
 
