@@ -11,6 +11,7 @@ typedef struct {
     const uint8_t *target;
     const uint8_t *given; /* the class of each element; NULL to take them from the base */
     int level;
+    bool code_all;         /* no zero level, however many groups are all zero */
     size_t coded;          /* groups that are coded: all, or those that hold a value other than zero */
     size_t coded_elements; /* theirs: values, classes and symbols hold these alone, one group after the other */
     unsigned bucket_count;
@@ -62,6 +63,8 @@ bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels);
 void sw_choose_scales(sw_encoder *e);
 /* One level for all if the levels cost more than they save; moves the counts along. */
 void sw_drop_idle_scales(sw_encoder *e);
+/* Whether given classes tell zeros better than a level for groups of them does. */
+bool sw_zero_level_is_idle(const sw_encoder *e);
 /* A symbol for every coded element, their counts and the raw bits; false if there is no way to say the block. */
 bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels);
 /* Its parts: buckets by magnitude; values with symbols of their own; counts of bucketed symbols. */

@@ -119,6 +119,7 @@ static inline void count_near(const int32_t *v, size_t count, unsigned step, uin
 /* Values that recur more often than their neighbours get symbols of their own. */
 void sw_choose_exact(sw_encoder *e) {
     uint32_t *counts = e->w->exact_counts;
+    e->exact_count = 0;
     memset(counts, 0, sizeof e->w->exact_counts);
     const int32_t *v = sw_narrow(e);
     const unsigned step = e->coded >= SW_SAMPLE_FROM ? SW_SAMPLE_STEP : 1;

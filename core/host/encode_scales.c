@@ -146,3 +146,40 @@ void sw_drop_idle_scales(sw_encoder *e) {
     }
     e->h.scale_count = first + 1;
 }
+
+/* Zeros of the groups that are left out, by the class that is given of them. */
+static void count_zeros(const sw_encoder *e, uint32_t zeros[SW_CLASSES]) {
+    const size_t size = (size_t)1 << e->h.group_bits;
+    for (size_t g = 0; g < e->h.groups; g++) {
+        const size_t first = g * size;
+        const size_t last = first + size < e->h.elements ? first + size : e->h.elements;
+        for (size_t i = first; i < last && !e->w->active[g]; i++) {
+            zeros[e->given[i]]++;
+        }
+    }
+}
+
+bool sw_zero_level_is_idle(const sw_encoder *e) {
+    if (!e->h.zero_level || !e->h.given_classes) {
+        return false;
+    }
+    uint32_t zeros[SW_CLASSES] = {0};
+    count_zeros(e, zeros);
+    uint32_t pairs[SW_MAX_SCALES][SW_MAX_SCALES];
+    count_pairs(e->w->scales, e->h.groups, pairs);
+    uint64_t with = scale_bits(pairs);
+    uint64_t without = 0;
+    for (unsigned c = 0; c < SW_CLASSES; c++) {
+        uint32_t sum[SW_MAX_SYMBOLS] = {0};
+        for (unsigned s = 1; s < e->h.scale_count; s++) {
+            const uint32_t *counts = e->w->counts[s * SW_CLASSES + c];
+            with += sw_entropy(counts, e->symbol_limit) * e->sampled;
+            for (unsigned i = 0; i < e->symbol_limit; i++) {
+                sum[i] += counts[i] * e->sampled;
+            }
+        }
+        sum[0] += zeros[c];
+        without += sw_entropy(sum, e->symbol_limit);
+    }
+    return without < with;
+}

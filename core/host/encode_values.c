@@ -97,7 +97,7 @@ static bool choose_groups(sw_encoder *e, const sw_encode_kernels *kernels) {
     const size_t groups64 = (e->h.elements + 63) / 64;
     const size_t active = find_active(e, kernels);
     const size_t zero = groups64 - active;
-    e->h.zero_level = zero > groups64 / 16 && zero > 0;
+    e->h.zero_level = !e->code_all && zero > groups64 / 16 && zero > 0;
     e->h.group_bits = e->h.zero_level ? 6 : 7;
     const size_t size = (size_t)1 << e->h.group_bits;
     e->h.groups = (e->h.elements + size - 1) >> e->h.group_bits;

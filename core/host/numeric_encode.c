@@ -24,7 +24,7 @@ static void allow_unseen(const sw_encoder *e, uint32_t (*merged)[SW_MAX_SYMBOLS]
     }
 }
 
-static bool prepare(sw_encoder *e, const sw_encode_kernels *kernels) {
+static bool find_scaled_symbols(sw_encoder *e, const sw_encode_kernels *kernels) {
     if (!sw_find_values(e, kernels)) {
         return false;
     }
@@ -33,7 +33,16 @@ static bool prepare(sw_encoder *e, const sw_encode_kernels *kernels) {
         return false;
     }
     sw_drop_idle_scales(e);
-    return sw_find_alphabet(e);
+    return true;
+}
+
+static bool prepare(sw_encoder *e, const sw_encode_kernels *kernels) {
+    bool found = find_scaled_symbols(e, kernels);
+    if (found && sw_zero_level_is_idle(e)) {
+        e->code_all = true;
+        found = find_scaled_symbols(e, kernels);
+    }
+    return found && sw_find_alphabet(e);
 }
 
 size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numeric_kernels *decode_kernels,

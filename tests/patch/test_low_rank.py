@@ -9,7 +9,7 @@ from sapwood.codec.block import Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
 from sapwood.errors import WrongCall
-from sapwood.patch import limits
+from sapwood.patch import assemble, limits
 from sapwood.patch.low_rank import find_low_rank
 from tests.patch import models
 from tests.patch.test_casts_and_scales import TYPES, blocks, round_trip
@@ -68,10 +68,23 @@ def test_both_decoders_share_factors_among_the_blocks_of_a_chunk() -> None:
 def test_every_chunk_says_the_factors_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     base, target = merged(600, 1024, 3)
     monkeypatch.setattr(limits, "CHUNK_BLOCKS", 1)
+    monkeypatch.setattr(assemble, "_FACTOR_BLOCKS", 1)
     patch = round_trip(file(base), file(target))
     kinds = [block.codec for block in blocks(patch)]
     assert kinds.count(Codec.FACTORS) == kinds.count(Codec.PREDICTED) == 2
     assert len(patch.manifest.chunks) == 3
+
+
+def test_a_matrix_says_its_factors_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = {name: merged(600, 1024, 3) for name in "abc"}
+    monkeypatch.setattr(limits, "CHUNK_CODED", 1 << 10)
+    monkeypatch.setattr(limits, "CHUNK_BLOCKS", 1)
+    old = models.safetensors_file({name: base for name, (base, _) in pairs.items()})
+    patch = round_trip(old, models.safetensors_file({name: target for name, (_, target) in pairs.items()}))
+    kinds = [block.codec for block in blocks(patch)]
+    assert kinds.count(Codec.PREDICTED) == 6
+    assert kinds.count(Codec.FACTORS) == 3
+    assert len(patch.manifest.chunks) == 4
 
 
 def test_matrices_beside_each_other_keep_their_own_factors() -> None:
@@ -198,3 +211,19 @@ def test_a_file_without_an_adapter_is_refused() -> None:
     base, target = merged(64, 64, 1)
     with pytest.raises(WrongCall, match="lora_A"):
         sapwood.diff(file(base), file(target), adapter=file(base))
+
+
+def test_classes_that_say_where_changes_are_need_no_zero_level() -> None:
+    random = np.random.default_rng(5)
+    base = random.integers(0, 1 << 14, 1 << 16).astype(np.uint16)
+    near = random.random(base.size) < 0.02
+    target = base + (near & (random.random(base.size) < 0.5))
+    data = base.tobytes(), target.astype(np.uint16).tobytes()
+    classes = np.where(near, 0, 13).astype(np.uint8).tobytes()
+    told = _core.encode_numeric(*data, Element.BF16, Level.DEFAULT, classes=classes)
+    alone = _core.encode_numeric(*data, Element.BF16, Level.DEFAULT)
+    zero_level = 64
+    assert told is not None
+    assert alone is not None
+    assert (told[0] & zero_level, alone[0] & zero_level) == (0, zero_level)
+    assert len(told) < 0.4 * len(alone)

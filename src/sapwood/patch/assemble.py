@@ -19,8 +19,10 @@ __all__ = ["Assembler"]
 # A splice is closed at this many literal bytes or runs, so that a receiver's memory stays bounded.
 _MOST_LITERALS: Final = 512 << 10
 _MOST_RUNS: Final = 32 << 10
-# A chunk with a right factor may grow to this many times its size: the next one must say it again.
+# A chunk may grow by this many times its last right factor, and hold so many times as many blocks with it:
+# the next one would have to say it again.
 _FACTOR_CHUNKS: Final = 16
+_FACTOR_BLOCKS: Final = 4
 # Shorter splices gain nothing from a dictionary.
 _TEXT_FROM: Final = 256
 
@@ -55,6 +57,7 @@ class Assembler:
     _base_position: int = 0
     _target_position: int = 0
     _factors: tuple[Block, ...] = ()
+    _factor_room: int = 0
 
     @property
     def chunk_coded(self) -> int:
@@ -120,19 +123,22 @@ class Assembler:
         return Block(Codec.ZSTD_BASE, splice.length, frame, (0, self.base_size))
 
     def _put(self, block: Block, factors: tuple[Block, ...] = ()) -> None:
-        size = sum(len(part.payload) for part in factors)
         if factors and factors is not self._factors:
-            if len(self._open) + size > limits.MAX_CHUNK_CODED:
+            size = sum(len(part.payload) for part in factors)
+            if len(self._open) >= self.chunk_coded or len(self._open) + size > limits.MAX_CHUNK_CODED:
                 self._close_chunk()
             for part in factors:
                 self._base_position = put_block(self._open, part, self._base_position)
             self._factors = factors
+            self._factor_room = len(self._open) + (_FACTOR_CHUNKS - 1) * size
         self._base_position = put_block(self._open, block, self._base_position)
         self._open_blocks += 1
         self._open_decoded += block.length
         self._target_position += block.length
-        most = min(max(self.chunk_coded, _FACTOR_CHUNKS * size), limits.MAX_CHUNK_CODED)
-        if len(self._open) >= most or self._open_blocks >= self.chunk_blocks:
+        most, blocks = self.chunk_coded, self.chunk_blocks
+        if factors:
+            most, blocks = max(most, self._factor_room), _FACTOR_BLOCKS * blocks
+        if len(self._open) >= min(most, limits.MAX_CHUNK_CODED) or self._open_blocks >= blocks:
             self._close_chunk()
 
     def _close_chunk(self) -> None:

@@ -47,7 +47,7 @@ _MOST_SUM: Final = 1 << 53
 # Of the usual product of two entries of the factors, the finest unit worth a try.
 _FINEST: Final = 2.0**-40
 # Units of classes, as powers of two against the usual half ulp.
-_FINENESS: Final = (-7, -6, -5, -4)
+_FINENESS: Final = (-10, -9, -8, -7, -6, -5, -4)
 # A rank that begins this much dearer than the best one is given up.
 _HOPELESS: Final = 1.25
 # Two factors must save this share of what a difference takes.
