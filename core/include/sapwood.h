@@ -323,7 +323,7 @@ typedef struct {
 } sw_device_element;
 
 /* A DEVICE decoder at work. Nothing in it is for the caller. With the state's memory it is all there is: copied
- * together at any time between two calls, both are a checkpoint to go on from (at the payload byte reached). */
+ * together at any time between two calls, both are a checkpoint (sw_device_resume). */
 typedef struct {
     const sw_device_io *io;
     uint16_t *state;      /* weights, then slots */
@@ -371,6 +371,11 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
 
 /* The next `size` bytes of the block, no more than are left. The bytes do not depend on how calls cut them. */
 sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size);
+
+/* Go on from a checkpoint, `made` bytes into the block, with payload_left bytes of the payload to come. What it says is
+ * not trusted: it may lead to wrong bytes or an error, but to nothing outside the memory given. */
+sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t payload_left, uint32_t base_size,
+                           uint32_t length, uint32_t made, uint16_t *state, size_t state_size);
 
 /* After the last byte: whether the payload ended where it should. */
 sw_status sw_device_end(sw_device *d);

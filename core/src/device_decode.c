@@ -88,6 +88,33 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
     return SW_OK;
 }
 
+/* Slots of one voter, for as many bytes of state. */
+static uint16_t region_of(unsigned bytes) {
+    return (uint16_t)((bytes / 2 - SW_DEVICE_SETS * SW_DEVICE_VOTERS) / SW_DEVICE_VOTERS);
+}
+
+sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t payload_left, uint32_t base_size,
+                           uint32_t length, uint32_t made, uint16_t *state, size_t state_size) {
+    const bool large = d->region == region_of(SW_DEVICE_LARGE);
+    if ((large ? SW_DEVICE_LARGE : SW_DEVICE_SMALL) > state_size) {
+        return SW_ERROR_MEMORY;
+    }
+    const bool scaled = d->kind == SW_DEVICE_SCALED;
+    const uint32_t distance = d->distance[scaled];
+    if ((!large && d->region != region_of(SW_DEVICE_SMALL)) || made > length || d->kind >= SW_DEVICE_KINDS ||
+        ((scaled || d->kind == SW_DEVICE_REPEAT) && (distance > made || distance < (scaled ? 4 : 1)))) {
+        return SW_ERROR_HEADER;
+    }
+    d->io = io;
+    d->state = state;
+    d->left = payload_left;
+    d->base_size = base_size;
+    d->length = length;
+    d->made = made;
+    d->shape = sw_device_element_of(scaled ? SW_ELEMENT_F32 : d->element);
+    return SW_OK;
+}
+
 /* `reached` bytes of the block are made. */
 static sw_status read_segment(sw_device *d, uint32_t reached) {
     const unsigned before = d->kind;
