@@ -112,7 +112,7 @@ sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t payloa
     d->length = length;
     d->made = made;
     d->shape = sw_device_element_of(scaled ? SW_ELEMENT_F32 : d->element);
-    return SW_OK;
+    return is_elements(d->kind) && d->shape.width == 0 ? SW_ERROR_HEADER : SW_OK;
 }
 
 /* `reached` bytes of the block are made. */

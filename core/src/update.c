@@ -364,11 +364,11 @@ static swd_result resume(swd_update *u) {
     if (s->doing == SWD_MOVING) {
         return next(u, move);
     }
+    if (decoder == 0 ? s->chunk > 0 || s->reached > 0 : s->chunk >= u->opening.chunks) {
+        return SWD_ERROR_PATCH;
+    }
     if (decoder == 0) {
         return next(u, start_chunk);
-    }
-    if (s->chunk >= u->opening.chunks) {
-        return SWD_ERROR_PATCH;
     }
     for (uint32_t i = 0; i < s->chunk; i++) {
         u->offset += u->chunks[i].coded;

@@ -194,8 +194,11 @@ typedef struct {
     uint8_t marks[FLASH / UNIT];
 } device;
 
+typedef enum { SLOTS, IN_PLACE, IN_PLACE_BELOW } layout; /* below: no room, so that the model must be moved up first */
+
 /* A device that runs the case's base. */
-static void make_device(device *d, const update_case *c, bool in_place) {
+static void make_device(device *d, const update_case *c, layout how) {
+    const bool in_place = how != SLOTS;
     memset(d, 0, sizeof *d);
     board *b = &d->board;
     b->flash = (nor){.bytes = d->bytes, .programmed = d->programmed, .erases = d->erases, .size = FLASH,
@@ -210,7 +213,7 @@ static void make_device(device *d, const update_case *c, bool in_place) {
                              .journal = 30 * SECTOR, .journal_size = JOURNAL, .sector = SECTOR, .unit = UNIT,
                              .checkpoint = 2, .in_place = in_place};
     board_connect(b, c->state);
-    swd_model model = {.address = in_place ? 3 * SECTOR : SECTOR, .size = c->base_size, .counter = 2};
+    swd_model model = {.address = how == IN_PLACE ? 4 * SECTOR : SECTOR, .size = c->base_size, .counter = 2};
     digest_start(NULL);
     digest_add(NULL, c->base, c->base_size);
     digest_end(NULL, model.digest);
@@ -240,7 +243,7 @@ static void test_whole_updates(void) {
         a_case.state = how / 2 % 2 ? SW_DEVICE_SMALL : SW_DEVICE_LARGE;
         a_case.base_size = how / 4 == 2 ? 0 : a_case.base_size;
         make_patch(&a_case);
-        make_device(&a_device, &a_case, how / 4 == 1);
+        make_device(&a_device, &a_case, how / 4 == 1 ? (layout)(1 + how % 2) : SLOTS);
         a_device.board.piece = how % 3 ? 1 : 1000;
         const uint64_t before = a_device.board.flash.programmed_bytes;
         assert(board_update(&a_device.board) == SWD_DONE);
@@ -253,32 +256,172 @@ static void test_whole_updates(void) {
     }
 }
 
-static void sweep(bool in_place, nor_cut cut, unsigned more, uint64_t step) {
+static void sweep(layout how, nor_cut cut, unsigned more, uint64_t step) {
+    static const char *layouts[] = {"slots", "in place", "in place, moved first"};
     board_sweep found = {0};
-    make_device(&a_device, &a_case, in_place);
+    make_device(&a_device, &a_case, how);
     board_sweep_cuts(&a_device.board, a_device.image, a_device.marks, a_case.base, a_case.base_size, a_case.target,
                      a_case.target_size, cut, 0, step, more, &found);
     if (found.failures > 0) {
         fprintf(stderr, "cut %d at operation %llu: %s\n", (int)cut, (unsigned long long)found.failed_at, found.failure);
     }
-    printf("%s, %s: %llu power cuts\n", in_place ? "in place" : "slots",
+    printf("%s, %s: %llu power cuts\n", layouts[how],
            cut == NOR_BEFORE ? "before" : cut == NOR_TORN ? "torn" : "after", (unsigned long long)found.points);
     assert(found.failures == 0 && found.points > 100 / step);
 }
 
 static void test_power_cuts(void) {
-    for (unsigned in_place = 0; in_place < 2; in_place++) {
+    for (unsigned how = SLOTS; how <= IN_PLACE_BELOW; how++) {
         make_case(&a_case, 20);
+        a_case.behind = how == IN_PLACE ? 5 : 0;
         make_patch(&a_case);
         for (unsigned cut = NOR_BEFORE; cut <= NOR_AFTER; cut++) {
-            sweep(in_place, (nor_cut)cut, 0, 1);
+            sweep((layout)how, (nor_cut)cut, 0, 1);
         }
-        sweep(in_place, NOR_TORN, 3, 1);
+        sweep((layout)how, NOR_TORN, 3, 1);
+    }
+}
+
+/* The update ends so, and neither flash nor what boots has changed. */
+static void expect_refusal(device *d, swd_result wanted) {
+    swd_model before, after;
+    const swd_result boot = swd_boot(&d->board.config, &before);
+    const uint64_t operations = d->board.flash.operations;
+    assert(board_update(&d->board) == wanted);
+    assert(d->board.flash.fault == NULL && d->board.flash.operations == operations);
+    assert(swd_boot(&d->board.config, &after) == boot && memcmp(&before, &after, sizeof after) == 0);
+}
+
+static bool refuse_signature(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature) {
+    (void)context, (void)message, (void)size, (void)signature;
+    return false;
+}
+
+static void test_refusals(void) {
+    for (unsigned how = SLOTS; how <= IN_PLACE_BELOW; how++) {
+        make_case(&a_case, 20);
+        make_patch(&a_case);
+        make_device(&a_device, &a_case, (layout)how);
+        a_device.bytes[a_device.board.config.models + 5 * SECTOR] ^= 1;
+        expect_refusal(&a_device, SWD_ERROR_BASE);
+        make_device(&a_device, &a_case, (layout)how);
+        a_device.board.config.is_signed = refuse_signature;
+        expect_refusal(&a_device, SWD_ERROR_SIGNATURE);
+        make_device(&a_device, &a_case, (layout)how);
+        a_device.board.config.models_size = how == SLOTS ? 16 * SECTOR : 13 * SECTOR;
+        a_device.board.config.checkpoint = 5;
+        expect_refusal(&a_device, SWD_ERROR_ROOM);
+        make_device(&a_device, &a_case, (layout)how);
+        a_device.board.config.unit = 3;
+        expect_refusal(&a_device, SWD_ERROR_CONFIG);
+        a_case.counter = 1;
+        make_patch(&a_case);
+        make_device(&a_device, &a_case, (layout)how);
+        expect_refusal(&a_device, SWD_ERROR_ROLLBACK);
+        a_case.counter = 2;
+        a_case.guards = "\1\2\xe9\7"; /* an arena of 1001 bytes */
+        a_case.guards_size = 4;
+        make_patch(&a_case);
+        make_device(&a_device, &a_case, (layout)how);
+        expect_refusal(&a_device, SWD_ERROR_GUARD);
+        a_device.board.facts.arena_bytes++;
+        assert(board_update(&a_device.board) == SWD_DONE);
+        a_case.guards = "\2\1v\5\0"; /* text for people, and a hash that is none */
+        a_case.guards_size = 5;
+        make_patch(&a_case);
+        make_device(&a_device, &a_case, (layout)how);
+        expect_refusal(&a_device, SWD_ERROR_GUARD);
+        a_case.guards = NULL;
+        a_case.behind = 11 * SECTOR;
+        make_patch(&a_case);
+        make_device(&a_device, &a_case, (layout)how);
+        if (how != SLOTS) {
+            expect_refusal(&a_device, SWD_ERROR_ROOM);
+        }
+    }
+    make_case(&a_case, 20);
+    make_patch(&a_case);
+    const uint32_t base_size = a_case.base_size;
+    a_case.base_size = 0;
+    make_device(&a_device, &a_case, SLOTS);
+    swd_model model;
+    assert(swd_boot(&a_device.board.config, &model) == SWD_ERROR_EMPTY);
+    expect_refusal(&a_device, SWD_ERROR_BASE);
+    a_case.base_size = base_size;
+}
+
+/* Whatever one byte becomes, and wherever the patch ends: the old model boots, and the right patch goes on. In place
+ * nothing is written for a wrong one. */
+static void test_bad_bytes(void) {
+    static writer good;
+    for (unsigned how = SLOTS; how <= IN_PLACE; how++) {
+        make_case(&a_case, 20);
+        make_patch(&a_case);
+        good = a_case.patch;
+        make_device(&a_device, &a_case, (layout)how);
+        for (uint32_t i = 0; i < 2 * good.size; i += 1 + any() % 40) {
+            const bool shorter = i >= good.size;
+            memcpy(a_device.bytes, a_device.image, FLASH);
+            memcpy(a_device.programmed, a_device.marks, sizeof a_device.marks);
+            a_case.patch = good;
+            if (shorter) {
+                a_device.board.patch_size = i - good.size;
+            } else {
+                a_device.board.patch_size = good.size;
+                a_case.patch.bytes[i] ^= (uint8_t)(1 << any() % 8);
+            }
+            const swd_result result = board_update(&a_device.board);
+            assert(result < 0 && a_device.board.flash.fault == NULL);
+            assert(result == SWD_ERROR_READ || result == SWD_ERROR_PATCH || result == SWD_ERROR_DIGEST ||
+                   result == SWD_ERROR_UNSUPPORTED || result == SWD_ERROR_ROOM);
+            swd_model model;
+            assert(swd_boot(&a_device.board.config, &model) == SWD_DONE && model.size == a_case.base_size);
+            assert(memcmp(a_device.bytes + model.address, a_case.base, model.size) == 0);
+            assert(how == SLOTS || memcmp(a_device.bytes, a_device.image, FLASH) == 0);
+            a_case.patch = good;
+            a_device.board.patch_size = good.size;
+            assert(board_update(&a_device.board) == SWD_DONE);
+            expect_target(&a_device, &a_case);
+        }
+    }
+}
+
+/* Records that say anything at all, under a right CRC: nothing outside the memory given, and no flash rule broken. */
+static void test_lying_journal(void) {
+    make_case(&a_case, 20);
+    make_patch(&a_case);
+    for (unsigned i = 0; i < 600; i++) {
+        make_device(&a_device, &a_case, i % 2 ? IN_PLACE : SLOTS);
+        const swd_config *config = &a_device.board.config;
+        a_device.board.flash.cut_at = a_device.board.flash.operations + any() % 200;
+        (void)board_update(&a_device.board);
+        a_device.board.flash.dead = false;
+        a_device.board.flash.cut_at = UINT64_MAX;
+        swd_journal journal;
+        assert(swd_journal_load(&journal, config));
+        uint8_t decoder[sizeof(((swd_update *)0)->decoder)];
+        if (swd_journal_decoder(&journal) != 0) {
+            assert(nor_read(&a_device.board.flash, swd_journal_decoder(&journal), decoder, sizeof decoder));
+        }
+        uint32_t *words = (uint32_t *)&journal.state;
+        for (unsigned changes = any() % 3; changes > 0; changes--) {
+            words[2 + any() % 18] = any() % 2 ? any() : words[2 + any() % 18];
+        }
+        for (unsigned changes = any() % 4; changes > 0; changes--) {
+            decoder[any() % sizeof decoder] = (uint8_t)any();
+        }
+        assert(swd_journal_append(&journal, config, any() % 8 ? decoder : NULL, sizeof decoder, SW_DEVICE_SMALL));
+        const swd_result result = board_update(&a_device.board);
+        assert(result <= SWD_MORE);
+        a_device.board.flash.fault = NULL;
     }
 }
 
 int main(void) {
     test_whole_updates();
+    test_refusals();
+    test_bad_bytes();
+    test_lying_journal();
     test_power_cuts();
     puts("ok");
     return 0;
