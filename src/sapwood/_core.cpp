@@ -30,8 +30,13 @@ void require_same_size(const Buffer *base, const Buffer &target) {
     }
 }
 
-nb::object bytes_or_none(const std::unique_ptr<uint8_t[]> &data, size_t size) {
-    return size == 0 ? nb::none() : nb::object(nb::bytes(data.get(), size));
+// Where a block is coded before its size is known.
+struct Room {
+    std::array<uint8_t, SW_MAX_BLOCK + 64> bytes;
+};
+
+nb::object bytes_or_none(const uint8_t *data, size_t size) {
+    return size == 0 ? nb::none() : nb::object(nb::bytes(data, size));
 }
 
 // Classes of elements that a predictor gives, checked against what they belong to.
@@ -51,12 +56,16 @@ nb::object encode_numeric(nb::object base, nb::object target, int element, int l
     const auto c = class_buffer(classes, t.size(), element);
     const sw_encode_kernels *ek = kernels(sw_encode_kernels_for, path);
     const sw_numeric_kernels *dk = kernels(sw_decode_kernels, path);
-    const std::unique_ptr<uint8_t[]> out(new uint8_t[t.size() + 16]);
+    if (t.size() > SW_MAX_BLOCK) {
+        return nb::none();
+    }
+    const WorkArea<Room> room;
+    uint8_t *out = room.get()->bytes.data();
     size_t size;
     {
         nb::gil_scoped_release release;
         size = sw_numeric_encode(ek, dk, b ? b->data() : nullptr, c ? c->data() : nullptr, t.data(), t.size(),
-                                 static_cast<sw_element>(element), level, out.get(), t.size(),
+                                 static_cast<sw_element>(element), level, out, t.size(),
                                  WorkArea<sw_encode_work>().get());
     }
     return bytes_or_none(out, size);
@@ -87,7 +96,7 @@ nb::object encode_adaptive(nb::object base, nb::object target, int element) {
                                   out.get(), t.size() + 16, WorkArea<sw_adaptive_work>().get());
     }
     size = size < t.size() ? size : 0;
-    return bytes_or_none(out, size);
+    return bytes_or_none(out.get(), size);
 }
 
 int decode_adaptive(nb::object payload, nb::object base, nb::object out) {

@@ -182,7 +182,7 @@ def test_a_disk_that_fills_on_the_way_leaves_the_base(
 
 def test_a_full_folder_for_temporary_files_is_told(full_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base, target = noise_pair(3 << 20)
-    monkeypatch.setattr("sapwood.patch.diff._SPOOL", 1 << 20)
+    monkeypatch.setattr("sapwood.patch.spool._IN_MEMORY", 1 << 20)
     monkeypatch.setattr("tempfile.tempdir", str(full_disk))
     with pytest.raises(DiskFull) as caught:
         sapwood.diff(base, target)

@@ -30,6 +30,7 @@ from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST
 from sapwood.patch.diff import diff_models, write_patch
 from sapwood.patch.patch import Patch, PathLike, thread_count
 from sapwood.patch.signing import key_id, load_private_key
+from sapwood.patch.spool import open_spool
 
 __all__ = ["Squash", "chain_squash"]
 
@@ -55,7 +56,7 @@ class Squash(NamedTuple):
 
 
 @contextlib.contextmanager
-def _spool(folder: str | None) -> Iterator[BinaryIO]:
+def _stash(folder: str | None) -> Iterator[BinaryIO]:
     try:
         with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder) as file:
             yield file  # type: ignore[misc]  # it has all of BinaryIO that is used
@@ -84,7 +85,7 @@ def _put_together(
             raise needs_model(f"link {number} has a second base, and such a patch is not put together")
     base = patches[0].manifest.base
     last = patches[-1].manifest
-    with _spool(folder) as stashed, _spool(folder) as chunks:
+    with _stash(folder) as stashed, open_spool(folder) as chunks:
         recipe = Recipe.same(Stash(stashed), base.size)
         for number, patch in enumerate(patches, 1):
             recipe = composed(recipe, patch, level)

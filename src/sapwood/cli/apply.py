@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Build the target of PATCH from BASE.
 
-    BASE is checked first, the result before it appears under its name. On any error BASE and OUT are as they
+    BASE and the result are checked before it appears under its name. On any error BASE and OUT are as they
     were.
     """
     import sapwood

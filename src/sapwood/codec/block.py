@@ -7,7 +7,7 @@ from typing import Final
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.errors import UnsupportedPatch
 
-__all__ = ["MAX_BLOCK", "Block", "Codec", "put_block", "read_block"]
+__all__ = ["MAX_BLOCK", "Block", "Codec", "put_block", "put_head", "read_block"]
 
 # Bytes a block decodes to, at most. Only the runs of a SPLICE go beyond it: they are moved piecewise.
 MAX_BLOCK: Final = 1 << 20
@@ -64,6 +64,13 @@ class Block:
 
 def put_block(out: bytearray, block: Block, base_position: int) -> int:
     """Append a record. ``base_position`` is the end of the last base span; returns the new one."""
+    base_position = put_head(out, block, base_position)
+    out += block.payload
+    return base_position
+
+
+def put_head(out: bytearray, block: Block, base_position: int) -> int:
+    """Append a record as far as its payload, likewise."""
     out.append(block.codec | (_HAS_BASE if block.base is not None else 0))
     put_unsigned(out, block.length)
     put_unsigned(out, len(block.payload))
@@ -73,7 +80,6 @@ def put_block(out: bytearray, block: Block, base_position: int) -> int:
         if block.codec in _STATES_SPAN:
             put_unsigned(out, length)
         base_position = offset + length
-    out += block.payload
     return base_position
 
 

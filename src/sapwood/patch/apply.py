@@ -22,23 +22,22 @@ from sapwood.errors import (
     LimitExceeded,
     RollbackRefused,
     SapwoodError,
-    WrongBase,
     WrongCall,
 )
 from sapwood.formats.model import Model
 from sapwood.patch import limits
 from sapwood.patch.atomic_file import atomic_folder, atomic_output
 from sapwood.patch.byte_stream import ByteStream
+from sapwood.patch.check_base import check_digests, check_shapes
 from sapwood.patch.container import Opening, check_end, read_chunk, read_opening
-from sapwood.patch.digest import folder_digest, identify
-from sapwood.patch.manifest import FileEntry, Manifest, ModelIdentity, Shape, reads_whole_base
-from sapwood.patch.ordered_pool import ordered_map
+from sapwood.patch.digest import folder_digest
+from sapwood.patch.manifest import FileEntry, Manifest, Shape, reads_whole_base
 from sapwood.patch.signing import check_signature
+from sapwood.patch.workers import Workers
 
 __all__ = [
     "Progress",
     "TargetWriter",
-    "check_base",
     "check_room",
     "open_checked",
     "rebuild",
@@ -91,48 +90,6 @@ def open_checked(
             advice="Allow more if you trust whoever made the patch.",
         )
     return opening
-
-
-def check_base(manifest: Manifest, base: Model | None, threads: int = 1, also: Model | None = None) -> None:
-    """Refuse a base, or a second one in ``also``, that the patch was not made for.
-
-    Raises:
-        WrongBase: By shape, size or digest.
-        WrongCall: There is a second base, and the patch has none.
-    """
-    _check_model(manifest.base, base, "base", threads)
-    if also is not None and manifest.second_base.shape is Shape.NONE:
-        raise WrongCall("the patch was made without a second base", path=also.root)
-    _check_model(manifest.second_base, also, "second base", threads)
-
-
-def _check_model(wanted: ModelIdentity, model: Model | None, what: str, threads: int) -> None:
-    if wanted.shape is Shape.NONE:
-        return
-    if model is None:
-        raise WrongBase(f"the patch needs a {what}", expected=wanted.digest.hex())
-    shape = Shape.FOLDER if model.is_folder else Shape.FILE
-    size = sum(len(f.data) for f in model.files)
-    advice = "Apply the patch to the model it was made from."
-    if what != "base":
-        advice = "Give the model that diff was given as --also."
-    if shape is not wanted.shape or size != wanted.size:
-        raise WrongBase(
-            f"the {what} is not the one the patch was made for",
-            path=model.root,
-            expected=f"{wanted.shape.name.lower()} of {wanted.size} bytes",
-            found=f"{shape.name.lower()} of {size} bytes",
-            advice=advice,
-        )
-    found = identify(model, threads)
-    if found.digest != wanted.digest:
-        raise WrongBase(
-            f"the {what} is not the one the patch was made for: its digest differs",
-            path=model.root,
-            expected=wanted.digest.hex(),
-            found=found.digest.hex(),
-            advice=advice,
-        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -219,7 +176,7 @@ class _Decoded:
 
 
 def _pieces(
-    stream: BinaryIO, opening: Opening, base: ByteStream, threads: int
+    stream: BinaryIO, opening: Opening, base: ByteStream, workers: Workers
 ) -> Iterator[bytes | memoryview]:
     """The target's bytes in order. A piece is good until the next is asked for."""
     rooms = _Rooms()
@@ -239,34 +196,24 @@ def _pieces(
         decoded.pieces = pieces if item.block.codec is Codec.SPLICE else list(pieces)
         return decoded
 
-    for decoded in ordered_map(decode, _blocks(stream, opening), threads):
+    for decoded in workers.map(decode, _blocks(stream, opening)):
         yield from decoded.pieces
         if decoded.room is not None:
             rooms.give(decoded.room)
 
 
-def rebuild(
-    stream: BinaryIO,
-    opening: Opening,
-    base: Model | None,
-    out: TargetWriter,
-    *,
-    also: Model | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
-) -> None:
-    """Decode the target into ``out`` and check its digest. The base has been checked before.
-
-    Raises:
-        CorruptPatch: Damaged in a way its digests did not show.
-        DigestMismatch: What was built is not the target.
-    """
-    target = opening.manifest.target
-    entries = target.files if target.shape is Shape.FOLDER else (FileEntry("", target.size),)
+def _bases(opening: Opening, base: Model | None, also: Model | None) -> ByteStream:
     needs_base = base is not None and opening.manifest.base.shape is not Shape.NONE
     models = [base, also] if needs_base else []
-    base_stream = ByteStream([file.data for model in models if model is not None for file in model.files])
-    pieces = _pieces(stream, opening, base_stream, threads)
+    return ByteStream([file.data for model in models if model is not None for file in model.files])
+
+
+def _write(
+    pieces: Iterator[bytes | memoryview], opening: Opening, out: TargetWriter, tell: Callable[[int], None]
+) -> bytes:
+    """The target's files into ``out``; returns their digest. ``tell`` hears of all bytes so far."""
+    target = opening.manifest.target
+    entries = target.files if target.shape is Shape.FOLDER else (FileEntry("", target.size),)
     left = memoryview(b"")
     digests = []
     done = 0
@@ -287,16 +234,56 @@ def rebuild(
             done += len(part)
             hasher.update(part)
             out.write(part)
-            if progress is not None:
-                progress(done, target.size)
+            tell(done)
         digests.append((entry, hasher.digest()))
     if left or next(pieces, None) is not None:
         raise CorruptPatch("the blocks go on after the target's end", expected=target.size)
-    found = digests[0][1] if target.shape is Shape.FILE else folder_digest(digests)
-    if found != target.digest:
+    return digests[0][1] if target.shape is Shape.FILE else folder_digest(digests)
+
+
+def rebuild(
+    stream: BinaryIO,
+    opening: Opening,
+    base: Model | None,
+    out: TargetWriter,
+    *,
+    also: Model | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> None:
+    """Decode the target into ``out`` and check the digests of bases and target.
+
+    With one thread the base is checked first; with more, beside the decoding. What ``out`` took counts only
+    once this returns.
+
+    Raises:
+        WrongBase: ``base`` or ``also`` is not what the patch was made for, whatever else is wrong.
+        CorruptPatch: Damaged in a way its digests did not show.
+        DigestMismatch: What was built is not the target.
+    """
+    manifest = opening.manifest
+    check_shapes(manifest, base, also)
+    with Workers(threads) as workers:
+        checked = workers.begin(lambda: check_digests(manifest, base, also, workers.hashing))
+
+        def tell(done: int) -> None:
+            if checked.done():
+                checked.result()
+            if progress is not None:
+                progress(done, manifest.target.size)
+
+        try:
+            tell(0)
+            found = _write(_pieces(stream, opening, _bases(opening, base, also), workers), opening, out, tell)
+        except SapwoodError:
+            # A wrong base may look like a damaged patch.
+            checked.result()
+            raise
+        checked.result()
+    if found != manifest.target.digest:
         raise DigestMismatch(
             "what the patch builds is not its target",
-            expected=target.digest.hex(),
+            expected=manifest.target.digest.hex(),
             found=found.hex(),
             advice="Fetch the patch again, or make it anew.",
         )

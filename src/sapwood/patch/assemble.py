@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sapwood._core import equal
-from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_block
+from sapwood.codec.block import MAX_BLOCK, Block, Codec, put_head
 from sapwood.codec.decode import decode_block
 from sapwood.codec.encode import Level
 from sapwood.codec.splice import Splice, encode_splice
@@ -51,7 +51,8 @@ class Assembler:
     chunks: list[Chunk] = dataclasses.field(default_factory=list)
     splice_payload: int = 0
     _splice: Splice = dataclasses.field(default_factory=Splice)
-    _open: bytearray = dataclasses.field(default_factory=bytearray)
+    _open: list[bytes | memoryview] = dataclasses.field(default_factory=list)
+    _open_coded: int = 0
     _open_blocks: int = 0
     _open_decoded: int = 0
     _base_position: int = 0
@@ -125,29 +126,36 @@ class Assembler:
     def _put(self, block: Block, factors: tuple[Block, ...] = ()) -> None:
         if factors and factors is not self._factors:
             size = sum(len(part.payload) for part in factors)
-            if len(self._open) >= self.chunk_coded or len(self._open) + size > limits.MAX_CHUNK_CODED:
+            if self._open_coded >= self.chunk_coded or self._open_coded + size > limits.MAX_CHUNK_CODED:
                 self._close_chunk()
             for part in factors:
-                self._base_position = put_block(self._open, part, self._base_position)
+                self._append(part)
             self._factors = factors
-            self._factor_room = len(self._open) + (_FACTOR_CHUNKS - 1) * size
-        self._base_position = put_block(self._open, block, self._base_position)
+            self._factor_room = self._open_coded + (_FACTOR_CHUNKS - 1) * size
+        self._append(block)
         self._open_blocks += 1
         self._open_decoded += block.length
         self._target_position += block.length
         most, blocks = self.chunk_coded, self.chunk_blocks
         if factors:
             most, blocks = max(most, self._factor_room), _FACTOR_BLOCKS * blocks
-        if len(self._open) >= min(most, limits.MAX_CHUNK_CODED) or self._open_blocks >= blocks:
+        if self._open_coded >= min(most, limits.MAX_CHUNK_CODED) or self._open_blocks >= blocks:
             self._close_chunk()
+
+    def _append(self, block: Block) -> None:
+        head = bytearray()
+        self._base_position = put_head(head, block, self._base_position)
+        self._open += (bytes(head), block.payload)
+        self._open_coded += len(head) + len(block.payload)
 
     def _close_chunk(self) -> None:
         if not self._open:
             return
-        coded = bytes(self._open)
+        coded = b"".join(self._open)
         self.chunks.append(Chunk(self._open_decoded, len(coded), chunk_digest(coded, self.digest_size)))
         self.write(coded)
         self._open.clear()
+        self._open_coded = 0
         self._open_blocks = 0
         self._open_decoded = 0
         self._factors = ()

@@ -148,7 +148,7 @@ def apply(
 ) -> bytes | dict[str, bytes] | None:
     """Build the target of ``patch`` from ``base``.
 
-    The base's digest is checked first and the target's before the output appears, whole or not at all.
+    The digests of base and target are checked before the output appears, whole or not at all.
 
     Args:
         base: What the patch was made from; None if it was made without.

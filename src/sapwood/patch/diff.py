@@ -1,11 +1,9 @@
 """Base and target -> patch. Every block is decoded and compared before it becomes part of one."""
 
-import contextlib
 import dataclasses
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -16,7 +14,6 @@ from sapwood.codec.encode import Level, encode_plain, encode_span
 from sapwood.codec.predicted import reads_second_base
 from sapwood.codec.quantised import QuantisedPair
 from sapwood.codec.zstandard_frames import compress_against, decompress_against
-from sapwood.errors import storage_error
 from sapwood.formats.model import Model
 from sapwood.patch.adapter import Adapter
 from sapwood.patch.assemble import Assembler
@@ -27,7 +24,6 @@ from sapwood.patch.digest import identify
 from sapwood.patch.guard import Guard
 from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
-from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.plan import Piece, plan
 from sapwood.patch.predict_job import code_related, code_scaled
 from sapwood.patch.predict_tensors import with_terms
@@ -35,6 +31,8 @@ from sapwood.patch.quantised_pairs import code_pair
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.second_base import with_seconds
 from sapwood.patch.signing import key_id
+from sapwood.patch.spool import Spool, open_spool
+from sapwood.patch.workers import Workers
 from sapwood.patch.writable import check_for_device, check_writable
 
 __all__ = ["Progress", "diff_models", "write_patch"]
@@ -42,8 +40,6 @@ __all__ = ["Progress", "diff_models", "write_patch"]
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
-# Blocks of a patch up to this size are kept in memory until the manifest is known; larger ones in a file.
-_SPOOL: Final = 64 << 20
 # For the report, changes are counted on a page of every eight.
 _PAGE: Final = 8 << 10
 
@@ -98,6 +94,14 @@ def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Code
     return _Coded(job, block, False, changed)
 
 
+def _report(old: Model, target: Model, threads: int, level: Level) -> DiffReport:
+    sizes = ByteStream.of(old).size, ByteStream.of(target).size
+    report = DiffReport(*sizes, threads=threads, level=level.name.lower())
+    report.format = target.files[0].layout.format if len(target.files) == 1 else "folder"
+    report.warnings = tuple(dict.fromkeys((*old.warnings, *target.warnings)))
+    return report
+
+
 def _account(report: DiffReport, coded: _Coded) -> None:
     job = coded.job
     size = len(coded.block.payload) if coded.block is not None else 0
@@ -109,16 +113,6 @@ def _account(report: DiffReport, coded: _Coded) -> None:
         if job.base is not None:
             totals.elements += length // width
             totals.changed += coded.changed * (length // width)
-
-
-@contextlib.contextmanager
-def _spool(folder: str | None) -> Iterator[IO[bytes]]:
-    try:
-        with tempfile.SpooledTemporaryFile(_SPOOL, dir=folder) as spool:
-            yield spool
-    except OSError as error:
-        # The output tells its own failures: what is left is the temporary file.
-        raise storage_error(error, folder or tempfile.gettempdir()) from error
 
 
 # What a chunk takes in the manifest and a block in its chunk, beside digest and payload.
@@ -195,15 +189,14 @@ def _assemble_for_device(
     return window
 
 
-def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: IO[bytes]) -> int:
+def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: Spool) -> int:
     """A patch of finished chunks into ``out``; returns its size."""
     head = opening_bytes(manifest, key is not None)
     size = len(head)
     out.write(head)
     if key is not None:
         size += out.write(key.sign(head))
-    chunks.seek(0)
-    while data := chunks.read(1 << 20):
+    for data in chunks.pieces():
         size += len(data)
         out.write(data)
     return size
@@ -214,10 +207,9 @@ def _pieces(old: Model, target: Model, also: Model | None) -> Iterable[Piece]:
     return pieces if also is None else with_seconds(pieces, also, ByteStream.of(old).size)
 
 
-def _afresh(assembler: Assembler, spool: IO[bytes]) -> Assembler:
+def _afresh(assembler: Assembler, spool: Spool) -> Assembler:
     """One that writes to the same spool, which is empty again."""
-    spool.seek(0)
-    spool.truncate()
+    spool.clear()
     return dataclasses.replace(assembler, chunks=[], splice_payload=0)
 
 
@@ -254,11 +246,7 @@ def diff_models(
     seconds = () if also is None or base is None or device_state is not None else also.files
     base_stream = ByteStream([file.data for file in (*old.files, *seconds)])
     target_stream = ByteStream.of(target)
-    report = DiffReport(
-        ByteStream.of(old).size, target_stream.size, threads=threads, level=level.name.lower()
-    )
-    report.format = target.files[0].layout.format if len(target.files) == 1 else "folder"
-    report.warnings = tuple(dict.fromkeys((*old.warnings, *target.warnings)))
+    report = _report(old, target, threads, level)
     done = 0
     reads_second = False
 
@@ -274,7 +262,10 @@ def diff_models(
         if progress is not None:
             progress(done, target_stream.size)
 
-    with _spool(spool_folder) as spool:
+    with open_spool(spool_folder) as spool, Workers(threads) as workers:
+        # Beside the coding, so that no thread waits for a digest at the end.
+        base_identity = workers.begin(lambda: NO_MODEL if base is None else identify(base, workers.hashing))
+        target_identity = workers.begin(lambda: identify(target, workers.hashing))
         assembler = Assembler(
             base_stream.size,
             PLAIN_DIGEST if key is None else SIGNED_DIGEST,
@@ -291,9 +282,9 @@ def diff_models(
         else:
             pieces = _pieces(old, target, also if seconds else None)
             known = None if adapter is None else Adapter(adapter)
-            pieces = with_terms(pieces, base_stream, target_stream, level, threads, adapter=known)
+            pieces = with_terms(pieces, base_stream, target_stream, level, workers, adapter=known)
             work = jobs(pieces, frozenset(file_starts(target.files)))
-            coded = ordered_map(lambda job: _code(job, base_stream, target_stream, level), work, threads)
+            coded = workers.map(lambda job: _code(job, base_stream, target_stream, level), work)
             _assemble(coded, assembler, target_stream, finished)
             chunks = assembler.finish()
             cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
@@ -305,8 +296,8 @@ def diff_models(
         glue = report.kinds.setdefault("glue", KindTotals())
         glue.bytes_out += assembler.splice_payload
         manifest = Manifest(
-            base=NO_MODEL if base is None else identify(base, threads),
-            target=identify(target, threads),
+            base=base_identity.result(),
+            target=target_identity.result(),
             chunks=chunks,
             format=report.format,
             metadata=dict(metadata or {}),

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from sapwood.errors import BadData, LimitExceeded, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
-from sapwood.patch.apply import Progress, TargetWriter, check_base, open_checked, rebuild, write_target
+from sapwood.patch.apply import Progress, TargetWriter, open_checked, rebuild, write_target
 from sapwood.patch.atomic_file import atomic_output, restore_folder
+from sapwood.patch.check_base import check_shapes
 from sapwood.patch.container import SIGNED_DIGEST, Opening, check_end, chunk_digest, opening_bytes, read_chunk
 from sapwood.patch.file_region import FileRegion, RegionStream
 from sapwood.patch.guardrails import Facts, check_guards, read_facts
@@ -164,7 +165,8 @@ class Patch:
             if device is not None:
                 check_guards(opening.manifest.guardrails, _facts(device))
             model, second = _models(stack, base, also)
-            check_base(opening.manifest, model, count, second)
+            # Before an output is begun.
+            check_shapes(opening.manifest, model, second)
             if out is None:
                 return _in_memory(stream, opening, (model, second), count, progress)
             with write_target(out, opening.manifest, replace_folder=in_place) as writer:
@@ -189,7 +191,6 @@ class Patch:
             stream = stack.enter_context(self.stream())
             opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
             model, second = _models(stack, base, also)
-            check_base(opening.manifest, model, count, second)
             rebuild(stream, opening, model, writer, also=second, threads=count, progress=progress)
 
     def verify(
@@ -218,7 +219,6 @@ class Patch:
                 return
             with contextlib.ExitStack() as stack:
                 model, second = _models(stack, base, also)
-                check_base(opening.manifest, model, count, second)
                 rebuild(stream, opening, model, _Nowhere(), also=second, threads=count, progress=progress)
 
     def write_signed(self, key: Ed25519PrivateKey, out: BinaryIO) -> None:

@@ -27,9 +27,9 @@ _SECOND_GAIN: Final = 0.95
 _POOR: Final = 0.6
 # Elements that fewer bytes hold are not searched for a scale.
 _FEWEST: Final = 1 << 10
-# A scale must save this share of what a difference takes, on so many bytes.
+# A scale must leave no more than this share of what a difference takes, on so many bytes.
 _GLANCE: Final = 8 << 10
-_GAIN: Final = 0.98
+_GAIN: Final = {Level.FAST: 0.9, Level.DEFAULT: 0.98, Level.MAX: 0.98}
 _MOST_SPREAD: Final = 2047
 # How fine the classes may be against the errors that a prediction leaves, as powers of two.
 _FINENESS: Final = (1, -1, -3)
@@ -178,7 +178,7 @@ def code_scaled(
         return None
     count = _GLANCE // element.width
     glance = _middle(base, count, element.width), _middle(target, count, element.width)
-    if min(_size(each, *glance) for each in scaled) * len(target) >= _GAIN * cost * len(glance[1]):
+    if min(_size(each, *glance) for each in scaled) * len(target) >= _GAIN[level] * cost * len(glance[1]):
         return None
     count = SAMPLE // element.width
     _, best = _best(scaled, _middle(base, count, element.width), _middle(target, count, element.width))

@@ -9,9 +9,9 @@ from sapwood.codec.quantised import QuantisedPair
 from sapwood.patch.adapter import Adapter
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.low_rank import find_low_rank
-from sapwood.patch.ordered_pool import ordered_map
 from sapwood.patch.plan import Piece
 from sapwood.patch.relation import Relation
+from sapwood.patch.workers import Workers
 
 __all__ = ["with_terms"]
 
@@ -44,9 +44,9 @@ def with_terms(
     base: ByteStream,
     target: ByteStream,
     level: Level,
-    threads: int,
+    workers: Workers,
     *,
     adapter: Adapter | None = None,
 ) -> Iterator[Piece]:
     """The pieces, with low-rank terms where they pay; ``adapter``: one that may have been merged."""
-    return ordered_map(lambda piece: _with_term(piece, base, target, level, adapter), pieces, threads)
+    return workers.map(lambda piece: _with_term(piece, base, target, level, adapter), pieces)

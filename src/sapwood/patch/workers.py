@@ -1,0 +1,67 @@
+"""The threads of one call: work in order with little of it under way at once, and work beside it."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+__all__ = ["Workers"]
+
+# Threads of coding that take as long as one that hashes what they code.
+_CODING: Final = 16
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Workers:
+    """Some threads, or none: with a count of one, all is done by whoever asks, in the same order.
+
+    What depends on other work must not be given to the threads that do that work: they would wait for ever.
+    """
+
+    def __init__(self, threads: int) -> None:
+        """Threads start with the first work."""
+        self.threads = threads
+        # A digest beside coding keeps pace with more than this many threads of it.
+        self.hashing = 1 + threads // _CODING
+        self._pool = None if threads <= 1 else ThreadPoolExecutor(threads, thread_name_prefix="sapwood")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """What has begun is waited for; what has not is dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, work: Callable[[], R]) -> Future[R]:
+        """``work``, beside whatever else is done; without threads it is finished at once."""
+        if self._pool is not None:
+            return self._pool.submit(work)
+        done: Future[R] = Future()
+        try:
+            done.set_result(work())
+        except Exception as error:  # noqa: BLE001  whoever asks for the result gets it
+            done.set_exception(error)
+        return done
+
+    def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """``map(work, items)``, in order. At most four results a thread wait, which bounds memory."""
+        if self._pool is None:
+            yield from map(work, items)
+            return
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(self._pool.submit(work, item))
+                if len(waiting) >= 4 * self.threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
