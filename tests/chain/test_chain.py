@@ -372,9 +372,8 @@ def test_a_chain_of_tflite_models_for_devices() -> None:
     files = sorted(TFLITE.rglob("*.tflite"), key=lambda path: path.name)
     small = [path.read_bytes() for path in files if path.stat().st_size < 50_000][:3]
     assert len(small) == 3
-    made = sapwood.chain_create(
-        [small[0], sapwood.diff(small[0], small[1], profile="device", state=512), small[2]]
-    )
+    links = [sapwood.diff(small[i], small[i + 1], profile="device", state=512) for i in (0, 1)]
+    made = sapwood.chain_create([small[0], *links])
     assert made.apply(small[0]) == small[2]
     assert made.apply(small[1], from_any=True) == small[2]
 

@@ -54,6 +54,7 @@ def joined(links: tuple[bytes, ...]) -> bytes:
         record = b"LINK" + len(patch).to_bytes(8, "little") + counter.to_bytes(8, "little")
         for model in (base, target):
             shape, size, digest = (model.shape, model.size, model.digest) if model else (0, 0, bytes(32))
+            shape |= manifest.hash << 4 if model else 0
             record += bytes([shape]) + size.to_bytes(8, "little") + digest
         record += zlib.crc32(record).to_bytes(4, "little")
         out += record + patch + blake3(record + patch).digest()

@@ -13,7 +13,7 @@ __all__ = ["RECORD_SIZE", "Link", "decode_chain", "read_chain"]
 RECORD_SIZE = 106
 MAX_LINKS = 65536
 
-Identity = tuple[int, int, bytes]
+Identity = tuple[int, int, bytes, int]  # shape, size, digest, hash
 
 
 @dataclasses.dataclass
@@ -25,7 +25,8 @@ class Link:
 
 
 def _identity(reader: Reader) -> Identity:
-    return reader.byte(), int.from_bytes(reader.take(8), "little"), reader.take(32)
+    kind = reader.byte()
+    return kind & 15, int.from_bytes(reader.take(8), "little"), reader.take(32), kind >> 4
 
 
 def read_chain(chain: bytes) -> tuple[list[Link], int]:
@@ -62,8 +63,10 @@ def _check(links: list[Link]) -> None:
     for i, link in enumerate(links):
         if link.target[0] not in (1, 2) or link.base[0] not in ((1, 2) if i else (0, 1, 2)):
             raise Refused("an unknown shape")
-        if link.base[0] == 0 and link.base != (0, 0, bytes(32)):
+        if link.base[0] == 0 and link.base != (0, 0, bytes(32), 0):
             raise Refused("no base has no size and no digest")
+        if link.base[3] not in (0, 1) or link.target[3] not in (0, 1):
+            raise Refused("an unknown hash")
         if i and link.base != links[i - 1].target:
             raise Refused("a gap")
         seen.append(link.base)
@@ -73,10 +76,10 @@ def _check(links: list[Link]) -> None:
         if 13 in manifest.records:
             raise Refused("a second base")
         base = manifest.base
-        told = (base.shape, base.size, base.digest) if base else (0, 0, bytes(32))
+        told = (base.shape, base.size, base.digest, manifest.hash) if base else (0, 0, bytes(32), 0)
         target = manifest.target
         counter = Reader(manifest.records[11]).unsigned() if 11 in manifest.records else 0
-        if (told, (target.shape, target.size, target.digest), counter) != (
+        if (told, (target.shape, target.size, target.digest, manifest.hash), counter) != (
             link.base,
             link.target,
             link.counter,
@@ -94,8 +97,10 @@ def decode_chain(chain: bytes, base: Content) -> Content:
     if unfinished or not links:
         raise Refused("an unfinished chain")
     known = [link.base for link in links] + [links[-1].target]
-    if identity_of(base) not in known:
+    kind = known[-1][3]
+    found = (*identity_of(base, kind), kind)
+    if found not in known:
         raise Refused("a base that is none of the versions")
-    for link in links[known.index(identity_of(base)) :]:
+    for link in links[known.index(found) :]:
         base = decode_patch(link.patch, base)
     return base

@@ -1,6 +1,7 @@
 """A patch and the base -> target (SPEC, "Container", "Manifest", "Digests")."""
 
 import dataclasses
+import hashlib
 import zlib
 from collections.abc import Mapping
 
@@ -14,8 +15,9 @@ __all__ = ["Content", "Manifest", "Patch", "decode_patch", "identity_of", "read_
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
 BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES, PROFILE = range(1, 9)
-CHUNKS, VERSION_COUNTER, SECOND_BASE, GUARDRAILS = 9, 11, 13, 17
-KNOWN = frozenset({*range(1, 10), 11, 13, 17})
+CHUNKS, VERSION_COUNTER, SECOND_BASE, HASH, GUARDRAILS = 9, 11, 13, 15, 17
+KNOWN = frozenset({*range(1, 10), 11, 13, 15, 17})
+BLAKE3, SHA256 = 0, 1
 MAX_MANIFEST = 16 << 20
 MAX_RECORDS = 256
 MAX_FILES = 100_000
@@ -41,6 +43,7 @@ class Manifest:
     chunks: list[tuple[int, int, bytes]]  # decoded size, coded size, digest
     records: dict[int, bytes]
     second_base: tuple[int, int, bytes] | None = None  # shape, size, digest
+    hash: int = BLAKE3
 
 
 @dataclasses.dataclass
@@ -162,8 +165,8 @@ def _check_optional(records: dict[int, bytes]) -> None:
     if PROFILE in records:
         profile = Reader(records[PROFILE])
         if profile.byte() == 1:
-            profile.unsigned()
-            profile.unsigned()
+            for _ in ("state", "window", "behind"):
+                profile.unsigned()
             if profile.left():
                 raise Refused("bytes left over after the profile")
     if VERSION_COUNTER in records:
@@ -171,6 +174,14 @@ def _check_optional(records: dict[int, bytes]) -> None:
         counter.unsigned()
         if counter.left():
             raise Refused("bytes left over after the version counter")
+
+
+def _hash(records: dict[int, bytes]) -> int:
+    if HASH not in records:
+        return BLAKE3
+    if records[HASH] != bytes([SHA256]):
+        raise Refused("no such hash")
+    return SHA256
 
 
 def _manifest(data: bytes) -> Manifest:
@@ -195,7 +206,7 @@ def _manifest(data: bytes) -> Manifest:
     if sum(decoded for decoded, _, _ in chunks) != target.size:
         raise Refused("the chunks do not make the target")
     _check_optional(records)
-    return Manifest(base, target, chunks, records, _second_base(records))
+    return Manifest(base, target, chunks, records, _second_base(records), _hash(records))
 
 
 def read_patch(patch: bytes) -> Patch:
@@ -218,21 +229,25 @@ def read_patch(patch: bytes) -> Patch:
     return Patch(_manifest(body), signed, signature, patch[reader.at :])
 
 
-def _stream(model: Content) -> tuple[int, bytes, bytes]:
+def _digest(data: bytes, kind: int) -> bytes:
+    return hashlib.sha256(data).digest() if kind == SHA256 else blake3(data).digest()
+
+
+def _stream(model: Content, kind: int) -> tuple[int, bytes, bytes]:
     """A model's shape, bytes and digest."""
     if isinstance(model, bytes):
-        return FILE, model, blake3(model).digest()
+        return FILE, model, _digest(model, kind)
     listing = bytearray()
     paths = sorted(model, key=str.encode)
     for path in paths:
         listing += varint(len(path.encode())) + path.encode()
-        listing += varint(len(model[path])) + blake3(model[path]).digest()
-    return FOLDER, b"".join(model[path] for path in paths), blake3(bytes(listing)).digest()
+        listing += varint(len(model[path])) + _digest(model[path], kind)
+    return FOLDER, b"".join(model[path] for path in paths), _digest(bytes(listing), kind)
 
 
-def identity_of(model: Content) -> tuple[int, int, bytes]:
-    """A model's shape, size and digest."""
-    shape, stream, digest = _stream(model)
+def identity_of(model: Content, kind: int = BLAKE3) -> tuple[int, int, bytes]:
+    """A model's shape, size and digest by a hash."""
+    shape, stream, digest = _stream(model, kind)
     return shape, len(stream), digest
 
 
@@ -255,13 +270,13 @@ def decode_patch(patch: bytes, base: Content = b"", also: Content | None = None)
     manifest, reader = parsed.manifest, Reader(parsed.chunks)
     stream = b""
     if manifest.base is not None:
-        shape, stream, digest = _stream(base)
+        shape, stream, digest = _stream(base, manifest.hash)
         if (shape, len(stream), digest) != (manifest.base.shape, manifest.base.size, manifest.base.digest):
             raise Refused("the patch is for another base")
     if manifest.second_base is not None:
         if also is None:
             raise Refused("the patch needs a second base")
-        shape, second, digest = _stream(also)
+        shape, second, digest = _stream(also, manifest.hash)
         if (shape, len(second), digest) != manifest.second_base:
             raise Refused("the patch is for another second base")
         stream += second
@@ -270,7 +285,7 @@ def decode_patch(patch: bytes, base: Content = b"", also: Content | None = None)
     whole = whole and manifest.second_base is None
     for decoded, coded, digest in manifest.chunks:
         data = reader.take(coded)
-        if blake3(data).digest(length=len(digest)) != digest:
+        if _digest(data, manifest.hash)[: len(digest)] != digest:
             raise Refused("a chunk is damaged")
         out += decode_chunk(data, stream, decoded, whole)
     if reader.left():
@@ -283,6 +298,6 @@ def decode_patch(patch: bytes, base: Content = b"", also: Content | None = None)
             files[path] = bytes(out[at : at + size])
             at += size
         target = files
-    if _stream(target)[2] != manifest.target.digest:
+    if _stream(target, manifest.hash)[2] != manifest.target.digest:
         raise Refused("the target has another digest")
     return target

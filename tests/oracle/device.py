@@ -7,7 +7,7 @@ from tests.oracle.elements import ELEMENTS, Element, moved
 from tests.oracle.range_coder import RangeDecoder
 from tests.oracle.reader import Refused
 
-__all__ = ["STATES", "decode_device", "product"]
+__all__ = ["STATES", "decode_device", "device_reach", "product"]
 
 STATES = (512, 2048)
 COPY, DIFFERENCE, NUMBERS, BYTES, REPEAT, SCALED, PLAIN = range(7)
@@ -186,6 +186,8 @@ class _Block:
         self.shift = self.factor = 0
         self.distance = {REPEAT: 0, SCALED: 0}
         self.before = [0, 0]
+        self.window = 0
+        self.lead = -(1 << 32)  # the most that a segment's place lies beyond the base's bytes it reads
 
     def _contexts(self, question: int, before: int) -> Sequence[int]:
         start = _SEGMENT_AT + question * 8
@@ -225,14 +227,17 @@ class _Block:
                 self.distance[self.kind] = 1 + self._integer(6, before)
             if not width <= self.distance[self.kind] <= made:
                 raise Refused("a segment reads before the block's start")
+            self.window = max(self.window, self.distance[self.kind])
         if self.kind == SCALED and not self._yes(7, before):
             self.factor = self.model.direct(32)
         count = 1 + self._integer(8, self.kind)
         if count * width > self.length - made:
             raise Refused("a segment makes more than its block")
         start = (made + self.shift) % (1 << 32)
-        if self.kind in (COPY, DIFFERENCE) and start + count * width > len(self.base):
-            raise Refused("a segment reads outside the base")
+        if self.kind in (COPY, DIFFERENCE):
+            if start + count * width > len(self.base):
+                raise Refused("a segment reads outside the base")
+            self.lead = max(self.lead, made - start)
         return count
 
     def _width(self) -> int:
@@ -280,8 +285,7 @@ class _Block:
                 self.out += value.to_bytes(element.bits // 8, "little")
 
 
-def decode_device(payload: bytes, base: bytes, length: int) -> bytes:
-    """The ``length`` bytes a DEVICE block makes; ``base`` is the whole base."""
+def _decoded(payload: bytes, base: bytes, length: int) -> _Block:
     if len(payload) < 2:
         raise Refused("a block is cut short")
     if payload[0] >= len(STATES) or not 0 < length <= 1 << 20:
@@ -293,4 +297,15 @@ def decode_device(payload: bytes, base: bytes, length: int) -> bytes:
         block.segment()
     if not model.coder.ended():
         raise Refused("a block has bytes left over")
-    return bytes(block.out)
+    return block
+
+
+def decode_device(payload: bytes, base: bytes, length: int) -> bytes:
+    """The ``length`` bytes a DEVICE block makes; ``base`` is the whole base."""
+    return bytes(_decoded(payload, base, length).out)
+
+
+def device_reach(payload: bytes, base: bytes, length: int, at: int) -> tuple[int, int]:
+    """``window`` and ``behind`` (SPEC, "Device profile") of a block that begins at ``at`` in the target."""
+    block = _decoded(payload, base, length)
+    return block.window, max(at + block.lead, 0)

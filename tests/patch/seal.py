@@ -8,7 +8,9 @@ from collections.abc import Callable
 from sapwood.codec.block import Block, put_block, read_block
 from sapwood.codec.varint import ByteReader, put_unsigned
 from sapwood.patch.container import chunk_digest, opening_bytes, read_opening
-from sapwood.patch.manifest import Chunk, Manifest
+from sapwood.patch.hash_kind import HashKind
+from sapwood.patch.manifest import Chunk, Manifest, ModelIdentity
+from tests.oracle.container import Content, identity_of
 
 
 @dataclasses.dataclass
@@ -40,7 +42,7 @@ class Parts:
         """The patch again, every digest and the CRC-32 made anew; ``decoded`` replaces the chunks' claims."""
         claims = [c.decoded for c in self.manifest.chunks] if decoded is None else decoded
         chunks = tuple(
-            Chunk(claim, len(coded), chunk_digest(coded, 8))
+            Chunk(claim, len(coded), chunk_digest(coded, 8, self.manifest.hash))
             for claim, coded in zip(claims, self.chunks, strict=True)
         )
         head = opening_bytes(dataclasses.replace(self.manifest, chunks=chunks), signed=False)
@@ -53,6 +55,25 @@ def parts(patch: bytes) -> Parts:
     return Parts(
         opening.manifest, [stream.read(c.coded) for c in opening.manifest.chunks], bool(opening.signature)
     )
+
+
+def _by_sha256(known: ModelIdentity, content: Content | None) -> ModelIdentity:
+    if content is None:
+        return known
+    digest = identity_of(content, HashKind.SHA256)[2]
+    return dataclasses.replace(known, digest=digest, hash=HashKind.SHA256)
+
+
+def with_sha256(patch: bytes, base: Content | None, target: Content, also: Content | None = None) -> bytes:
+    """The patch from ``base`` to ``target``, unsigned, with every digest made by SHA-256."""
+    found = parts(patch)
+    found.manifest = dataclasses.replace(
+        found.manifest,
+        base=_by_sha256(found.manifest.base, base),
+        target=_by_sha256(found.manifest.target, target),
+        second_base=_by_sha256(found.manifest.second_base, also),
+    )
+    return found.seal()
 
 
 def with_blocks(patch: bytes, change: Callable[[list[Block]], list[Block]]) -> bytes:

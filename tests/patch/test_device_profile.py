@@ -8,8 +8,10 @@ import pytest
 import sapwood
 from sapwood.codec.block import MAX_BLOCK, Codec
 from sapwood.errors import CorruptPatch, WrongCall
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Profile
 from tests.oracle.container import decode_patch
+from tests.oracle.device import device_reach
 from tests.patch import models, seal
 
 TFLITE = Path(__file__).parents[2] / "bench" / "corpus" / "tflite"
@@ -33,6 +35,20 @@ def _check_promises(patch: sapwood.Patch, state: int) -> None:
         if block.codec is Codec.DEVICE:
             assert block.payload[0] == (state == 2048)
     assert profile.window < MAX_BLOCK
+    assert patch.manifest.hash is HashKind.SHA256
+
+
+def _check_reach(patch: sapwood.Patch, base: bytes) -> None:
+    """The profile says of window and base what the blocks do, to the byte. The oracle tells, slowly."""
+    at = window = behind = 0
+    for block in seal.parts(patch.to_bytes()).all_blocks():
+        if block.codec is Codec.DEVICE:
+            found = device_reach(bytes(block.payload), base, block.length, at)
+            window, behind = max(window, found[0]), max(behind, found[1])
+        at += block.length
+    profile = patch.manifest.profile
+    assert profile is not None
+    assert (profile.window, profile.behind) == (window, behind)
 
 
 @pytest.mark.parametrize("state", [512, 2048])
@@ -44,6 +60,8 @@ def test_real_models_come_back(name: str, state: int) -> None:
     assert sapwood.apply(base, patch) == target
     if len(target) < 200_000:  # the oracle is slow
         assert decode_patch(patch.to_bytes(), base) == target
+    if len(target) < 40_000:
+        _check_reach(patch, base)
 
 
 @pytest.mark.parametrize("name", models.MAKERS)
@@ -54,6 +72,7 @@ def test_every_format_comes_back(name: str) -> None:
         _check_promises(patch, 2048)
         assert sapwood.apply(old, patch) == target
         assert decode_patch(patch.to_bytes(), old or b"") == target
+    _check_reach(sapwood.diff(base, target, profile="device"), base)
 
 
 @pytest.mark.parametrize("name", ["my_cnn_ft_lr1e-5x1", "my_mlp_ft_lr1e-5x1", "my_cnn_retrain"])
@@ -86,6 +105,10 @@ def test_a_model_of_several_blocks() -> None:
     assert len(patch.manifest.chunks) == 3
     assert patch.size < len(target) // 100
     assert sapwood.apply(base, patch) == target
+    _check_reach(patch, base)
+    # The first 100000 bytes of the base stand last, in the third block.
+    assert patch.manifest.profile is not None
+    assert patch.manifest.profile.behind == len(base) - 100_000
 
 
 def test_what_repeats_and_what_stayed_costs_little() -> None:
@@ -99,7 +122,7 @@ def test_what_repeats_and_what_stayed_costs_little() -> None:
 
 def test_an_empty_target() -> None:
     patch = sapwood.diff(b"base", b"", profile="device")
-    assert patch.manifest.profile == Profile(2048, 0)
+    assert patch.manifest.profile == Profile(2048, 0, 0)
     assert sapwood.apply(b"base", patch) == b""
 
 
@@ -141,7 +164,7 @@ def test_a_profile_of_another_number_is_passed_over() -> None:
     base, target = b"base " * 20, b"target " * 20
     patch = sapwood.diff(base, target, profile="device").to_bytes()
     _, body, _ = seal.manifest_body(patch)
-    at = bytes(body).index(bytes([8, 4, 1]))  # tag, size, number
+    at = bytes(body).index(bytes([8, 5, 1]))  # tag, size, number
     other = seal.with_manifest(patch, body[: at + 2] + b"\x07" + body[at + 3 :])
     assert sapwood.open_patch(other).manifest.profile is None
     assert sapwood.apply(base, other) == target

@@ -30,6 +30,7 @@ from sapwood.patch.atomic_file import restore_folder
 from sapwood.patch.digest import identify
 from sapwood.patch.file_region import FileRegion
 from sapwood.patch.guardrails import Facts
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.patch import Patch, PathLike, thread_count, without_waiting
 
@@ -172,6 +173,11 @@ class Chain:
         """Number of the version that link 1 leads from: 1, or 0 if it needs none."""
         return len(self.versions) - len(self.links)
 
+    @property
+    def hash(self) -> HashKind:
+        """What the digests of all its versions are made by: links of two hashes do not lead on."""
+        return self.versions[0].hash if self.versions else HashKind.BLAKE3
+
     def find(self, model: Model | None, threads: int | None = None) -> int:
         """The number of the version that a model is; 0 for none where the chain begins without a base.
 
@@ -182,7 +188,7 @@ class Chain:
             return 0
         if model is None:
             raise WrongBase("the chain needs a base", path=self.path, expected=self._shown())
-        version = version_of(identify(model, thread_count(threads)))
+        version = version_of(identify(model, thread_count(threads), self.hash))
         if version not in self.versions:
             raise WrongBase(
                 "the base is none of the chain's versions",

@@ -91,7 +91,7 @@ def _blocks(stream: BinaryIO) -> Iterator[Block]:
     opening = read_opening(stream)
     at = opening.size
     for chunk in opening.manifest.chunks:
-        reader = ByteReader(read_chunk(stream, chunk, at), at)
+        reader = ByteReader(read_chunk(stream, chunk, at, opening.manifest.hash), at)
         base_position = 0
         while reader.left:
             block, base_position = read_block(reader, base_position, opening.manifest.base.size)

@@ -22,6 +22,7 @@ from typing import BinaryIO, Final, NamedTuple
 from blake3 import blake3
 
 from sapwood.errors import BrokenChain, CorruptPatch, LimitExceeded, UnsupportedPatch
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Manifest, ModelIdentity, Shape
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Version",
     "check_connected",
     "check_manifest",
+    "check_one_hash",
     "link_of",
     "read_links",
     "record_bytes",
@@ -50,8 +52,10 @@ MAX_LINKS: Final = 1 << 16
 """Links of a chain."""
 
 MARK: Final = b"LINK"
-# Mark, bytes of the patch, version counter, then base and target: shape, bytes, digest.
+# Mark, bytes of the patch, version counter, then base and target: shape and hash, bytes, digest.
 _RECORD: Final = struct.Struct("<4s Q Q B Q 32s B Q 32s")
+_HASH_SHIFT: Final = 4
+_SHAPE_MASK: Final = (1 << _HASH_SHIFT) - 1
 _CRC_SIZE: Final = 4
 RECORD_SIZE: Final = _RECORD.size + _CRC_SIZE
 SEAL_SIZE: Final = 32
@@ -66,6 +70,7 @@ class Version(NamedTuple):
     shape: Shape
     size: int
     digest: bytes
+    hash: HashKind = HashKind.BLAKE3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ class Links(NamedTuple):
 
 def version_of(identity: ModelIdentity) -> Version:
     """The version that a manifest or a model's identity means."""
-    return Version(identity.shape, identity.size, identity.digest or _NO_DIGEST)
+    return Version(identity.shape, identity.size, identity.digest or _NO_DIGEST, identity.hash)
 
 
 def link_of(links: Sequence[Link], manifest: Manifest, size: int) -> Link:
@@ -138,9 +143,13 @@ def _check_one_base(link: Link, manifest: Manifest) -> None:
         )
 
 
+def _fields(version: Version) -> tuple[int, int, bytes]:
+    return version.shape | version.hash << _HASH_SHIFT, version.size, version.digest
+
+
 def record_bytes(link: Link) -> bytes:
     """The record of a link."""
-    body = _RECORD.pack(MARK, link.size, link.version_counter, *link.base, *link.target)
+    body = _RECORD.pack(MARK, link.size, link.version_counter, *_fields(link.base), *_fields(link.target))
     return body + zlib.crc32(body).to_bytes(_CRC_SIZE, "little")
 
 
@@ -157,12 +166,20 @@ def _damaged(message: str, number: int, at: int) -> CorruptPatch:
     return CorruptPatch(f"link {number}: {message}", offset=at, advice=_ADVICE)
 
 
-def _version(number: int, at: int, shape: int, size: int, digest: bytes, *, optional: bool) -> Version:
+def _version(number: int, at: int, kind: int, size: int, digest: bytes, *, optional: bool) -> Version:
+    shape, hash_kind = kind & _SHAPE_MASK, kind >> _HASH_SHIFT
     if shape not in ((0, 1, 2) if optional else (1, 2)):
         raise _damaged("unknown shape of a model", number, at)
-    if shape == Shape.NONE and (size or digest != _NO_DIGEST):
+    if shape == Shape.NONE and (hash_kind or size or digest != _NO_DIGEST):
         raise _damaged("no model has no size and no digest", number, at)
-    return Version(Shape(shape), size, digest)
+    if hash_kind not in tuple(HashKind):
+        raise UnsupportedPatch(
+            f"link {number} names its versions by a hash that this version lacks",
+            offset=at,
+            found=hash_kind,
+            advice="Update sapwood.",
+        )
+    return Version(Shape(shape), size, digest, HashKind(hash_kind))
 
 
 def _read_record(data: bytes, number: int, at: int) -> Link:
@@ -233,6 +250,9 @@ def check_connected(links: Sequence[Link]) -> None:
     before = 1 if links and links[0].base.shape is not Shape.NONE else 0
     seen = {links[0].base: before} if links else {}
     for i, link in enumerate(links):
+        if i:
+            check_one_hash(link.number, links[i - 1].target, link.base)
+        check_one_hash(link.number, link.base, link.target)
         if i and link.base != links[i - 1].target:
             raise BrokenChain(
                 f"link {link.number} does not begin where link {link.number - 1} ends",
@@ -248,6 +268,21 @@ def check_connected(links: Sequence[Link]) -> None:
                 advice="A chain only goes forward: begin a new one.",
             )
         seen[link.target] = before + link.number
+
+
+def check_one_hash(number: int, before: Version, version: Version) -> None:
+    """Refuse link ``number`` if a version of it and one before have digests that cannot be compared.
+
+    Raises:
+        BrokenChain: With the names of the two hashes.
+    """
+    if Shape.NONE not in (before.shape, version.shape) and before.hash is not version.hash:
+        raise BrokenChain(
+            f"link {number} names a version by another hash than what is before it",
+            expected=before.hash.label,
+            found=version.hash.label,
+            advice="Make all its patches with one profile: those for devices have a hash of their own.",
+        )
 
 
 def check_manifest(link: Link, manifest: Manifest) -> None:

@@ -4,6 +4,8 @@ import dataclasses
 import heapq
 from collections.abc import Iterable
 
+from sapwood.patch.hash_kind import HashKind
+
 __all__ = ["NOTHING", "Edge", "Way", "ways_to"]
 
 NOTHING = bytes(32)
@@ -19,12 +21,14 @@ class Edge:
         name: Its path, or that of its chain and the link's number behind ``#``.
         base: Digest of the version it is for; ``NOTHING`` if it needs none.
         target: Digest of the version it leads to.
+        hash: What made these digests.
     """
 
     size: int
     name: str
     base: bytes
     target: bytes
+    hash: HashKind = HashKind.BLAKE3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -3,29 +3,25 @@
 import contextlib
 import dataclasses
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from sapwood.chain.chain import Chain
 from sapwood.chain.container import MAGIC as CHAIN_MAGIC
 from sapwood.chain.fleet_graph import NOTHING, Edge, Way, ways_to
+from sapwood.chain.version_names import VersionNames
 from sapwood.codec.encode import Level
-from sapwood.errors import MissingInput, WrongCall, storage_error
-from sapwood.formats.model import open_model
+from sapwood.errors import WrongCall, storage_error
 from sapwood.patch.apply import Progress
 from sapwood.patch.calls import diff
-from sapwood.patch.digest import identify
 from sapwood.patch.manifest import Manifest
-from sapwood.patch.patch import Patch, PathLike, thread_count, without_waiting
+from sapwood.patch.patch import Patch, PathLike, without_waiting
 
 __all__ = ["FleetPlan", "Group", "Missing", "plan"]
 
-# Digits of a digest by which a known version may be named; a whole one has 64.
 VersionName = TypeVar("VersionName", bound=PathLike | None)
-_DIGEST: Final = re.compile(r"[0-9a-fA-F]{8,64}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,7 +105,7 @@ def plan(
     """Find for each group of devices the patches of fewest bytes that lead to what it shall run.
 
     Only manifests and records are read; the patches are not proved. A patch without a base is a way for every
-    device.
+    device. A version has a digest for each hash that patches use; a model given by its path joins them.
 
     Args:
         patches: Paths of patches and chains.
@@ -128,22 +124,21 @@ def plan(
         MissingInput: There is no such model, patch or chain.
         BadData: A patch or chain is damaged, or its links do not lead on.
     """
-    edges = sorted(edge for path in patches for edge in _edges(os.fspath(path)))
-    known = {NOTHING, *(edge.base for edge in edges), *(edge.target for edge in edges)}
-    target = _digest(os.fspath(to), known, threads)
+    found = sorted(edge for path in patches for edge in _edges(os.fspath(path)))
+    names = VersionNames(found, threads)
+    target = names.digest(os.fspath(to))
+    given = [_given(version, devices, names) for version, devices in runs.items()]
+    # Every model given is read by now: what they are to patches of two hashes is known.
+    target, edges = names.one(target), [names.joined(edge) for edge in found]
     fleet: dict[bytes, tuple[str, int]] = {}
     models: dict[bytes, str] = {}
-    for version, devices in runs.items():
-        if devices < 0:
-            raise WrongCall("a group has no fewer than 0 devices", path=str(version), found=devices)
-        place: PathLike | None = version
-        name = "none" if place is None else os.fspath(place)
-        digest = NOTHING if version is None else _digest(name, known, threads)
-        if digest in fleet:
-            raise WrongCall("two groups run the same", path=name, found=fleet[digest][0])
-        fleet[digest] = (name, devices)
-        if version is not None and Path(name).exists():
-            models[digest] = name
+    for name, digest, devices in given:
+        version = names.one(digest)
+        if version in fleet:
+            raise WrongCall("two groups run the same", path=name, found=fleet[version][0])
+        fleet[version] = (name, devices)
+        if version != NOTHING and Path(name).exists():
+            models[version] = name
     groups = _groups(fleet, ways_to(target, edges))
     used = {edge for group in groups if group.way is not None for edge in group.way.edges}
     missing: tuple[Missing, ...] = ()
@@ -162,6 +157,15 @@ def plan(
     )
 
 
+def _given(version: PathLike | None, devices: int, names: VersionNames) -> tuple[str, bytes, int]:
+    """A group by its name, and the digest of what it runs."""
+    if devices < 0:
+        raise WrongCall("a group has no fewer than 0 devices", path=str(version), found=devices)
+    if version is None:
+        return "none", NOTHING, devices
+    return os.fspath(version), names.digest(os.fspath(version)), devices
+
+
 def _edges(path: str) -> list[Edge]:
     """The patches of a file, which is one or a chain of them."""
     try:
@@ -177,33 +181,13 @@ def _edges(path: str) -> list[Edge]:
     chain = Chain(path)
     chain.check_finished()
     return [
-        Edge(link.size, f"{path}#{link.number}", link.base.digest, link.target.digest) for link in chain.links
+        Edge(link.size, f"{path}#{link.number}", link.base.digest, link.target.digest, chain.hash)
+        for link in chain.links
     ]
 
 
 def _edge(name: str, size: int, manifest: Manifest) -> Edge:
-    return Edge(size, name, manifest.base.digest or NOTHING, manifest.target.digest)
-
-
-def _digest(name: str, known: set[bytes], threads: int | None) -> bytes:
-    """The digest of a model, or the one that its name is."""
-    if not Path(name).exists() and _DIGEST.fullmatch(name):
-        if len(name) == 2 * len(NOTHING):
-            return bytes.fromhex(name)
-        found = [digest for digest in known if digest.hex().startswith(name.lower())]
-        if len(found) != 1:
-            raise WrongCall(
-                "no version of a patch, or more than one, has a digest that begins so",
-                found=name,
-                advice="Give all 64 digits.",
-            )
-        return found[0]
-    try:
-        with open_model(name, layouts=False) as model:
-            return identify(model, thread_count(threads)).digest
-    except MissingInput as error:
-        error.advice = "Give the path of a model, or 8 to 64 digits of a digest."
-        raise
+    return Edge(size, name, manifest.base.digest or NOTHING, manifest.target.digest, manifest.hash)
 
 
 def _groups(fleet: Mapping[bytes, tuple[str, int]], ways: Mapping[bytes, Way]) -> tuple[Group, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sapwood.chain.container import Version, version_of
+from sapwood.chain.container import Version, check_one_hash, version_of
 from sapwood.chain.relay import carried
 from sapwood.codec.encode import Level
 from sapwood.errors import BrokenChain, WrongCall, storage_error
@@ -19,6 +19,7 @@ from sapwood.patch.apply import Progress
 from sapwood.patch.calls import diff
 from sapwood.patch.container import MAGIC
 from sapwood.patch.digest import identify
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.patch import Patch, PathLike, thread_count, without_waiting
 
 __all__ = ["Item", "Making", "Tip", "as_patch", "patches_of"]
@@ -98,13 +99,14 @@ def patches_of(items: Iterable[Item], tip: Tip, making: Making) -> Iterator[Patc
         for item in items:
             patch = as_patch(item)
             if patch is not None:
-                _lead_on(tip, patch)
+                _lead_on(tip, patch, making.threads)
                 tip.since.append(patch)
                 yield from _counted(tip, patch)
                 continue
             with contextlib.ExitStack() as resources:
                 model = resources.enter_context(open_model(item))  # type: ignore[arg-type]  # no patch, so a source
-                version = version_of(identify(model, thread_count(making.threads)))
+                kind = HashKind.BLAKE3 if tip.version is None else tip.version.hash
+                version = version_of(identify(model, thread_count(making.threads), kind))
                 if tip.version not in (None, version):
                     yield from _made(tip, model, making)
                 tip.version, tip.is_known, tip.model, tip.since = version, True, model, []
@@ -119,8 +121,13 @@ def _counted(tip: Tip, patch: Patch) -> Iterator[Patch]:
     tip.added += 1
 
 
-def _lead_on(tip: Tip, patch: Patch) -> None:
+def _lead_on(tip: Tip, patch: Patch, threads: int | None) -> None:
     base = version_of(patch.manifest.base)
+    if tip.version is not None:
+        if tip.number == 0 and tip.model is not None and tip.version.hash is not base.hash:
+            # Before there is a link, a model goes by whatever hash the first one has.
+            tip.version = version_of(identify(tip.model, thread_count(threads), base.hash))
+        check_one_hash(tip.number + 1, tip.version, base)
     if tip.version is not None and tip.version != base:
         raise BrokenChain(
             f"link {tip.number + 1} does not begin where the chain stands",
@@ -141,6 +148,11 @@ def _made(tip: Tip, model: Model, making: Making) -> Iterator[Patch]:
             f"link {tip.number + 1} is made from two models, and that of the version before it is missing",
             expected=tip.version.digest.hex() if tip.version else None,
             advice="Give that model, or an earlier version's as base; or a patch in place of the model.",
+        )
+    if tip.version is not None and tip.version.hash is not HashKind.BLAKE3:
+        raise WrongCall(
+            f"link {tip.number + 1} follows links for devices, and a model becomes a link for hosts",
+            advice="Give the patch that diff --profile device makes in place of the model.",
         )
     counter = making.version_counter + tip.added if making.version_counter else 0
     with contextlib.ExitStack() as stack:

@@ -92,7 +92,9 @@ def _put_together(
             if progress is not None:
                 progress(number, len(patches))
         digest_size = PLAIN_DIGEST if key is None else SIGNED_DIGEST
-        assembler = Assembler(base.size, digest_size, chunks.write, _nothing, _nothing, last.target.size)
+        assembler = Assembler(
+            base.size, digest_size, chunks.write, _nothing, _nothing, last.target.size, hash=last.hash
+        )
         for block in blocks_of(recipe, base.size):
             assembler.block(block)
         manifest = dataclasses.replace(

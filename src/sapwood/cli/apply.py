@@ -59,6 +59,6 @@ def command(
     target = opened.manifest.target
     written = base if out is None else out
     if as_json:
-        screen.print_json({"output": written, "size": target.size, "blake3": target.digest.hex()})
+        screen.print_json({"output": written, "size": target.size, target.hash.label: target.digest.hex()})
     else:
-        click.echo(f"{screen.printable(written)}: {screen.size(target.size)}, blake3 {target.digest.hex()}")
+        click.echo(f"{screen.printable(written)}: {screen.size(target.size)}, {target.name}")

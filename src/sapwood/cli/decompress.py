@@ -19,4 +19,4 @@ def command(*, file: str, out: str, threads: int | None) -> None:
     with screen.progress_bar("decompress") as progress:
         sapwood.decompress(opened, out, threads=threads, progress=progress)
     target = opened.manifest.target
-    click.echo(f"{screen.printable(out)}: {screen.size(target.size)}, blake3 {target.digest.hex()}")
+    click.echo(f"{screen.printable(out)}: {screen.size(target.size)}, {target.name}")

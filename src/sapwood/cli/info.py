@@ -28,7 +28,7 @@ def command(*, patch: str, as_json: bool) -> None:
             name.replace(" ", "_"): {
                 "shape": model.shape.name.lower(),
                 "size": model.size,
-                "blake3": model.digest.hex(),
+                manifest.hash.label: model.digest.hex(),
                 "files": [{"path": file.path, "size": file.size} for file in model.files],
             }
             for name, model in models.items()
@@ -37,6 +37,7 @@ def command(*, patch: str, as_json: bool) -> None:
             {
                 "size": opened.size,
                 "format": manifest.format,
+                "hash": manifest.hash.label,
                 **described,
                 "chunks": len(manifest.chunks),
                 "version_counter": manifest.version_counter,
@@ -52,7 +53,7 @@ def command(*, patch: str, as_json: bool) -> None:
     facts = {"patch": f"{screen.size(opened.size)}, {screen.share(share)} of the target"}
     for name, model in models.items():
         files = f", {len(model.files)} files" if model.files else ""
-        what = f"{model.shape.name.lower()} of {screen.size(model.size)}{files}, blake3 {model.digest.hex()}"
+        what = f"{model.shape.name.lower()} of {screen.size(model.size)}{files}, {model.name}"
         facts[name] = what if model.digest else "none"
     facts["format"] = manifest.format or "unknown"
     facts["chunks"] = str(len(manifest.chunks))
@@ -60,7 +61,8 @@ def command(*, patch: str, as_json: bool) -> None:
     facts["signature"] = f"by key {manifest.key_id.hex()}, not checked" if opened.signed else "none"
     if manifest.profile is not None:
         facts["profile"] = (
-            f"device, {manifest.profile.state} bytes of state, reads {manifest.profile.window} bytes back"
+            f"device, {manifest.profile.state} bytes of state, reads {manifest.profile.window} bytes back "
+            f"in what it made and {manifest.profile.behind} behind in the base"
         )
     facts |= {f"guard {name}": str(value) for name, value in describe_guards(manifest.guardrails).items()}
     facts |= {f"meta {key}": value for key, value in manifest.metadata.items()}

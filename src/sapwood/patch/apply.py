@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sapwood._core import Factors
@@ -106,7 +105,7 @@ def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
     at = opening.size
     base_size = opening.manifest.base_size
     for chunk in opening.manifest.chunks:
-        reader = ByteReader(read_chunk(stream, chunk, at), at)
+        reader = ByteReader(read_chunk(stream, chunk, at, opening.manifest.hash), at)
         base_position = 0
         decoded = 0
         factors = None
@@ -219,7 +218,7 @@ def _write(
     done = 0
     for entry in entries:
         out.start(entry.path)
-        hasher = blake3()
+        hasher = target.hash.new()
         missing = entry.size
         while missing:
             if not left:
@@ -238,7 +237,7 @@ def _write(
         digests.append((entry, hasher.digest()))
     if left or next(pieces, None) is not None:
         raise CorruptPatch("the blocks go on after the target's end", expected=target.size)
-    return digests[0][1] if target.shape is Shape.FILE else folder_digest(digests)
+    return digests[0][1] if target.shape is Shape.FILE else folder_digest(digests, target.hash)
 
 
 def rebuild(

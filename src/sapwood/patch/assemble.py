@@ -12,6 +12,7 @@ from sapwood.codec.splice import Splice, encode_splice
 from sapwood.codec.zstandard_frames import compress_against
 from sapwood.patch import limits
 from sapwood.patch.container import chunk_digest
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Chunk
 
 __all__ = ["Assembler"]
@@ -36,9 +37,10 @@ class Assembler:
         digest_size: 32 if the patch is to be signed, else 8.
         write: Called with each chunk's bytes, in order.
         read_base: Bytes of the base by offset and length.
+        read_target: Bytes of the target likewise: every splice is decoded and compared.
         target_size: Bytes of the target's stream: chunks grow with it, so that the manifest does not.
         level: How much time a splice may take.
-        read_target: Bytes of the target likewise: every splice is decoded and compared.
+        hash: What the digests of chunks are made by.
     """
 
     base_size: int
@@ -48,6 +50,7 @@ class Assembler:
     read_target: Callable[[int, int], memoryview]
     target_size: int
     level: Level = Level.DEFAULT
+    hash: HashKind = HashKind.BLAKE3
     chunks: list[Chunk] = dataclasses.field(default_factory=list)
     splice_payload: int = 0
     _splice: Splice = dataclasses.field(default_factory=Splice)
@@ -152,7 +155,8 @@ class Assembler:
         if not self._open:
             return
         coded = b"".join(self._open)
-        self.chunks.append(Chunk(self._open_decoded, len(coded), chunk_digest(coded, self.digest_size)))
+        digest = chunk_digest(coded, self.digest_size, self.hash)
+        self.chunks.append(Chunk(self._open_decoded, len(coded), digest))
         self.write(coded)
         self._open.clear()
         self._open_coded = 0

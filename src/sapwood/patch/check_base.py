@@ -59,7 +59,7 @@ def _check_shape(wanted: ModelIdentity, model: Model | None, what: str) -> None:
 def _check_digest(wanted: ModelIdentity, model: Model | None, what: str, threads: int) -> None:
     if wanted.shape is Shape.NONE or model is None:
         return
-    found = identify(model, threads)
+    found = identify(model, threads, wanted.hash)
     if found.digest != wanted.digest:
         raise WrongBase(
             f"the {what} is not the one the patch was made for: its digest differs",

@@ -18,11 +18,10 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from blake3 import blake3
-
 from sapwood.codec.varint import put_unsigned
 from sapwood.errors import CorruptPatch, LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Chunk, Manifest, read_manifest, write_manifest
 
 __all__ = [
@@ -55,9 +54,9 @@ class Opening:
     size: int
 
 
-def chunk_digest(coded: bytes | memoryview, size: int) -> bytes:
-    """BLAKE3 of a chunk's blocks, cut to ``size``: 32 bytes if signed; else 8, enough against accidents."""
-    return blake3(coded).digest(length=size)
+def chunk_digest(coded: bytes | memoryview, size: int, kind: HashKind = HashKind.BLAKE3) -> bytes:
+    """Digest of a chunk's blocks, cut to ``size``: 32 bytes if signed; else 8, enough against accidents."""
+    return kind.digest(coded)[:size]
 
 
 def opening_bytes(manifest: Manifest, signed: bool) -> bytes:
@@ -145,14 +144,14 @@ def read_opening(stream: BinaryIO, check: Callable[[bytes, bytes], None] | None 
     return Opening(manifest, signature, len(signed) + len(signature))
 
 
-def read_chunk(stream: BinaryIO, chunk: Chunk, at: int) -> bytes:
-    """Read the next chunk, which begins at ``at``, and check its digest.
+def read_chunk(stream: BinaryIO, chunk: Chunk, at: int, kind: HashKind) -> bytes:
+    """Read the next chunk, which begins at ``at``, and check its digest, which is of ``kind``.
 
     Raises:
         CorruptPatch: Cut short, or its digest differs.
     """
     data = _read(stream, chunk.coded, at, "blocks")
-    found = chunk_digest(data, len(chunk.digest))
+    found = chunk_digest(data, len(chunk.digest), kind)
     if found != chunk.digest:
         raise CorruptPatch(
             "a chunk of blocks is damaged",

@@ -29,11 +29,19 @@ _WORD: Final = 4
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeviceBlock:
-    """A coded block, the piece's kinds in it by bytes, and how far back it reads what it made."""
+    """A coded block.
+
+    Attributes:
+        block: A DEVICE block, or a STORED one where that is smaller.
+        kinds: The kinds of its pieces, by bytes.
+        window: How far back, in bytes, it reads what it made; 0: never.
+        behind: How far before the place where it writes it reads the base; 0: never.
+    """
 
     block: Block
     kinds: dict[str, int]
-    window: int
+    window: int = 0
+    behind: int = 0
 
 
 def _element(piece: Piece) -> Element | None:
@@ -199,6 +207,20 @@ def _split(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield block
 
 
+def _window(segments: Iterable[Segment]) -> int:
+    return max((s.place for s in segments if s.kind in (Kind.REPEAT, Kind.SCALED)), default=0)
+
+
+def _behind(segments: Iterable[Segment], at: int) -> int:
+    """How far segments that begin at ``at`` in the target read the base before the place they make."""
+    most = 0
+    for segment in segments:
+        if segment.uses_base:
+            most = max(most, at - segment.place)
+        at += segment.length
+    return most
+
+
 def _alike(piece: Piece) -> Piece:
     """No segment predicts from other floats, or from weights of another type."""
     if piece.relation is None or not piece.relation.crosses:
@@ -212,17 +234,17 @@ def device_blocks(
     """The blocks of a target, at most MAX_BLOCK bytes each; ``state``: bytes of the decoder's model."""
     old = base.read(0, base.size)
     index = _core.DeviceIndex(old)
-    for block in _split(map(_alike, pieces)):
-        first = block[0].start
-        new = target.read(first, block[-1].start + block[-1].length - first)
+    for part in _split(map(_alike, pieces)):
+        first = part[0].start
+        new = target.read(first, part[-1].start + part[-1].length - first)
         planner = _Planner(old, new, state, _core.DeviceParser(index, new))
-        segments = join_copies(s for piece in block for s in planner.piece(piece, piece.start - first))
+        segments = join_copies(s for piece in part for s in planner.piece(piece, piece.start - first))
         kinds: dict[str, int] = {}
-        for piece in block:
+        for piece in part:
             kinds[piece.kind] = kinds.get(piece.kind, 0) + piece.length
         payload = encode_segments(old, new, segments, state)
-        window = max((s.place for s in segments if s.kind in (Kind.REPEAT, Kind.SCALED)), default=0)
         if len(payload) < len(new):
-            yield DeviceBlock(Block(Codec.DEVICE, len(new), payload), kinds, window)
+            block = Block(Codec.DEVICE, len(new), payload)
+            yield DeviceBlock(block, kinds, _window(segments), _behind(segments, first))
         else:
-            yield DeviceBlock(Block(Codec.STORED, len(new), new), kinds, 0)
+            yield DeviceBlock(Block(Codec.STORED, len(new), new), kinds)

@@ -22,6 +22,7 @@ from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST, opening_bytes
 from sapwood.patch.device_plan import DeviceBlock, device_blocks
 from sapwood.patch.digest import identify
 from sapwood.patch.guard import Guard
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.plan import Piece, plan
@@ -177,16 +178,16 @@ def _account_block(report: DiffReport, coded: DeviceBlock) -> None:
 
 
 def _assemble_for_device(
-    blocks: Iterable[DeviceBlock], assembler: Assembler, done: Callable[[DeviceBlock], None]
-) -> int:
-    """Every block in a chunk of its own; returns how many bytes back a decoder reads what it made."""
-    window = 0
+    blocks: Iterable[DeviceBlock], state: int, assembler: Assembler, done: Callable[[DeviceBlock], None]
+) -> Profile:
+    """Every block in a chunk of its own; returns what they take to decode."""
+    window = behind = 0
     for coded in blocks:
         assembler.block(coded.block)
         assembler.end_chunk()
-        window = max(window, coded.window)
+        window, behind = max(window, coded.window), max(behind, coded.behind)
         done(coded)
-    return window
+    return Profile(state, window, behind)
 
 
 def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: Spool) -> int:
@@ -262,10 +263,13 @@ def diff_models(
         if progress is not None:
             progress(done, target_stream.size)
 
+    kind = HashKind.BLAKE3 if device_state is None else HashKind.SHA256
     with open_spool(spool_folder) as spool, Workers(threads) as workers:
         # Beside the coding, so that no thread waits for a digest at the end.
-        base_identity = workers.begin(lambda: NO_MODEL if base is None else identify(base, workers.hashing))
-        target_identity = workers.begin(lambda: identify(target, workers.hashing))
+        base_identity = workers.begin(
+            lambda: NO_MODEL if base is None else identify(base, workers.hashing, kind)
+        )
+        target_identity = workers.begin(lambda: identify(target, workers.hashing, kind))
         assembler = Assembler(
             base_stream.size,
             PLAIN_DIGEST if key is None else SIGNED_DIGEST,
@@ -274,11 +278,12 @@ def diff_models(
             target_stream.read,
             target_stream.size,
             level,
+            kind,
         )
         profile = None
         if device_state is not None:
             blocks = device_blocks(plan(old, target), base_stream, target_stream, device_state)
-            profile = Profile(device_state, _assemble_for_device(blocks, assembler, finished))
+            profile = _assemble_for_device(blocks, device_state, assembler, finished)
         else:
             pieces = _pieces(old, target, also if seconds else None)
             known = None if adapter is None else Adapter(adapter)
@@ -305,7 +310,7 @@ def diff_models(
             key_id=key_id(key.public_key()) if key is not None else b"",
             profile=profile,
             guardrails=guardrails,
-            second_base=identify(also, threads) if also is not None and reads_second else NO_MODEL,
+            second_base=identify(also, threads, kind) if also is not None and reads_second else NO_MODEL,
         )
         report.patch_size = write_patch(out, manifest, key, spool)
     report.seconds = time.perf_counter() - started

@@ -12,6 +12,7 @@ from sapwood.codec.varint import ByteReader, put_bytes, put_unsigned
 from sapwood.errors import LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
 from sapwood.patch.guard import Guard, read_guards, write_guards
+from sapwood.patch.hash_kind import HashKind
 
 __all__ = [
     "Chunk",
@@ -41,6 +42,7 @@ class Tag(enum.IntEnum):
     CHUNKS = 9
     VERSION_COUNTER = 11
     SECOND_BASE = 13
+    HASH = 15
     GUARDRAILS = 17
 
 
@@ -62,12 +64,18 @@ class FileEntry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """A model by its shape, size in bytes and BLAKE3 digest (32 bytes), and its files if it is a folder."""
+    """A model by shape, size in bytes and digest (32 bytes, of ``hash``), and its files if it is a folder."""
 
     shape: Shape
     size: int
     digest: bytes
     files: tuple[FileEntry, ...] = ()
+    hash: HashKind = HashKind.BLAKE3
+
+    @property
+    def name(self) -> str:
+        """Its hash and its digest, for people."""
+        return f"{self.hash.label} {self.digest.hex()}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,10 +94,12 @@ class Profile:
     Attributes:
         state: Memory for the decoder's model.
         window: How far back it reads what a block has made; 0: never.
+        behind: How far before the place where it writes it reads the base; 0: never.
     """
 
     state: int
     window: int
+    behind: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +121,11 @@ class Manifest:
     def base_size(self) -> int:
         """Bytes of the base's stream: the base, and the second base behind it."""
         return self.base.size + self.second_base.size
+
+    @property
+    def hash(self) -> HashKind:
+        """What every digest in the patch is made by: of its models and of its chunks."""
+        return self.target.hash
 
 
 _DEVICE_PROFILE: Final = 1
@@ -149,8 +164,34 @@ def _metadata(pairs: dict[str, str]) -> bytearray:
     return out
 
 
+def _unsigned(*values: int) -> bytearray:
+    out = bytearray()
+    for value in values:
+        put_unsigned(out, value)
+    return out
+
+
+def _profile(profile: Profile) -> bytearray:
+    return bytearray([_DEVICE_PROFILE]) + _unsigned(profile.state, profile.window, profile.behind)
+
+
+def _chunks(chunks: tuple[Chunk, ...]) -> bytearray:
+    out = bytearray([len(chunks[0].digest) if chunks else 0])
+    for chunk in chunks:
+        out += _unsigned(chunk.decoded, chunk.coded)
+        out += chunk.digest
+    return out
+
+
+def _check_one_hash(manifest: Manifest) -> None:
+    models = (manifest.base, manifest.second_base)
+    if any(model.shape is not Shape.NONE and model.hash is not manifest.hash for model in models):
+        raise AssertionError("a patch names all its models by one hash")
+
+
 def write_manifest(manifest: Manifest) -> bytes:
     """The manifest as bytes; records in the order of their tags."""
+    _check_one_hash(manifest)
     records: dict[Tag, bytes | bytearray] = {}
     if manifest.base.shape is not Shape.NONE:
         records[Tag.BASE] = _identity(manifest.base)
@@ -166,22 +207,14 @@ def write_manifest(manifest: Manifest) -> bytes:
     if manifest.target.shape is Shape.FOLDER:
         records[Tag.TARGET_FILES] = _files(manifest.target.files)
     if manifest.profile is not None:
-        profile = bytearray([_DEVICE_PROFILE])
-        put_unsigned(profile, manifest.profile.state)
-        put_unsigned(profile, manifest.profile.window)
-        records[Tag.PROFILE] = profile
-    chunks = bytearray([len(manifest.chunks[0].digest) if manifest.chunks else 0])
-    for chunk in manifest.chunks:
-        put_unsigned(chunks, chunk.decoded)
-        put_unsigned(chunks, chunk.coded)
-        chunks += chunk.digest
-    records[Tag.CHUNKS] = chunks
+        records[Tag.PROFILE] = _profile(manifest.profile)
+    records[Tag.CHUNKS] = _chunks(manifest.chunks)
     if manifest.version_counter:
-        counter = bytearray()
-        put_unsigned(counter, manifest.version_counter)
-        records[Tag.VERSION_COUNTER] = counter
+        records[Tag.VERSION_COUNTER] = _unsigned(manifest.version_counter)
     if manifest.second_base.shape is not Shape.NONE:
         records[Tag.SECOND_BASE] = _identity(manifest.second_base)
+    if manifest.hash is not HashKind.BLAKE3:
+        records[Tag.HASH] = bytes([manifest.hash])
     if manifest.guardrails:
         records[Tag.GUARDRAILS] = write_guards(manifest.guardrails)
     out = bytearray()
@@ -197,12 +230,24 @@ def _text(data: memoryview, reader: ByteReader, what: str) -> str:
         raise reader.error(f"{what} is not UTF-8") from None
 
 
-def _read_identity(reader: ByteReader) -> ModelIdentity:
+def _read_hash(reader: ByteReader) -> HashKind:
+    number = reader.byte("number of a hash")
+    if number != HashKind.SHA256:
+        raise UnsupportedPatch(
+            "the digests of the patch are of a hash that this version lacks",
+            expected=HashKind.SHA256.value,
+            found=number,
+            advice="Update sapwood.",
+        )
+    return HashKind.SHA256
+
+
+def _read_identity(reader: ByteReader, kind: HashKind) -> ModelIdentity:
     shape = reader.byte("shape of a model")
     if shape not in (Shape.FILE, Shape.FOLDER):
         raise reader.error("unknown shape of a model", expected="1 or 2", found=shape)
     size = reader.unsigned("size of a model")
-    return ModelIdentity(Shape(shape), size, bytes(reader.take(32, "digest")))
+    return ModelIdentity(Shape(shape), size, bytes(reader.take(32, "digest")), hash=kind)
 
 
 def leads_out(path: str) -> bool:
@@ -274,7 +319,11 @@ def _read_profile(reader: ByteReader) -> Profile | None:
     if reader.byte("number of a profile") != _DEVICE_PROFILE:
         reader.take(reader.left, "profile")
         return None
-    return Profile(reader.unsigned("state of a profile"), reader.unsigned("window of a profile"))
+    return Profile(
+        reader.unsigned("state of a profile"),
+        reader.unsigned("window of a profile"),
+        reader.unsigned("reach of a profile"),
+    )
 
 
 def _read_metadata(reader: ByteReader) -> dict[str, str]:
@@ -328,14 +377,18 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
 
     Raises:
         CorruptPatch: It does not add up.
-        UnsupportedPatch: It holds an odd tag this version does not know.
+        UnsupportedPatch: It holds an odd tag, or a hash, that this version does not know.
         LimitExceeded: It is larger than limits.py allows.
     """
     records, reader = _read_records(data, offset)
     if Tag.TARGET not in records or Tag.CHUNKS not in records:
         raise reader.error("the manifest lacks its target or its chunks")
-    base = _read_identity(records[Tag.BASE]) if Tag.BASE in records else NO_MODEL
-    target = _read_identity(records[Tag.TARGET])
+    kind = _read_hash(records[Tag.HASH]) if Tag.HASH in records else HashKind.BLAKE3
+    base, second_base = (
+        _read_identity(records[tag], kind) if tag in records else NO_MODEL
+        for tag in (Tag.BASE, Tag.SECOND_BASE)
+    )
+    target = _read_identity(records[Tag.TARGET], kind)
     base_files = _read_files(records[Tag.BASE_FILES]) if Tag.BASE_FILES in records else None
     target_files = _read_files(records[Tag.TARGET_FILES]) if Tag.TARGET_FILES in records else None
     chunks = _read_chunks(records[Tag.CHUNKS])
@@ -355,7 +408,7 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
         key_id=bytes(records[Tag.KEY_ID].data) if Tag.KEY_ID in records else b"",
         profile=_read_profile(records[Tag.PROFILE]) if Tag.PROFILE in records else None,
         guardrails=read_guards(records[Tag.GUARDRAILS]) if Tag.GUARDRAILS in records else (),
-        second_base=_read_identity(records[Tag.SECOND_BASE]) if Tag.SECOND_BASE in records else NO_MODEL,
+        second_base=second_base,
     )
     if Tag.SECOND_BASE in records and (Tag.BASE not in records or Tag.PROFILE in records):
         raise reader.error("a second base without a first, or for a device")

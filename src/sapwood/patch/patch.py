@@ -213,7 +213,7 @@ class Patch:
             if base is None and opening.manifest.base.shape is not Shape.NONE:
                 at = opening.size
                 for chunk in opening.manifest.chunks:
-                    read_chunk(stream, chunk, at)
+                    read_chunk(stream, chunk, at, opening.manifest.hash)
                     at += chunk.coded
                 check_end(stream, at)
                 return
@@ -228,7 +228,8 @@ class Patch:
             at = opening.size
             chunks = []
             for chunk in opening.manifest.chunks:
-                digest = chunk_digest(read_chunk(stream, chunk, at), SIGNED_DIGEST)
+                coded = read_chunk(stream, chunk, at, opening.manifest.hash)
+                digest = chunk_digest(coded, SIGNED_DIGEST, opening.manifest.hash)
                 chunks.append(dataclasses.replace(chunk, digest=digest))
                 at += chunk.coded
             check_end(stream, at)

@@ -77,7 +77,7 @@ def command(
             {
                 "output": written,
                 "size": target.size,
-                "blake3": target.digest.hex(),
+                target.hash.label: target.digest.hex(),
                 "from": way.start,
                 "to": way.end,
                 "links": way.end - way.start,
@@ -87,5 +87,5 @@ def command(
         return
     click.echo(
         f"{screen.printable(written)}: version {way.end} from {way.start}, {way.end - way.start} links, "
-        f"{screen.size(way.size)}; {screen.size(target.size)}, blake3 {target.digest.hex()}"
+        f"{screen.size(way.size)}; {screen.size(target.size)}, {target.hash.label} {target.digest.hex()}"
     )

@@ -56,7 +56,9 @@ def print_chain(chain: "Chain", as_json: bool) -> None:
         cells = (str(link.number), screen.size(link.size), share, str(link.version_counter), signed)
         rows.append(_row(link.number + chain.first, link.target, cells))
     screen.print_table(
-        ("version", "blake3", "size", "link", "link size", "share", "counter", "signed by"), rows, left=2
+        ("version", chain.hash.label, "size", "link", "link size", "share", "counter", "signed by"),
+        rows,
+        left=2,
     )
     click.echo(f"\n{len(chain.links)} links, {screen.size(chain.size)}")
     if chain.unfinished:
@@ -67,7 +69,8 @@ def print_chain(chain: "Chain", as_json: bool) -> None:
 
 
 def _version(version: "Version") -> dict[str, object]:
-    return {"shape": version.shape.name.lower(), "size": version.size, "blake3": version.digest.hex()}
+    shape = version.shape.name.lower()
+    return {"shape": shape, "size": version.size, version.hash.label: version.digest.hex()}
 
 
 def _row(number: int, version: "Version", link: tuple[str, ...]) -> tuple[str, ...]:
