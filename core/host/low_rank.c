@@ -389,6 +389,7 @@ static bool solve_left(sw_low_rank *f, unsigned rank, int exponent, const int32_
     for (unsigned i = 1; made && i <= times; i++) {
         made = half_step(f, true, inside, i == times);
     }
+    made = made && sw_fit_descend(f, ldexp(1, exponent));
     if (made) {
         read_integers(f, &f->left, left);
     }

@@ -42,4 +42,8 @@ void sw_fit_turn(sw_low_rank *f, sw_fit_side *side);
 void sw_fit_panel(const sw_low_rank *f, bool is_left, size_t first, size_t count, const float *predicted, float inside,
                   float *weights, float *weighted, size_t room);
 
+/* Move the integers of the left factor while that takes elements back into their roundings; those of the right one
+ * were rounded in units of `unit`. false without memory. */
+bool sw_fit_descend(sw_low_rank *f, double unit);
+
 #endif

@@ -227,3 +227,26 @@ def test_classes_that_say_where_changes_are_need_no_zero_level() -> None:
     assert alone is not None
     assert (told[0] & zero_level, alone[0] & zero_level) == (0, zero_level)
     assert len(told) < 0.4 * len(alone)
+
+
+def test_a_left_factor_leaves_fewer_elements_over_the_edge_than_least_squares_do() -> None:
+    base, target = merged(512, 256, 4)
+    fit = _core.LowRank(base.tobytes(), Element.BF16, target.tobytes(), Element.BF16, 256, 1)
+    fit.find(8)
+    fit.take(4)
+    fit.improve(1.0, 2)
+    fit.improve(0.01, 8)
+    exponent = -32
+    packed = fit.round(exponent, 512, 0.01)
+    right = np.frombuffer(packed, np.int32).reshape(4, 256).astype(np.float64)
+    found = _core.low_rank_left(
+        base.tobytes(), Element.BF16, target.tobytes(), Element.BF16, packed, 256, exponent, 0.01, 0
+    )
+    old, new = base.astype(np.float64), target.astype(np.float64)
+    least = np.rint(np.linalg.lstsq(right.T * 2.0**exponent, (new - old).T, rcond=None)[0])
+
+    def wrong(left: np.ndarray) -> int:
+        predicted = old + left.T @ right * 2.0**exponent
+        return int((predicted.astype(base.dtype) != target).sum())
+
+    assert 0 < wrong(np.frombuffer(found, np.int32).reshape(4, 512)) < 0.7 * wrong(least)

@@ -40,12 +40,14 @@ _MOST_RANK: Final = 64
 # Rounds of least squares over all elements, then over those beside their rounding: others count by _INSIDE.
 _PLAIN_ROUNDS: Final = 2
 _ROUNDS: Final = {Level.FAST: 4, Level.DEFAULT: 16, Level.MAX: 48}
-_LEFT_ROUNDS: Final = {Level.FAST: 1, Level.DEFAULT: 4, Level.MAX: 8}
+_LEFT_ROUNDS: Final = {Level.FAST: 0, Level.DEFAULT: 1, Level.MAX: 2}
 _INSIDE: Final = 0.01
 # Every integer up to this is a binary64.
 _MOST_SUM: Final = 1 << 53
 # Of the usual product of two entries of the factors, the finest unit worth a try.
 _FINEST: Final = 2.0**-40
+# What the residual takes more of each element, in bits, if rounded factors move products by half an ulp more.
+_RESIDUAL_BITS: Final = 2.6
 # Units of classes, as powers of two against the usual half ulp.
 _FINENESS: Final = (-10, -9, -8, -7, -6, -5, -4)
 # A rank that begins this much dearer than the best one is given up.
@@ -223,16 +225,20 @@ class _Search:
 
 
 def _first_exponent(pair: _Pair, entry: float, rank: int) -> int:
-    """Where to begin: roundings of the factors that move a product by a small part of the usual half ulp.
+    """Where to begin: where a bit more of every number costs what it saves of the residual.
 
     ``entry``: the usual product of two entries of the factors.
     """
-    elements = values_of(pair.target, pair.element)
-    usual = half_ulps(elements[is_usual(elements, pair.element)], pair.element)
+    values = values_of(pair.target, pair.element)
+    usual = half_ulps(values[is_usual(values, pair.element)], pair.element)
     reach = float(np.median(usual)) if len(usual) else 1.0
+    numbers = 1 / pair.rows + 1 / pair.columns
+    error = reach * rank * numbers / _RESIDUAL_BITS
+    # Both factors' roundings, a twelfth of their units' squares, one said more finely than the other.
+    tilt = math.sqrt(pair.columns / pair.rows)
+    unit = 12 * error * error / (rank * entry * (tilt + 1 / tilt)) if entry > 0 else 0.0
     # No finer than binary32 sums can tell.
-    unit = max(0.001 * reach * reach / (rank * entry), entry * _FINEST) if entry > 0 else 0.0
-    return min(max(math.frexp(unit)[1], -1000), 1000)
+    return min(max(math.frexp(max(unit, entry * _FINEST))[1], -1000), 1000)
 
 
 def _begin(pair: _Pair, step: int) -> _core.LowRank:
@@ -250,7 +256,7 @@ def _try_found(search: _Search, hint: int, step: int) -> None:
         fit.improve(1.0, _PLAIN_ROUNDS)
         fit.improve(_INSIDE, _ROUNDS[search.level])
         entry = values[0] / math.sqrt(fitted * pair.columns * rank)
-        search.descend(fit, rank, _first_exponent(search.sample, entry, rank))
+        search.descend(fit, rank, _first_exponent(pair, entry, rank))
 
 
 def _try_known(search: _Search, known: Product, step: int) -> None:
@@ -262,7 +268,7 @@ def _try_known(search: _Search, known: Product, step: int) -> None:
     some = product.rows(np.arange(0, pair.rows, max(pair.rows // 8, 1)))
     entry = math.sqrt(math.fsum((some * some).ravel()) / some.size / product.rank)
     if math.isfinite(entry):
-        search.descend(fit, product.rank, _first_exponent(search.sample, entry, product.rank))
+        search.descend(fit, product.rank, _first_exponent(pair, entry, product.rank))
 
 
 def find_low_rank(
