@@ -27,7 +27,7 @@ from bench import pairs
 from bench.kinship.files import safetensors_file
 from sapwood.formats.model import open_model
 from sapwood.patch.byte_stream import ByteStream
-from sapwood.patch.device_plan import device_blocks
+from sapwood.patch.device_plan import DeviceLimits, device_blocks
 from sapwood.patch.plan import Piece, plan
 
 RECORD = 34
@@ -48,7 +48,8 @@ def coded(family: Sequence[Pair]) -> int:
                 pieces.append(replace(piece, start=piece.start + new, base=place))
         old, new = old + len(base), new + len(target)
     joined = [ByteStream([memoryview(b"".join(side))]) for side in zip(*family, strict=True)]
-    return sum(len(found.block.payload) for found in device_blocks(pieces, joined[0], joined[1], STATE))
+    blocks = device_blocks(pieces, joined[0], joined[1], DeviceLimits(STATE))
+    return sum(len(found.block.payload) for found in blocks)
 
 
 def tflite() -> Iterator[tuple[str, list[Pair], Pair]]:

@@ -126,8 +126,20 @@ static void offer_byte(const table *t, size_t at) {
     }
 }
 
-/* All matches of a finder's data at `at`; returns the length of the longest. */
-static size_t offer_matches(const table *t, const finder *f, size_t at, bool repeats) {
+struct sw_device_parser {
+    const finder *base;
+    finder made;
+    size_t known;  /* bytes of the target in `made` */
+    int64_t least; /* base offset less target offset of a copy */
+};
+
+static bool in_reach(const sw_device_parser *parser, size_t at, size_t base_at) {
+    return (int64_t)base_at - (int64_t)at >= parser->least;
+}
+
+/* All matches at `at` with the base, or with what was made; returns the length of the longest. */
+static size_t offer_matches(const table *t, const sw_device_parser *parser, size_t at, bool repeats) {
+    const finder *f = repeats ? &parser->made : parser->base;
     size_t longest = 0;
     if (at + SHORTEST > t->end) {
         return 0;
@@ -135,6 +147,9 @@ static size_t offer_matches(const table *t, const finder *f, size_t at, bool rep
     uint32_t place = f->head[hash_at(t->target + at)];
     for (unsigned tried = 0; place != 0 && tried < MOST_TRIED; tried++, place = f->chain[place - 1]) {
         const size_t other = (place - 1) * f->step;
+        if (!repeats && !in_reach(parser, at, other)) {
+            break; /* the places that follow are lower still */
+        }
         size_t most = t->end - at;
         if (!repeats && most > f->size - other) {
             most = f->size - other;
@@ -153,16 +168,12 @@ static size_t offer_matches(const table *t, const finder *f, size_t at, bool rep
     return longest;
 }
 
-struct sw_device_parser {
-    const finder *base;
-    finder made;
-    size_t known; /* bytes of the target in `made` */
-};
 
 /* The length of what the base holds where it was left, and offers it. */
-static size_t offer_in_step(const table *t, const finder *base, size_t at) {
+static size_t offer_in_step(const table *t, const sw_device_parser *parser, size_t at) {
+    const finder *base = parser->base;
     const uint32_t place = (uint32_t)at + t->nodes[at - t->start].shift;
-    if (place >= base->size) {
+    if (place >= base->size || !in_reach(parser, at, place)) {
         return 0;
     }
     const size_t most = t->end - at < base->size - place ? t->end - at : base->size - place;
@@ -177,10 +188,10 @@ static void price_all(const table *t, sw_device_parser *parser) {
     for (size_t at = t->start; at < t->end; at++) {
         offer_byte(t, at);
         if (at >= skip_to) {
-            size_t longest = offer_in_step(t, parser->base, at);
+            size_t longest = offer_in_step(t, parser, at);
             if (longest < LONG) {
-                const size_t found = offer_matches(t, parser->base, at, false);
-                const size_t again = offer_matches(t, &parser->made, at, true);
+                const size_t found = offer_matches(t, parser, at, false);
+                const size_t again = offer_matches(t, parser, at, true);
                 longest = found > longest ? found : longest;
                 longest = again > longest ? again : longest;
             }
@@ -225,13 +236,14 @@ void sw_device_index_free(sw_device_index *index) {
     }
 }
 
-sw_device_parser *sw_device_parser_new(const sw_device_index *base, const uint8_t *target, size_t size) {
+sw_device_parser *sw_device_parser_new(const sw_device_index *base, const uint8_t *target, size_t size, int64_t least) {
     sw_device_parser *p = calloc(1, sizeof *p);
     if (p == NULL || !finder_open(&p->made, target, size)) {
         sw_device_parser_free(p);
         return NULL;
     }
     p->base = base;
+    p->least = least;
     return p;
 }
 

@@ -18,8 +18,8 @@ void sw_device_index_free(sw_device_index *index);
 /* Says parts of a target in order. Target and index must outlive it. */
 typedef struct sw_device_parser sw_device_parser;
 
-/* NULL when out of memory. */
-sw_device_parser *sw_device_parser_new(const sw_device_index *base, const uint8_t *target, size_t size);
+/* NULL when out of memory. Copies have a base offset of `least` more than their target offset, or above. */
+sw_device_parser *sw_device_parser_new(const sw_device_index *base, const uint8_t *target, size_t size, int64_t least);
 void sw_device_parser_free(sw_device_parser *parser);
 
 /* Say target[start .. end) by copies from the base, repeats of what stands before, and bytes: a cheap row of segments

@@ -321,6 +321,39 @@ static void test_products(void) {
     assert(sw_device_product(0xBF800000, 0x40490FDB) == 0xC0490FDB);
 }
 
+static void test_the_parser_reads_no_further_back_than_it_may(void) {
+    static sample s;
+    fill(&s, SW_ELEMENT_INT8, 1);
+    memcpy(s.target + 300, s.base + 1000, 200); /* ahead */
+    memcpy(s.target + 1000, s.base + 960, 200); /* 40 behind */
+    memcpy(s.target + 1600, s.base + 37, 300);  /* 1563 behind */
+    sw_device_index *index = sw_device_index_new(s.base, SIZE);
+    assert(index != NULL);
+    static const int64_t least[] = {-SIZE, -1563, -1562, -40, -39, 0, 700, 701};
+    uint32_t last = SIZE + 1;
+    for (size_t i = 0; i < sizeof least / sizeof least[0]; i++) {
+        sw_device_parser *parser = sw_device_parser_new(index, s.target, SIZE, least[i]);
+        assert(parser != NULL);
+        sw_device_segment segments[SIZE];
+        const size_t count = sw_device_parser_run(parser, 0, SIZE, (uint32_t)-1563, segments);
+        uint32_t at = 0;
+        uint32_t copied = 0;
+        for (size_t j = 0; j < count; j++) {
+            if (segments[j].kind == SW_DEVICE_COPY) {
+                assert((int64_t)segments[j].place - (int64_t)at >= least[i]);
+                copied += segments[j].count;
+            }
+            at += segments[j].count;
+        }
+        assert(at == SIZE && copied <= last);
+        assert(copied >= (least[i] > 700 ? 0 : least[i] > -40 ? 200 : least[i] > -1563 ? 400 : 700));
+        last = copied;
+        sw_device_parser_free(parser);
+        round_trip(s.base, SIZE, s.target, SIZE, segments, count, SW_DEVICE_LARGE, s.payload, sizeof s.payload);
+    }
+    sw_device_index_free(index);
+}
+
 static void test_the_parser_says_what_there_is(void) {
     static sample s;
     fill(&s, SW_ELEMENT_INT8, 1);
@@ -328,7 +361,7 @@ static void test_the_parser_says_what_there_is(void) {
     memcpy(s.target + 1600, s.target + 1010, 300);
     sw_device_index *index = sw_device_index_new(s.base, SIZE);
     assert(index != NULL);
-    sw_device_parser *parser = sw_device_parser_new(index, s.target, SIZE);
+    sw_device_parser *parser = sw_device_parser_new(index, s.target, SIZE, -SIZE);
     assert(parser != NULL);
     sw_device_segment segments[SIZE];
     size_t count = 0;
@@ -387,6 +420,7 @@ int main(void) {
     test_damage_is_harmless();
     test_products();
     test_the_parser_says_what_there_is();
+    test_the_parser_reads_no_further_back_than_it_may();
     test_blocks_stay_as_they_are();
     puts("device: ok");
     return 0;

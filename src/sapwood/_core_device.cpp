@@ -71,8 +71,8 @@ class DeviceIndex {
 // Says parts of a target as segments of a DEVICE block, with copies and bytes only.
 class DeviceParser {
   public:
-    DeviceParser(const DeviceIndex &base, nb::object target)
-        : target_(target), parser_(sw_device_parser_new(base.get(), target_.data(), target_.size()),
+    DeviceParser(const DeviceIndex &base, nb::object target, int64_t least)
+        : target_(target), parser_(sw_device_parser_new(base.get(), target_.data(), target_.size(), least),
                                    &sw_device_parser_free) {
         if (!parser_) {
             throw std::bad_alloc();
@@ -132,7 +132,8 @@ void bind_device(nb::module_ &m) {
     m.def("decode_device", &decode_device, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"));
     nb::class_<DeviceIndex>(m, "DeviceIndex").def(nb::init<nb::object>(), nb::arg("base"));
     nb::class_<DeviceParser>(m, "DeviceParser")
-        .def(nb::init<const DeviceIndex &, nb::object>(), nb::arg("base"), nb::arg("target"), nb::keep_alive<1, 2>())
+        .def(nb::init<const DeviceIndex &, nb::object, int64_t>(), nb::arg("base"), nb::arg("target"), nb::arg("least"),
+             nb::keep_alive<1, 2>())
         .def("run", &DeviceParser::run, nb::arg("start"), nb::arg("end"), nb::arg("shift"));
     m.def("find_scaled", &find_scaled, nb::arg("target"), nb::arg("start"), nb::arg("end"));
 }

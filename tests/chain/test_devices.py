@@ -119,6 +119,21 @@ def test_squashed_links_for_devices_keep_their_hash() -> None:
     assert patch.to_bytes() == sapwood.diff(made[0], made[-1], profile="device").to_bytes()
 
 
+def test_a_squash_reads_no_further_behind_than_its_links() -> None:
+    made = versions()[:3]
+    inserted = [made[0], made[1][:700] + bytes(range(64)) + made[1][700:], made[2]]
+    for behind in (0, 64):
+        links = [
+            sapwood.diff(inserted[i], inserted[i + 1], profile="device", state=state, behind=behind)
+            for i, state in enumerate((2048, 512))
+        ]
+        patch = sapwood.chain_squash(sapwood.chain_create(links), base=made[0]).patch
+        wanted = sapwood.diff(made[0], made[2], profile="device", state=512, behind=behind)
+        assert patch.to_bytes() == wanted.to_bytes()
+        assert patch.manifest.profile is not None
+        assert patch.manifest.profile.behind <= behind
+
+
 def test_links_put_together_keep_their_hash() -> None:
     base = random.Random(1).randbytes(6000)
     made = [base, base[:2000] + b"one" + base[2000:], base[:2000] + b"one" + base[2000:5000] + b"two"]

@@ -4,6 +4,8 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import sapwood
 from sapwood.codec.block import MAX_BLOCK, Codec
@@ -12,6 +14,7 @@ from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Profile
 from tests.oracle.container import decode_patch
 from tests.oracle.device import device_reach
+from tests.oracle.random_patches import random_pair
 from tests.patch import models, seal
 
 TFLITE = Path(__file__).parents[2] / "bench" / "corpus" / "tflite"
@@ -111,6 +114,52 @@ def test_a_model_of_several_blocks() -> None:
     assert patch.manifest.profile.behind == len(base) - 100_000
 
 
+def _behind(patch: sapwood.Patch) -> int:
+    assert patch.manifest.profile is not None
+    return patch.manifest.profile.behind
+
+
+@pytest.mark.parametrize("behind", [0, 64, 4096])
+@pytest.mark.parametrize("name", ["my_cnn_ft_lr1e-5x1", "my_cnn_retrain"])
+def test_no_more_of_a_real_base_is_read_behind_than_allowed(name: str, behind: int) -> None:
+    base, target = _pair(name)
+    patch = sapwood.diff(base, target, profile="device", behind=behind)
+    assert _behind(patch) <= behind
+    _check_reach(patch, base)
+    assert sapwood.apply(base, patch) == target
+
+
+@given(st.integers(0, 1 << 32), st.sampled_from([0, 1, 7, 100, 2000, 1 << 80]), st.sampled_from([512, 2048]))
+def test_no_segment_reads_further_behind_than_allowed(seed: int, behind: int, state: int) -> None:
+    base, target = random_pair(random.Random(seed))
+    patch = sapwood.diff(base, target, profile="device", behind=behind, state=state)
+    assert _behind(patch) <= behind
+    _check_promises(patch, state)
+    _check_reach(patch, base or b"")
+    assert sapwood.apply(base, patch) == target
+    if behind >= len(target):
+        assert patch.to_bytes() == sapwood.diff(base, target, profile="device", state=state).to_bytes()
+
+
+def test_what_is_behind_counts_in_the_whole_target() -> None:
+    base = random.Random(4).randbytes(MAX_BLOCK + 50_000)
+    target = b"new" * 200 + base
+    patch = sapwood.diff(base, target, profile="device", behind=600)
+    assert (_behind(patch), len(patch.manifest.chunks)) == (600, 2)
+    assert patch.size < 400
+    _check_reach(patch, base)
+    assert sapwood.apply(base, patch) == target
+    # One byte less, and nothing is left of the base; behind a block's start neither.
+    patch = sapwood.diff(base, target, profile="device", behind=599)
+    assert _behind(patch) == 0
+    assert patch.size > len(base)
+    assert sapwood.apply(base, patch) == target
+    # What is ahead may always be read.
+    patch = sapwood.diff(target, base, profile="device", behind=0)
+    assert (_behind(patch), patch.size < 400) == (0, True)
+    assert sapwood.apply(target, patch) == base
+
+
 def test_what_repeats_and_what_stayed_costs_little() -> None:
     rng = random.Random(3)
     repeated = rng.randbytes(5) * 60_000
@@ -142,6 +191,8 @@ def test_wrong_calls(tmp_path: Path) -> None:
         {"profile": "devices"},
         {"profile": "device", "state": 1024},
         {"state": 512},
+        {"behind": 0},
+        {"profile": "device", "behind": -1},
     ):
         with pytest.raises(WrongCall):
             sapwood.diff(b"base", b"target", **arguments)

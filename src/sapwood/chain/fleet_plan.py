@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sapwood.chain.chain import Chain
 from sapwood.chain.container import MAGIC as CHAIN_MAGIC
@@ -16,6 +16,7 @@ from sapwood.codec.encode import Level
 from sapwood.errors import WrongCall, storage_error
 from sapwood.patch.apply import Progress
 from sapwood.patch.calls import diff
+from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Manifest
 from sapwood.patch.patch import Patch, PathLike, without_waiting
 
@@ -33,12 +34,14 @@ class Group:
         version: Digest of what they run; ``NOTHING`` if nothing.
         devices: How many they are.
         way: The patches that each fetches, in order; None if there is no way.
+        hash: What made ``version``.
     """
 
     name: str
     version: bytes
     devices: int
     way: Way | None
+    hash: HashKind = HashKind.BLAKE3
 
     @property
     def sent(self) -> int:
@@ -92,6 +95,14 @@ class FleetPlan:
         return tuple(group for group in self.groups if group.way is None)
 
 
+class _Runs(NamedTuple):
+    """Devices that run a version, and what made its digest."""
+
+    name: str
+    devices: int
+    hash: HashKind
+
+
 def plan(
     patches: Iterable[PathLike],
     runs: Mapping[VersionName, int],
@@ -130,13 +141,13 @@ def plan(
     given = [_given(version, devices, names) for version, devices in runs.items()]
     # Every model given is read by now: what they are to patches of two hashes is known.
     target, edges = names.one(target), [names.joined(edge) for edge in found]
-    fleet: dict[bytes, tuple[str, int]] = {}
+    fleet: dict[bytes, _Runs] = {}
     models: dict[bytes, str] = {}
     for name, digest, devices in given:
         version = names.one(digest)
         if version in fleet:
-            raise WrongCall("two groups run the same", path=name, found=fleet[version][0])
-        fleet[version] = (name, devices)
+            raise WrongCall("two groups run the same", path=name, found=fleet[version].name)
+        fleet[version] = _Runs(name, devices, names.hash(version))
         if version != NOTHING and Path(name).exists():
             models[version] = name
     groups = _groups(fleet, ways_to(target, edges))
@@ -190,10 +201,11 @@ def _edge(name: str, size: int, manifest: Manifest) -> Edge:
     return Edge(size, name, manifest.base.digest or NOTHING, manifest.target.digest, manifest.hash)
 
 
-def _groups(fleet: Mapping[bytes, tuple[str, int]], ways: Mapping[bytes, Way]) -> tuple[Group, ...]:
+def _groups(fleet: Mapping[bytes, _Runs], ways: Mapping[bytes, Way]) -> tuple[Group, ...]:
     anew = ways.get(NOTHING)
     return tuple(
-        Group(name, digest, devices, ways.get(digest, anew)) for digest, (name, devices) in fleet.items()
+        Group(runs.name, digest, runs.devices, ways.get(digest, anew), runs.hash)
+        for digest, runs in fleet.items()
     )
 
 
@@ -219,7 +231,7 @@ def _fresh_sizes(
 
 
 def _worth(
-    fleet: Mapping[bytes, tuple[str, int]],
+    fleet: Mapping[bytes, _Runs],
     target: bytes,
     edges: Sequence[Edge],
     today: Sequence[Group],
@@ -233,5 +245,5 @@ def _worth(
         saved = sum(old.sent - group.sent for old, group in pairs if old.way is not None)
         reached = sum(group.devices for old, group in pairs if old.way is None and group.way is not None)
         if saved or reached:
-            found.append(Missing(fleet[digest][0], size, saved, reached))
+            found.append(Missing(fleet[digest].name, size, saved, reached))
     return tuple(sorted(found, key=lambda missing: (-missing.reached, -missing.saved, missing.name)))

@@ -27,7 +27,9 @@ from sapwood.patch.assemble import Assembler
 from sapwood.patch.atomic_file import atomic_output
 from sapwood.patch.calls import as_level
 from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST
+from sapwood.patch.device_plan import DeviceLimits
 from sapwood.patch.diff import diff_models, write_patch
+from sapwood.patch.manifest import Profile
 from sapwood.patch.patch import Patch, PathLike, thread_count
 from sapwood.patch.signing import key_id, load_private_key
 from sapwood.patch.spool import open_spool
@@ -110,6 +112,13 @@ def _nothing(_offset: int, _length: int) -> memoryview:
     raise AssertionError("splices come finished: nobody looks at the models")
 
 
+def _limits(profiles: Sequence[Profile], links: int) -> DeviceLimits | None:
+    """Whoever could apply every link can apply a patch within these; None if one is not for devices."""
+    if len(profiles) < links:
+        return None
+    return DeviceLimits(min(p.state for p in profiles), max(p.behind for p in profiles))
+
+
 def _make_anew(
     base: Model | None,
     patches: Sequence[Patch],
@@ -123,7 +132,7 @@ def _make_anew(
 ) -> None:
     """Write the patch that ``diff`` makes from the base to what the links make of it."""
     last = patches[-1].manifest
-    states = [patch.manifest.profile.state for patch in patches if patch.manifest.profile is not None]
+    profiles = [patch.manifest.profile for patch in patches]
     with carried(base, patches, folder=folder, threads=threads, layouts=True) as target:
         if target is None:
             raise WrongCall("no link leads anywhere")
@@ -138,8 +147,7 @@ def _make_anew(
             key=key,
             progress=progress,
             spool_folder=folder,
-            # Whoever could apply every link can apply this.
-            device_state=min(states) if len(states) == len(patches) else None,
+            device=_limits([profile for profile in profiles if profile is not None], len(profiles)),
             guardrails=last.guardrails,
         )
 

@@ -24,7 +24,10 @@ class VersionNames:
 
     def __init__(self, edges: Iterable[Edge], threads: int | None) -> None:
         edges = tuple(edges)
-        self._known = {NOTHING, *(edge.base for edge in edges), *(edge.target for edge in edges)}
+        self._known = {NOTHING: HashKind.BLAKE3}
+        for edge in edges:
+            for digest in (edge.base, edge.target):
+                self._known.setdefault(digest, edge.hash)
         self._kinds = sorted({edge.hash for edge in edges}) or [HashKind.BLAKE3]
         self._threads = thread_count(threads)
         self._first: dict[bytes, bytes] = {}
@@ -44,6 +47,7 @@ class VersionNames:
             error.advice = "Give the path of a model, or 8 to 64 digits of a digest."
             raise
         self._first |= dict.fromkeys(digests, digests[0])
+        self._known.setdefault(digests[0], self._kinds[0])
         return digests[0]
 
     def _named(self, digits: str) -> bytes:
@@ -61,6 +65,10 @@ class VersionNames:
     def one(self, digest: bytes) -> bytes:
         """The digest that stands for all of the same version, as far as models given by path have told."""
         return self._first.get(digest, digest)
+
+    def hash(self, digest: bytes) -> HashKind:
+        """What made a digest; of one that no patch and no model has, what makes those of the patches."""
+        return self._known.get(digest, self._kinds[0])
 
     def joined(self, edge: Edge) -> Edge:
         """The edge between the versions as :meth:`one` names them."""

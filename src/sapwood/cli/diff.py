@@ -41,6 +41,13 @@ __all__ = ["command", "print_report"]
     type=click.Choice(["512", "2048"]),
     help="Bytes of the device decoder's model.  [default: 2048]",
 )
+@click.option(
+    "--behind",
+    type=click.IntRange(min=0),
+    metavar="BYTES",
+    help="For a device that writes TARGET over BASE: how far before the place where it writes it can still "
+    "read BASE; 0 for not at all.  [default: any]",
+)
 @click.option("--auto-meta", is_flag=True, help="Guard the patch by what a TFLite TARGET tells of its needs.")
 @click.option(
     "--guard",
@@ -74,6 +81,7 @@ def command(
     version_counter: int,
     profile: str,
     state: str | None,
+    behind: int | None,
     auto_meta: bool,
     guards: dict[str, str],
     adapter: str | None,
@@ -98,6 +106,7 @@ def command(
             key=key,
             profile=profile,
             state=None if state is None else int(state),
+            behind=behind,
             guardrails=guards,
             auto_meta=auto_meta,
             adapter=adapter,

@@ -87,7 +87,7 @@ def _print_json(found: "FleetPlan") -> None:
             "groups": [
                 {
                     "name": group.name,
-                    "digest": group.version.hex() if any(group.version) else None,
+                    group.hash.label: group.version.hex() if any(group.version) else None,
                     "devices": group.devices,
                     "patches": None if group.way is None else [edge.name for edge in group.way.edges],
                     "size": None if group.way is None else group.way.size,

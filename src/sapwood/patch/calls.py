@@ -13,6 +13,7 @@ from sapwood.errors import WrongCall
 from sapwood.formats.model import Source, open_model
 from sapwood.patch.apply import Progress
 from sapwood.patch.atomic_file import atomic_output
+from sapwood.patch.device_plan import DeviceLimits
 from sapwood.patch.diff import diff_models
 from sapwood.patch.guardrails import Facts, guards_of_model, guards_of_values, merge_guards
 from sapwood.patch.manifest import Manifest
@@ -40,13 +41,14 @@ DEFAULT_STATE: Final = 2048
 """Bytes of model memory of a device, unless said otherwise."""
 
 
-def _device_state(profile: str, state: int | None) -> int | None:
+def _limits(profile: str, state: int | None, behind: int | None) -> DeviceLimits | None:
     if profile == "device":
-        return DEFAULT_STATE if state is None else state
+        return DeviceLimits(DEFAULT_STATE if state is None else state, behind)
     if profile != "host":
         raise WrongCall("no such profile", expected="host or device", found=profile)
-    if state is not None:
-        raise WrongCall("only a patch of the device profile has a state", found=state)
+    for what, value in (("state", state), ("limit behind", behind)):
+        if value is not None:
+            raise WrongCall(f"only a patch of the device profile has a {what}", found=value)
     return None
 
 
@@ -66,6 +68,7 @@ def diff(
     key: Ed25519PrivateKey | PathLike | None = None,
     profile: str = "host",
     state: int | None = None,
+    behind: int | None = None,
     guardrails: Mapping[str, object] | None = None,
     auto_meta: bool = False,
     adapter: Source | None = None,
@@ -85,6 +88,8 @@ def diff(
         key: Sign with this Ed25519 key, or the PEM file of one.
         profile: "host", or "device" for a patch that a decoder with little memory applies; it has no levels.
         state: Bytes of the device decoder's model: 512 or 2048 (the default).
+        behind: For a device that writes the target over the base: how many bytes before the place where it
+            writes it can still read. 0: none. By default as many as there are.
         guardrails: What a device must be, by the names of guards: "arena_bytes", "runtime_abi",
             "operator_set", "io_schema", "family", "model_version", or a vendor's number from 256 on.
         auto_meta: Take the guards that a TFLite target tells; those in ``guardrails`` go before.
@@ -98,7 +103,7 @@ def diff(
         StorageFailure: Reading or writing failed; no output was left.
     """
     private = _private_key(key)
-    count, chosen, device_state = thread_count(threads), as_level(level), _device_state(profile, state)
+    count, chosen, device = thread_count(threads), as_level(level), _limits(profile, state, behind)
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(open_model(base)) if base is not None else None
         new = stack.enter_context(open_model(target))
@@ -118,7 +123,7 @@ def diff(
             progress=progress,
             # Beside the output there is room for it; the system's folder may be in memory.
             spool_folder=None if out is None else str(Path(out).absolute().parent),
-            device_state=device_state,
+            device=device,
             guardrails=guards,
             adapter=merged,
             also=second,

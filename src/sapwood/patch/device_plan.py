@@ -14,7 +14,7 @@ from sapwood.codec.element import Element
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.plan import Piece
 
-__all__ = ["DeviceBlock", "device_blocks"]
+__all__ = ["DeviceBlock", "DeviceLimits", "device_blocks"]
 
 # Larger tables are not searched for multiples of what stands before: it would take seconds.
 _MOST_SCALED: Final = 256 << 10
@@ -25,6 +25,19 @@ _POOR: Final = 0.5
 # A stretch this long that is as in the base is copied: it decodes at the speed of memory.
 _FEWEST_COPIED: Final = 1 << 10
 _WORD: Final = 4
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeviceLimits:
+    """What a device offers to a decoder, in bytes.
+
+    Attributes:
+        state: Memory for the decoder's model, one of ``STATES``.
+        behind: How far before the place where it writes the base may be read; None: as far as it goes.
+    """
+
+    state: int
+    behind: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class _Planner:
         target: The block.
         state: Bytes of the decoder's model.
         parser: Finds copies and repeats.
+        least: Base offset less position is no lower where the base is read.
         shift: Base offset less position, where the base was left.
     """
 
@@ -69,6 +83,7 @@ class _Planner:
     target: memoryview
     state: int
     parser: _core.DeviceParser
+    least: int
     shift: int = 0
 
     def piece(self, piece: Piece, start: int) -> list[Segment]:
@@ -91,11 +106,13 @@ class _Planner:
             start += segment.length
         return shift
 
+    def _in_reach(self, start: int, end: int, shift: int) -> bool:
+        return shift >= self.least and start + shift >= 0 and end + shift <= len(self.base)
+
     def _same(self, start: int, end: int, shift: int) -> bool:
-        at = start + shift
-        if not 0 <= at <= len(self.base) - (end - start):
+        if not self._in_reach(start, end, shift):
             return False
-        return _core.equal(self.base[at : at + end - start], self.target[start:end])
+        return _core.equal(self.base[start + shift : end + shift], self.target[start:end])
 
     def _price(self, start: int, end: int, way: list[Segment]) -> int:
         return price(self.base, self.target[:end], start, way, self.state)
@@ -174,7 +191,7 @@ class _Planner:
         if start == end:
             return []
         ways = [self._parsed(start, end, shift)]
-        if start + shift >= 0 and end + shift <= len(self.base):
+        if self._in_reach(start, end, shift):
             aligned = min(-(-start // _WORD) * _WORD, end)
             head = self._elements(start, aligned, Element.INT8, shift)
             ways.append(head + self._elements(aligned, end, Element.F32, shift))
@@ -221,28 +238,31 @@ def _behind(segments: Iterable[Segment], at: int) -> int:
     return most
 
 
-def _alike(piece: Piece) -> Piece:
-    """No segment predicts from other floats, or from weights of another type."""
-    if piece.relation is None or not piece.relation.crosses:
+def _readable(piece: Piece, behind: int) -> Piece:
+    """The piece without its base if no segment can read that: of another type, or too far behind."""
+    crosses = piece.relation is not None and piece.relation.crosses
+    if piece.base is None or (not crosses and piece.start - piece.base <= behind):
         return piece
     return dataclasses.replace(piece, base=None, relation=None)
 
 
 def device_blocks(
-    pieces: Iterable[Piece], base: ByteStream, target: ByteStream, state: int
+    pieces: Iterable[Piece], base: ByteStream, target: ByteStream, limits: DeviceLimits
 ) -> Iterator[DeviceBlock]:
-    """The blocks of a target, at most MAX_BLOCK bytes each; ``state``: bytes of the decoder's model."""
+    """The blocks of a target, at most MAX_BLOCK bytes each."""
+    behind = target.size if limits.behind is None else min(limits.behind, target.size)
     old = base.read(0, base.size)
     index = _core.DeviceIndex(old)
-    for part in _split(map(_alike, pieces)):
+    for part in _split(_readable(piece, behind) for piece in pieces):
         first = part[0].start
         new = target.read(first, part[-1].start + part[-1].length - first)
-        planner = _Planner(old, new, state, _core.DeviceParser(index, new))
+        least = first - behind
+        planner = _Planner(old, new, limits.state, _core.DeviceParser(index, new, least), least)
         segments = join_copies(s for piece in part for s in planner.piece(piece, piece.start - first))
         kinds: dict[str, int] = {}
         for piece in part:
             kinds[piece.kind] = kinds.get(piece.kind, 0) + piece.length
-        payload = encode_segments(old, new, segments, state)
+        payload = encode_segments(old, new, segments, limits.state)
         if len(payload) < len(new):
             block = Block(Codec.DEVICE, len(new), payload)
             yield DeviceBlock(block, kinds, _window(segments), _behind(segments, first))

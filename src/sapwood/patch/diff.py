@@ -19,7 +19,7 @@ from sapwood.patch.adapter import Adapter
 from sapwood.patch.assemble import Assembler
 from sapwood.patch.byte_stream import ByteStream, file_starts
 from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST, opening_bytes
-from sapwood.patch.device_plan import DeviceBlock, device_blocks
+from sapwood.patch.device_plan import DeviceBlock, DeviceLimits, device_blocks
 from sapwood.patch.digest import identify
 from sapwood.patch.guard import Guard
 from sapwood.patch.hash_kind import HashKind
@@ -142,7 +142,8 @@ def _simpler(old: Model, new: Model, level: Level, cost: int) -> Iterable[Block]
         found.append(_whole_file(base, target))
         if target.size <= _SEGMENTED_TO[level] and not old.is_folder:
             # It knows what no other codec does: that scales follow from other scales.
-            found += [coded.block for coded in device_blocks(plan(old, new), base, target, STATES[-1])]
+            blocks = device_blocks(plan(old, new), base, target, DeviceLimits(STATES[-1]))
+            found += [coded.block for coded in blocks]
     best = min(found, key=lambda block: len(block.payload))
     return (best,) if len(best.payload) + 2 * _RECORD < cost else ()
 
@@ -226,7 +227,7 @@ def diff_models(
     key: Ed25519PrivateKey | None = None,
     progress: Progress | None = None,
     spool_folder: str | None = None,
-    device_state: int | None = None,
+    device: DeviceLimits | None = None,
     guardrails: tuple[Guard, ...] = (),
     adapter: Model | None = None,
     also: Model | None = None,
@@ -234,17 +235,17 @@ def diff_models(
     """Write the patch from ``base`` (None: a patch without one) to ``target``; returns what it did.
 
     Blocks above 64 MiB in all wait in an unnamed file in ``spool_folder`` until the manifest is known.
-    With ``device_state``, 512 or 2048, the patch is of the device profile, for a decoder with as many
-    bytes of model; it is made on one thread. ``adapter``: where to begin the search for a merged one.
+    With ``device`` the patch is of the device profile, for a decoder within those limits; it is made on one
+    thread. ``adapter``: where to begin the search for a merged one.
     ``also``: a second base, which the patch names if any block reads it.
     The bytes written depend on the models, the level and the other arguments, never on ``threads``.
     """
     started = time.perf_counter()
     old = Model("", False, ()) if base is None else base
     check_writable((old, target), metadata or {}, version_counter)
-    if device_state is not None:
-        check_for_device(old, target, device_state)
-    seconds = () if also is None or base is None or device_state is not None else also.files
+    if device is not None:
+        check_for_device(old, target, device)
+    seconds = () if also is None or base is None or device is not None else also.files
     base_stream = ByteStream([file.data for file in (*old.files, *seconds)])
     target_stream = ByteStream.of(target)
     report = _report(old, target, threads, level)
@@ -263,7 +264,7 @@ def diff_models(
         if progress is not None:
             progress(done, target_stream.size)
 
-    kind = HashKind.BLAKE3 if device_state is None else HashKind.SHA256
+    kind = HashKind.BLAKE3 if device is None else HashKind.SHA256
     with open_spool(spool_folder) as spool, Workers(threads) as workers:
         # Beside the coding, so that no thread waits for a digest at the end.
         base_identity = workers.begin(
@@ -281,9 +282,9 @@ def diff_models(
             kind,
         )
         profile = None
-        if device_state is not None:
-            blocks = device_blocks(plan(old, target), base_stream, target_stream, device_state)
-            profile = _assemble_for_device(blocks, device_state, assembler, finished)
+        if device is not None:
+            blocks = device_blocks(plan(old, target), base_stream, target_stream, device)
+            profile = _assemble_for_device(blocks, device.state, assembler, finished)
         else:
             pieces = _pieces(old, target, also if seconds else None)
             known = None if adapter is None else Adapter(adapter)

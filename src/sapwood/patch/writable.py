@@ -7,6 +7,7 @@ from sapwood.codec.device_segment import STATES
 from sapwood.errors import WrongCall
 from sapwood.formats.model import Model
 from sapwood.patch import limits
+from sapwood.patch.device_plan import DeviceLimits
 from sapwood.patch.manifest import leads_out
 
 __all__ = ["check_for_device", "check_writable"]
@@ -37,14 +38,17 @@ def check_writable(models: tuple[Model, ...], metadata: Mapping[str, str], versi
                 )
 
 
-def check_for_device(base: Model, target: Model, state: int) -> None:
+def check_for_device(base: Model, target: Model, device: DeviceLimits) -> None:
     """Check what the device profile takes.
 
     Raises:
-        WrongCall: A model is a folder or too large, or no decoder has a state of so many bytes.
+        WrongCall: A model is a folder or too large, or no decoder has such limits.
     """
-    if state not in STATES:
-        raise WrongCall("no such state of a device", expected=" or ".join(map(str, STATES)), found=state)
+    if device.state not in STATES:
+        states = " or ".join(map(str, STATES))
+        raise WrongCall("no such state of a device", expected=states, found=device.state)
+    if device.behind is not None and device.behind < 0:
+        raise WrongCall("a device keeps no fewer than 0 bytes of the base behind", found=device.behind)
     for model in (base, target):
         size = sum(len(file.data) for file in model.files)
         if model.is_folder or size > _MOST_BYTES:

@@ -1,4 +1,4 @@
-"""Every command that shows a digest names the hash that made it."""
+"""Patches for devices on the command line: the hash that made a digest is named, and limits are kept."""
 
 import hashlib
 import json
@@ -34,6 +34,21 @@ def test_info_names_the_hash_and_what_a_device_needs(run: Run, pair: Pair, patch
     assert json.loads(run("info", "host.swpatch", "--json").out)["hash"] == "blake3"
 
 
+def test_a_limit_behind_is_kept_and_shown(run: Run, pair: Pair) -> None:
+    inserted = pair.folder / "inserted"
+    inserted.write_bytes(b"sixteen new byte" + pair.base.read_bytes())
+    for behind, wanted in ((None, 16), (16, 16), (15, 0)):
+        limit = () if behind is None else ("--behind", behind)
+        assert run("diff", pair.base, inserted, "--profile", "device", *limit, "-o", "p").code == 0
+        assert json.loads(run("info", "p", "--json").out)["profile"]["behind"] == wanted
+        assert f"{wanted} behind in the base" in run("info", "p").out
+        assert run("apply", pair.base, "p", "-o", "out").code == 0
+        assert Path("out").read_bytes() == inserted.read_bytes()
+    refused = run("diff", pair.base, inserted, "--behind", 0, "-o", "q")
+    assert "only a patch of the device profile" in refused.err
+    assert not Path("q").exists()
+
+
 def test_apply_names_the_hash(run: Run, pair: Pair, patch: Path) -> None:
     told = json.loads(run("apply", pair.base, patch, "-o", "out", "--json").out)
     assert told["sha256"] == _digest(pair.target)
@@ -50,4 +65,4 @@ def test_chains_and_plans_name_the_hash(run: Run, pair: Pair, patch: Path) -> No
     assert _digest(pair.target) in run("chain", "apply", pair.base, "all.swchain", "-o", "out").out
     planned = json.loads(run("plan", patch, "--runs", pair.base, "--to", pair.target, "--json").out)
     assert planned["target"] == _digest(pair.target)
-    assert planned["groups"][0]["digest"] == _digest(pair.base)
+    assert planned["groups"][0]["sha256"] == _digest(pair.base)
