@@ -11,7 +11,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --no-build-isolation \
 	--config-settings=build-dir=build/extension --config-settings=cmake.define.SAPWOOD_WERROR=ON --editable
 NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.cpp src/sapwood/*.h core/include/*.h \
-	core/src/*.[ch] core/host/*.[ch])
+	core/src/*.[ch] core/host/*.[ch] device/sim/*.[ch])
 TYPED := $(wildcard src tests bench examples)
 
 .PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz lint format sdist clean

@@ -47,8 +47,14 @@ static void digest_end(void *context, uint8_t digest[SWD_DIGEST]) {
     b->digest.end(b->digest.context, digest);
 }
 
+static bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]) {
+    const board *b = context;
+    return b->is_signed(b->judge, message, size, signature);
+}
+
 static bool holds(void *context, uint32_t type, const uint8_t *content, uint32_t size) {
-    return swd_guard(&((board *)context)->facts, type, content, size);
+    const board *b = context;
+    return b->holds != NULL ? b->holds(b->judge, type, content, size) : swd_guard(&b->facts, type, content, size);
 }
 
 void board_connect(board *b, uint32_t state_size) {
@@ -71,6 +77,7 @@ swd_result board_update(board *b) {
     b->flash.dead = false;
     b->furthest = 0;
     b->returns = 0;
+    b->config.is_signed = b->is_signed != NULL ? is_signed : NULL;
     memset(b->state, 0xA5, sizeof b->state);
     swd_result result = swd_update_start(&update, &b->config);
     while (result == SWD_MORE) {
@@ -83,56 +90,49 @@ swd_result board_update(board *b) {
 }
 
 static bool is_model(const board *b, const swd_model *model, const uint8_t *bytes, uint32_t size) {
-    return model->size == size && model->address + size <= b->flash.size &&
+    return model->size == size && model->address <= b->flash.size && size <= b->flash.size - model->address &&
            memcmp(b->flash.bytes + model->address, bytes, size) == 0;
 }
 
-void board_sweep_cuts(board *b, const uint8_t *image, const uint8_t *marks, const uint8_t *base, uint32_t base_size,
-                      const uint8_t *target, uint32_t target_size, nor_cut cut, uint64_t first, uint64_t step,
-                      unsigned more, board_sweep *sweep) {
-    nor *flash = &b->flash;
-    bool lost = true;
-    for (uint64_t at = first; lost; at += step) {
-        memcpy(flash->bytes, image, flash->size);
-        memcpy(flash->programmed, marks, flash->size / flash->unit);
-        flash->random = (uint32_t)at * 2654435761u + cut + more;
-        flash->fault = NULL;
-        uint64_t cut_at = at;
-        lost = false;
-        const char *failure = NULL;
-        for (unsigned run = 0; run <= more && failure == NULL; run++) {
-            flash->operations = 0;
-            flash->cut_at = cut_at;
-            flash->cut = cut;
-            const swd_result result = board_update(b);
-            flash->random = flash->random * 1664525u + 1013904223u;
-            cut_at = flash->random % (flash->operations + 1);
-            lost = lost || result == SWD_MORE;
-            flash->dead = false;
-            if (flash->fault == NULL && result < 0) {
-                failure = "an update that failed";
-            }
-            swd_model model;
-            const swd_result boot = swd_boot(&b->config, &model);
-            const bool open = boot == SWD_MORE && b->config.in_place && result == SWD_MORE;
-            const bool valid = boot == SWD_DONE && (is_model(b, &model, base, base_size) ||
-                                                    is_model(b, &model, target, target_size));
-            if (!open && !valid) {
-                failure = "no model to boot";
-            }
-        }
-        flash->cut_at = UINT64_MAX;
-        swd_model model;
-        if (failure == NULL && (board_update(b) != SWD_DONE || swd_boot(&b->config, &model) != SWD_DONE ||
-                                !is_model(b, &model, target, target_size))) {
-            failure = "an update that could not be finished";
-        }
-        failure = flash->fault != NULL ? flash->fault : failure;
-        sweep->points += lost;
-        if (failure != NULL) {
-            sweep->failed_at = sweep->failures++ == 0 ? at : sweep->failed_at;
-            sweep->failure = sweep->failure == NULL ? failure : sweep->failure;
-        }
-        lost = lost && at < UINT64_MAX - step;
+/* After a run that ended so: whether there is a model, or need be none. */
+static const char *check(board *b, const board_models *models, swd_result result) {
+    swd_model model;
+    if (b->flash.fault != NULL) {
+        return b->flash.fault;
     }
+    if (result < 0) {
+        return "an update that failed";
+    }
+    b->flash.dead = false;
+    const swd_result boot = swd_boot(&b->config, &model);
+    if (boot == SWD_MORE && b->config.in_place && result == SWD_MORE) {
+        return NULL;
+    }
+    const bool known = boot == SWD_DONE && (is_model(b, &model, models->target, models->target_size) ||
+                                            (result == SWD_MORE && is_model(b, &model, models->base, models->base_size)));
+    return known ? NULL : "no model to boot";
+}
+
+const char *board_cut(board *b, const board_image *image, const board_models *models, uint64_t at, nor_cut cut,
+                      unsigned more, bool *lost) {
+    nor *flash = &b->flash;
+    memcpy(flash->bytes, image->bytes, flash->size);
+    memcpy(flash->programmed, image->programmed, flash->size / flash->unit);
+    flash->random = (uint32_t)at * 2654435761u + cut + more;
+    flash->fault = NULL;
+    flash->cut = cut;
+    *lost = false;
+    for (unsigned run = 0; run <= more + 1; run++) {
+        const uint64_t seen = flash->operations > 0 ? flash->operations : 1;
+        flash->random = flash->random * 1664525u + 1013904223u;
+        flash->cut_at = run == 0 ? at : run <= more ? flash->random % seen : UINT64_MAX;
+        flash->operations = 0;
+        const swd_result result = board_update(b);
+        const char *failure = check(b, models, result);
+        if (failure != NULL) {
+            return failure;
+        }
+        *lost = *lost || result == SWD_MORE;
+    }
+    return NULL;
 }

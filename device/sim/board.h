@@ -23,6 +23,9 @@ typedef struct {
     uint32_t patch_size;
     uint32_t piece;  /* bytes that the link brings at once, at most; every second time it has none yet */
     board_digest digest;
+    bool (*is_signed)(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]);
+    bool (*holds)(void *context, uint32_t type, const uint8_t *content, uint32_t size);
+    void *judge;     /* context of these two. is_signed NULL: patches need no signature; holds NULL: `facts` answer */
     swd_facts facts;
     swd_config config;
     uint32_t furthest; /* offset asked for */
@@ -37,22 +40,25 @@ void board_connect(board *b, uint32_t state_size);
 /* Power on, and update until that ends or the power fails. SWD_MORE: it failed. */
 swd_result board_update(board *b);
 
-/* What a sweep found. */
+/* What flash held at a moment, to go back to. */
 typedef struct {
-    uint64_t points;    /* power cuts */
-    uint64_t failures;  /* of them, after which something was not as it must be */
-    uint64_t failed_at; /* the first of these */
-    const char *failure;
-} board_sweep;
+    const uint8_t *bytes;
+    const uint8_t *programmed;
+} board_image;
 
-/* Lose power at operations first, first + step, ... of an update, until one goes through without; after each cut check that the
- * device boots the old or the new model, or knows that an update in place is open, then let the next run finish and
- * compare the model with `target`. With `more` cuts, that many runs in a row lose power at random operations before.
- *
- * image   the flash at the start, of flash.size bytes; base and target as files. marks: flash.programmed at the start. */
-void board_sweep_cuts(board *b, const uint8_t *image, const uint8_t *marks, const uint8_t *base, uint32_t base_size,
-                      const uint8_t *target, uint32_t target_size, nor_cut cut, uint64_t first, uint64_t step,
-                      unsigned more, board_sweep *sweep);
+/* Two models, as files. */
+typedef struct {
+    const uint8_t *base;
+    uint32_t base_size;
+    const uint8_t *target;
+    uint32_t target_size;
+} board_models;
+
+/* From `image` on, lose power at operation `at` of an update, and at a random one in each of `more` runs after it. After each cut the
+ * device boots the old or the new model, or knows that an update in place is open; the last run finishes and leaves
+ * the target. Returns what was not so, or NULL. `lost`: whether power was lost at all. */
+const char *board_cut(board *b, const board_image *image, const board_models *models, uint64_t at, nor_cut cut,
+                      unsigned more, bool *lost);
 
 #ifdef __cplusplus
 }

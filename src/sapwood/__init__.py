@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from sapwood.chain.chain import Chain
     from sapwood.chain.fleet_plan import FleetPlan, plan
     from sapwood.chain.squash import Squash, chain_squash
+    from sapwood.device.calls import (
+        DeviceImage,
+        DevicePlan,
+        DeviceSimulation,
+        device_image,
+        device_plan,
+        device_simulate,
+    )
+    from sapwood.device.part import Part
     from sapwood.formats.layout import Layout
     from sapwood.formats.model import open_model
     from sapwood.kinship.calls import fingerprint, fingerprint_add, fingerprint_compare, fingerprint_find
@@ -31,12 +40,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Chain",
     "Comparison",
+    "DeviceImage",
+    "DevicePlan",
+    "DeviceSimulation",
     "Fingerprint",
     "FingerprintDatabase",
     "FingerprintMatch",
     "FleetPlan",
     "Layout",
     "ModelStats",
+    "Part",
     "Patch",
     "Relation",
     "SapwoodError",
@@ -50,6 +63,9 @@ __all__ = [
     "chain_squash",
     "compress",
     "decompress",
+    "device_image",
+    "device_plan",
+    "device_simulate",
     "diff",
     "diff_tensors",
     "fingerprint",
@@ -71,12 +87,16 @@ __all__ = [
 _HOMES = {
     "Chain": ("sapwood.chain.chain", "Chain"),
     "Comparison": ("sapwood.kinship.compare", "Comparison"),
+    "DeviceImage": ("sapwood.device.calls", "DeviceImage"),
+    "DevicePlan": ("sapwood.device.calls", "DevicePlan"),
+    "DeviceSimulation": ("sapwood.device.calls", "DeviceSimulation"),
     "Fingerprint": ("sapwood.kinship.fingerprint", "Fingerprint"),
     "FingerprintDatabase": ("sapwood.kinship.database", "Database"),
     "FingerprintMatch": ("sapwood.kinship.database", "Match"),
     "FleetPlan": ("sapwood.chain.fleet_plan", "FleetPlan"),
     "Layout": ("sapwood.formats.layout", "Layout"),
     "ModelStats": ("sapwood.patch.model_stats", "ModelStats"),
+    "Part": ("sapwood.device.part", "Part"),
     "Patch": ("sapwood.patch.patch", "Patch"),
     "Relation": ("sapwood.kinship.compare", "Relation"),
     "Squash": ("sapwood.chain.squash", "Squash"),
@@ -88,6 +108,9 @@ _HOMES = {
     "chain_squash": ("sapwood.chain.squash", "chain_squash"),
     "compress": ("sapwood.patch.calls", "compress"),
     "decompress": ("sapwood.patch.calls", "decompress"),
+    "device_image": ("sapwood.device.calls", "device_image"),
+    "device_plan": ("sapwood.device.calls", "device_plan"),
+    "device_simulate": ("sapwood.device.calls", "device_simulate"),
     "diff": ("sapwood.patch.calls", "diff"),
     "diff_tensors": ("sapwood.patch.tensors", "diff_tensors"),
     "fingerprint": ("sapwood.kinship.calls", "fingerprint"),

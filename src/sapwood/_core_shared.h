@@ -93,6 +93,9 @@ void bind_low_rank(nb::module_ &m);
 // DEVICE blocks (_core_device.cpp).
 void bind_device(nb::module_ &m);
 
+// A simulated device and its update engine (_core_update.cpp).
+void bind_update(nb::module_ &m);
+
 // The modelled content of SPLICE blocks (_core_splice.cpp).
 void bind_splice(nb::module_ &m);
 

@@ -43,6 +43,7 @@ def _epilog() -> str:
         "stats": "sapwood.cli.stats",
         "chain": "sapwood.cli.chain.group",
         "plan": "sapwood.cli.fleet_plan",
+        "device": "sapwood.cli.device.group",
         "fingerprint": "sapwood.cli.fingerprint.group",
         "keygen": "sapwood.cli.keygen",
         "sign": "sapwood.cli.sign",

@@ -22,7 +22,15 @@ from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
 from sapwood.patch.signing import key_id, load_public_key
 
-__all__ = ["Patch", "PatchSource", "PathLike", "thread_count", "without_waiting"]
+__all__ = [
+    "Patch",
+    "PatchSource",
+    "PathLike",
+    "facts_of",
+    "public_key",
+    "thread_count",
+    "without_waiting",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -38,11 +46,13 @@ def thread_count(threads: int | None) -> int:
     return threads
 
 
-def _public_key(key: Ed25519PublicKey | PathLike | None) -> Ed25519PublicKey | None:
+def public_key(key: Ed25519PublicKey | PathLike | None) -> Ed25519PublicKey | None:
+    """The key, or the one in a PEM file."""
     return key if key is None or isinstance(key, Ed25519PublicKey) else load_public_key(key)
 
 
-def _facts(device: Facts | PathLike) -> Facts:
+def facts_of(device: Facts | PathLike) -> Facts:
+    """The facts, or those in a JSON file."""
     if isinstance(device, Mapping):
         return device
     path = os.fspath(device)
@@ -134,9 +144,9 @@ class Patch:
     ) -> None:
         """Refuse what :meth:`apply` would refuse before it reads a block, but for another base."""
         with self.stream() as stream:
-            opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
+            opening = open_checked(stream, public_key(verify_key), min_version, max_size)
         if device is not None:
-            check_guards(opening.manifest.guardrails, _facts(device))
+            check_guards(opening.manifest.guardrails, facts_of(device))
 
     def apply(
         self,
@@ -161,9 +171,9 @@ class Patch:
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
-            opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
+            opening = open_checked(stream, public_key(verify_key), min_version, max_size)
             if device is not None:
-                check_guards(opening.manifest.guardrails, _facts(device))
+                check_guards(opening.manifest.guardrails, facts_of(device))
             model, second = _models(stack, base, also)
             # Before an output is begun.
             check_shapes(opening.manifest, model, second)
@@ -189,7 +199,7 @@ class Patch:
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
-            opening = open_checked(stream, _public_key(verify_key), min_version, max_size)
+            opening = open_checked(stream, public_key(verify_key), min_version, max_size)
             model, second = _models(stack, base, also)
             rebuild(stream, opening, model, writer, also=second, threads=count, progress=progress)
 
@@ -209,7 +219,7 @@ class Patch:
         """
         count = thread_count(threads)
         with self.stream() as stream:
-            opening = open_checked(stream, _public_key(key))
+            opening = open_checked(stream, public_key(key))
             if base is None and opening.manifest.base.shape is not Shape.NONE:
                 at = opening.size
                 for chunk in opening.manifest.chunks:

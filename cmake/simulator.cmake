@@ -1,0 +1,10 @@
+# A simulated device, for the tests of the update engine and for `sapwood device`.
+file(GLOB simulator_sources CONFIGURE_DEPENDS device/sim/*.c)
+add_library(sapwood_simulator STATIC ${simulator_sources})
+target_include_directories(sapwood_simulator PUBLIC device/sim)
+target_compile_options(sapwood_simulator PRIVATE -Wall -Wextra -Wconversion)
+if(SAPWOOD_WERROR)
+  target_compile_options(sapwood_simulator PRIVATE -Werror)
+endif()
+set_target_properties(sapwood_simulator PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+target_link_libraries(sapwood_simulator PUBLIC sapwood_core)
