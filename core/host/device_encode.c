@@ -19,7 +19,7 @@ static sw_device *model_of(encoder *e) {
 static unsigned decide(encoder *e, unsigned set, uint32_t node, unsigned bit) {
     uint16_t zero = (uint16_t)(65536 - sw_device_predict(e->model, set, node));
     sw_put_bit(&e->range, &zero, bit);
-    sw_device_learn(e->model, set, bit);
+    sw_device_learn(e->model, bit);
     return bit;
 }
 
@@ -40,10 +40,12 @@ typedef struct {
 } job;
 
 static unsigned width_of(const sw_device_segment *s) {
-    if (!is_elements(s->kind)) {
+    if (!sw_kind_is(s->kind, SW_OF_ELEMENTS)) {
         return 1;
     }
-    return sw_device_element_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element).width;
+    sw_device shape;
+    (void)sw_device_take_shape(&shape, s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    return shape.width;
 }
 
 static bool makes_sense(const job *j, const sw_device_segment *s) {
@@ -119,8 +121,8 @@ static unsigned run_of_expected(const job *j, const sw_device_segment *s, unsign
 
 static void put_elements(encoder *e, job *j, const sw_device_segment *s) {
     sw_device *d = e->model;
-    d->shape = sw_device_element_of(s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
-    const unsigned width = d->shape.width;
+    (void)sw_device_take_shape(d, s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    const unsigned width = d->width;
     for (size_t i = 0; i < s->count && !e->range.full;) {
         if (s->kind != SW_DEVICE_NUMBERS) {
             const unsigned run = code_run(e, (uint32_t)(s->count - i), run_of_expected(j, s, width, i));
@@ -141,7 +143,7 @@ static bool put_segment(encoder *e, job *j, const sw_device_segment *s) {
         return false;
     }
     put_opening(e, s, j->at);
-    if (is_elements(s->kind)) {
+    if (sw_kind_is(s->kind, SW_OF_ELEMENTS)) {
         put_elements(e, j, s);
         return true;
     }

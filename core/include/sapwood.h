@@ -315,47 +315,50 @@ typedef struct {
     bool (*read_target)(void *context, uint32_t offset, uint8_t *out, size_t size);
 } sw_device_io;
 
-/* The shape of an element, as far as DEVICE blocks look at it. */
+/* One of three voices about the next decision. */
 typedef struct {
-    uint8_t width; /* bytes: 1, 2 or 4 */
-    bool is_float;
-    uint8_t field; /* lowest bit of the exponent of a float */
-} sw_device_element;
+    uint32_t context;
+    int32_t vote;
+    uint16_t *slot; /* that voted */
+} sw_device_voter;
 
 /* A DEVICE decoder at work. Nothing in it is for the caller. With the state's memory it is all there is: copied
- * together at any time between two calls, both are a checkpoint (sw_device_resume). */
+ * together at any time between two calls, both are a checkpoint (sw_device_resume). Small fields first: a short
+ * Thumb instruction reaches 32 bytes, or 32 words. */
 typedef struct {
+    uint8_t kind;     /* of the segment */
+    uint8_t element;  /* of the last segment that named one */
+    uint8_t width;    /* bytes of this segment's elements: 1, 2 or 4 */
+    uint8_t unused;   /* bits of a word that an element leaves */
+    uint8_t is_float;
+    uint8_t field;    /* lowest bit of the exponent of a float */
+    uint8_t pending;  /* bytes of `value` still to hand out */
+    uint8_t asked;    /* elements before the next question whether 16 are as expected */
+    uint8_t waiting;  /* elements of a quarter that is not as expected, while none of it has differed */
+    uint8_t signs;    /* of the last two differences */
+    uint8_t bytes[2]; /* the last two made by BYTES, latest first */
+    uint8_t missing;  /* bytes wanted after the payload's end */
+    uint16_t region;  /* slots of one voter */
     const sw_device_io *io;
-    uint16_t *state;      /* weights, then slots */
+    uint16_t *state;   /* weights, then slots */
+    uint16_t *weights; /* of the last decision */
     uint32_t base_size;
-    uint32_t length;      /* bytes the block makes */
-    uint32_t made;        /* of them, in the calls so far */
-    uint32_t left;        /* bytes of the payload not yet taken */
+    uint32_t length; /* bytes the block makes */
+    uint32_t made;   /* of them, in the calls so far */
+    uint32_t left;   /* bytes of the payload not yet taken */
     uint32_t range;
     uint32_t code;
     uint32_t count;       /* elements or bytes left in the segment */
+    uint32_t same;        /* bytes of elements that are as expected, no longer in `count` */
     uint32_t shift;       /* base offset less block offset, modulo 2^32 */
     uint32_t distance[2]; /* of the last repeat, and the last scaled segment */
     uint32_t factor;
-    uint32_t fast;        /* decaying sums of lengths */
+    uint32_t fast; /* decaying sums of lengths */
     uint32_t slow;
-    uint32_t zeros;       /* elements since the last one that differed */
-    uint32_t value;       /* the element being handed out */
-    int32_t vote[3];
+    uint32_t zeros; /* elements since the last one that differed */
+    uint32_t value; /* the element being handed out */
+    sw_device_voter voters[3];
     uint32_t probability; /* of a 1, in 1/65536 */
-    uint32_t context[3];
-    uint16_t at[3];       /* the slots that voted */
-    uint16_t region;      /* slots of one voter */
-    uint8_t kind;         /* of the segment */
-    uint8_t element;      /* of the last segment that named one */
-    sw_device_element shape; /* of this segment's elements */
-    uint8_t pending;      /* bytes of `value` still to hand out */
-    uint8_t asked;        /* elements before the next question whether 16 are as expected */
-    uint8_t waiting;      /* elements of a quarter that is not as expected, while none of it has differed */
-    uint8_t same;         /* bytes of elements that are as expected, no longer in `count` */
-    uint8_t signs;        /* of the last two differences */
-    uint8_t bytes[2];     /* the last two made by BYTES, latest first */
-    uint8_t missing;      /* bytes wanted after the payload's end */
 } sw_device;
 
 /* Begin a DEVICE block (SPEC, "Codec 9").

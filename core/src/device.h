@@ -13,11 +13,12 @@
 
 /* Number of significant bits: one instruction where the processor has it, so never a call. */
 __attribute__((always_inline)) static inline unsigned sw_bits(uint32_t v) {
-    return v == 0 ? 0u : 32u - (unsigned)__builtin_clz(v);
+    /* In this form compilers know that most processors need not ask for 0. */
+    return 32u - (v != 0 ? (unsigned)__builtin_clz(v) : 32u);
 }
 
-/* Width 0 if it is none that a device knows. */
-sw_device_element sw_device_element_of(unsigned element);
+/* The shape of this segment's elements. False if it is none that a device knows. */
+bool sw_device_take_shape(sw_device *d, unsigned element);
 
 enum {
     SW_DEVICE_VOTERS = 3,
@@ -28,6 +29,11 @@ enum {
     SW_DEVICE_QUARTER = 4,    /* and, if not all are, another one of these */
     SW_DEVICE_GROUP_FROM = 4  /* asked once so many in a row were */
 };
+
+/* Slots of one voter, for as many bytes of state. */
+static inline uint16_t sw_device_region(unsigned bytes) {
+    return (uint16_t)((bytes / 2 - SW_DEVICE_SETS * SW_DEVICE_VOTERS) / SW_DEVICE_VOTERS);
+}
 
 typedef enum {
     SW_DEVICE_COPY = 0,       /* bytes of the base */
@@ -40,6 +46,19 @@ typedef enum {
     SW_DEVICE_KINDS = 7
 } sw_device_kind;
 
+/* Kinds in sets, by a bit each. */
+enum {
+    SW_OF_BASE = 1 << SW_DEVICE_COPY | 1 << SW_DEVICE_DIFFERENCE,
+    SW_OF_BLOCK = 1 << SW_DEVICE_REPEAT | 1 << SW_DEVICE_SCALED,
+    SW_OF_ELEMENTS = 1 << SW_DEVICE_DIFFERENCE | 1 << SW_DEVICE_NUMBERS | 1 << SW_DEVICE_SCALED,
+    SW_OF_ONE_BYTE = 1 << SW_DEVICE_BYTES | 1 << SW_DEVICE_PLAIN,
+    SW_NAMES_ELEMENT = 1 << SW_DEVICE_DIFFERENCE | 1 << SW_DEVICE_NUMBERS
+};
+
+static inline bool sw_kind_is(unsigned kind, unsigned kinds) {
+    return kinds >> kind & 1;
+}
+
 /* Weights and slots as at the start of a block. */
 void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes);
 
@@ -51,6 +70,6 @@ uint32_t sw_device_product(uint32_t a, uint32_t b);
 uint32_t sw_device_predict(sw_device *d, unsigned set, uint32_t node);
 
 /* Teach the slots and the weights of the last prediction what came. */
-void sw_device_learn(sw_device *d, unsigned set, unsigned bit);
+void sw_device_learn(sw_device *d, unsigned bit);
 
 #endif

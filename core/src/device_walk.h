@@ -44,10 +44,6 @@ enum {
     SW_ASK_COUNT
 };
 
-static inline bool is_elements(unsigned kind) {
-    return kind == SW_DEVICE_DIFFERENCE || kind == SW_DEVICE_NUMBERS || kind == SW_DEVICE_SCALED;
-}
-
 static inline uint32_t load_element(const uint8_t *bytes, unsigned width) {
     uint32_t value = 0;
     while (width-- > 0) {
@@ -57,9 +53,9 @@ static inline uint32_t load_element(const uint8_t *bytes, unsigned width) {
 }
 
 static inline void set_contexts(sw_device *d, uint32_t kind, uint32_t first, uint32_t second, uint32_t third) {
-    d->context[0] = kind + first;
-    d->context[1] = kind + second;
-    d->context[2] = kind + third;
+    d->voters[0].context = kind + first;
+    d->voters[1].context = kind + second;
+    d->voters[2].context = kind + third;
 }
 
 static inline uint32_t no_more(uint32_t value, uint32_t limit) {
@@ -91,74 +87,73 @@ static unsigned code_flag(SW_CODER *c, unsigned what, unsigned before, unsigned 
     return decide(c, SW_SET_SEGMENT, 0, wanted);
 }
 
-/* Below 2^31: a bit length, the two bits below the leading one, and the rest by equal odds. */
+/* A float by its place among all floats: the negative ones backward. */
+static uint32_t ordered_value(const sw_device *d, uint32_t value) {
+    return d->is_float && value << d->unused >> 31 ? value ^ UINT32_MAX >> d->unused >> 1 : value;
+}
+
+/* A number of `length` bits: a leading 1, up to two digits by the model at nodes from `first` on, and the rest by
+ * equal odds. */
+static uint32_t code_digits(SW_CODER *c, unsigned length, uint32_t first, uint32_t wanted) {
+    uint32_t digits = 1;
+    unsigned place = length - 1;
+    for (unsigned depth = 0; depth < 2 && place > 0; depth++) {
+        place--;
+        digits = digits << 1 | decide(c, first > 0 ? SW_SET_LEADING : SW_SET_DIGIT + depth, first + digits, wanted >> place & 1);
+    }
+    return digits << place | equal_odds(c, place, wanted & ((1u << place) - 1));
+}
+
+/* Below 2^31. */
 static uint32_t code_integer(SW_CODER *c, unsigned what, unsigned before, uint32_t wanted) {
     ask(model_of(c), what, before);
     const uint32_t length = code_tree(c, SW_SET_BITS, 5, sw_bits(wanted));
-    uint32_t value = length > 0;
-    for (unsigned place = length > 0 ? length - 1 : 0; place > 0;) {
-        place--;
-        if (length - 1 - place <= 2) {
-            value = value << 1 | decide(c, SW_SET_LEADING, 32 + 4 * length + (value & 3), wanted >> place & 1);
-        } else {
-            value = value << (place + 1) | equal_odds(c, place + 1, wanted & ((2u << place) - 1));
-            break;
-        }
-    }
-    return value;
-}
-
-static inline uint32_t ordered_value(uint32_t value, const sw_device_element *s) {
-    const unsigned top = 8u * s->width - 1;
-    return s->is_float && value >> top & 1 ? value ^ ((1u << top) - 1) : value;
+    return length > 0 ? code_digits(c, length, 32 + 4 * length, wanted) : 0;
 }
 
 /* What an element's decisions look at. Returns the class of what is expected: a size, or a float's exponent. */
 static uint32_t element_contexts(sw_device *d, uint32_t base) {
-    const sw_device_element *s = &d->shape;
-    const unsigned unused = 32u - 8u * s->width;
-    /* As a signed number at the top of the word. */
-    const uint32_t high = base << unused;
-    const uint32_t size = no_more(sw_bits((high >> 31 ? 0 - high : high) >> unused), 15);
-    const uint32_t class = s->is_float ? base >> s->field & 15 : size;
+    uint32_t class = base >> d->field & 15;
+    if (!d->is_float) {
+        /* As a signed number at the top of the word. */
+        const uint32_t high = base << d->unused;
+        class = no_more(sw_bits((high >> 31 ? 0 - high : high) >> d->unused), 15);
+    }
     const uint32_t slow = sw_bits(d->slow);
-    const uint32_t before = no_more(sw_bits(d->zeros), 11) * 8 + no_more(slow, 7);
-    set_contexts(d, SW_KIND_ELEMENT, d->waiting > 0 ? 96u + d->waiting : before, (d->waiting > 0) * 16u + class,
-                 sw_bits(d->fast) * 16 + no_more(slow, 15));
+    uint32_t first = no_more(sw_bits(d->zeros), 11) * 8 + no_more(slow, 7);
+    uint32_t second = class;
+    if (d->waiting > 0) {
+        first = 96u + d->waiting;
+        second += 16;
+    }
+    set_contexts(d, SW_KIND_ELEMENT, first, second, sw_bits(d->fast) * 16 + no_more(slow, 15));
     return class;
 }
 
 /* A difference that is not 0, by a value modulo the element: an encoder gives it, a decoder 0. */
 static uint32_t code_difference(SW_CODER *c, uint32_t base_sign, uint32_t class, uint32_t value) {
     sw_device *d = model_of(c);
-    const unsigned bits = 8u * d->shape.width;
-    unsigned negative = (unsigned)(value >> (bits - 1));
-    uint32_t magnitude = negative ? (0 - value) << (32 - bits) >> (32 - bits) : value;
-    const uint32_t length = 1 + code_tree(c, SW_SET_LENGTH, sw_bits(bits) - 1, sw_bits(magnitude | 1) - 1);
+    const uint32_t high = value << d->unused;
+    const uint32_t magnitude = (high >> 31 ? 0 - high : high) >> d->unused;
+    const uint32_t length = 1 + code_tree(c, SW_SET_LENGTH, 3u + d->width / 2u, sw_bits(magnitude | 1) - 1);
 
-    const uint32_t side = d->shape.is_float ? 0 : base_sign;
-    set_contexts(d, SW_KIND_SIGN, d->signs * 2u + side, class * 2 + side, (length * 2 + (d->signs & 1)) * 2 + side);
-    negative = decide(c, SW_SET_SIGN, 0, negative);
-    d->signs = (uint8_t)((d->signs * 2u + negative) & 3);
+    const uint32_t side = d->is_float ? 0 : base_sign;
+    const uint32_t signs = d->signs;
+    set_contexts(d, SW_KIND_SIGN, signs * 2u + side, class * 2 + side, (length * 2 + (signs & 1)) * 2 + side);
+    const unsigned negative = decide(c, SW_SET_SIGN, 0, high >> 31);
+    d->signs = (uint8_t)((signs * 2u + negative) & 3);
 
     set_contexts(d, SW_KIND_DIGIT, length, 64 + class, 512 + class * 32 + length);
-    uint32_t digits = 1;
-    unsigned place = length - 1;
-    for (unsigned depth = 0; place > 0 && depth < 2; depth++) {
-        place--;
-        digits = digits << 1 | decide(c, SW_SET_DIGIT + depth, digits, magnitude >> place & 1);
-    }
-    magnitude = place > 0 ? digits << place | equal_odds(c, place, magnitude & ((1u << place) - 1)) : digits;
+    const uint32_t digits = code_digits(c, length, 0, magnitude);
     d->zeros = 0;
     d->fast += length * 16;
     d->slow += length * 16;
-    return negative ? 0 - magnitude : magnitude;
+    return negative ? 0 - digits : digits;
 }
 
 /* One element against what is expected of it: an encoder gives it, a decoder 0. Returns it. */
 static uint32_t code_element(SW_CODER *c, uint32_t base, uint32_t target) {
     sw_device *d = model_of(c);
-    const sw_device_element *s = &d->shape;
     const uint32_t class = element_contexts(d, base);
     d->fast -= d->fast / 4;
     d->slow -= d->slow / 32;
@@ -169,14 +164,14 @@ static uint32_t code_element(SW_CODER *c, uint32_t base, uint32_t target) {
         return base;
     }
     d->waiting = 0;
-    const uint32_t mask = UINT32_MAX >> (32 - 8u * s->width);
-    const uint32_t base_sign = base >> (8u * s->width - 1);
+    const uint32_t base_sign = base << d->unused >> 31;
+    const uint32_t from = ordered_value(d, base);
     /* Differences of floats count away from zero. */
-    const bool fold = s->is_float && base_sign;
-    const uint32_t from = ordered_value(base, s);
-    const uint32_t wanted = ordered_value(target, s) - from;
-    const uint32_t value = code_difference(c, base_sign, class, (fold ? 0 - wanted : wanted) & mask);
-    return ordered_value((from + (fold ? 0 - value : value)) & mask, s);
+    const bool fold = from != base;
+    const uint32_t wanted = ordered_value(d, target) - from;
+    const uint32_t value = code_difference(c, base_sign, class, fold ? 0 - wanted : wanted);
+    const uint32_t mask = UINT32_MAX >> d->unused;
+    return ordered_value(d, (from + (fold ? 0 - value : value)) & mask);
 }
 
 /* Whether the next SW_DEVICE_GROUP elements are as expected, or the next quarter of them. */
@@ -231,5 +226,6 @@ static uint8_t code_byte(SW_CODER *c, uint8_t wanted) {
 /* A segment's elements begin: nothing came before. */
 static void begin_elements(sw_device *d) {
     d->fast = d->slow = d->zeros = 0;
-    d->asked = d->waiting = d->same = d->signs = 0;
+    d->asked = d->waiting = d->signs = 0;
+    d->same = 0;
 }
