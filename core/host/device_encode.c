@@ -40,7 +40,7 @@ typedef struct {
 } job;
 
 static unsigned width_of(const sw_device_segment *s) {
-    if (!sw_kind_is(s->kind, SW_OF_ELEMENTS)) {
+    if (!sw_is_elements(s->kind)) {
         return 1;
     }
     sw_device shape;
@@ -143,7 +143,7 @@ static bool put_segment(encoder *e, job *j, const sw_device_segment *s) {
         return false;
     }
     put_opening(e, s, j->at);
-    if (sw_kind_is(s->kind, SW_OF_ELEMENTS)) {
+    if (sw_is_elements(s->kind)) {
         put_elements(e, j, s);
         return true;
     }

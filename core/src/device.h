@@ -13,8 +13,7 @@
 
 /* Number of significant bits: one instruction where the processor has it, so never a call. */
 __attribute__((always_inline)) static inline unsigned sw_bits(uint32_t v) {
-    /* In this form compilers know that most processors need not ask for 0. */
-    return 32u - (v != 0 ? (unsigned)__builtin_clz(v) : 32u);
+    return v == 0 ? 0u : 32u - (unsigned)__builtin_clz(v);
 }
 
 /* The shape of this segment's elements. False if it is none that a device knows. */
@@ -46,17 +45,21 @@ typedef enum {
     SW_DEVICE_KINDS = 7
 } sw_device_kind;
 
-/* Kinds in sets, by a bit each. */
-enum {
-    SW_OF_BASE = 1 << SW_DEVICE_COPY | 1 << SW_DEVICE_DIFFERENCE,
-    SW_OF_BLOCK = 1 << SW_DEVICE_REPEAT | 1 << SW_DEVICE_SCALED,
-    SW_OF_ELEMENTS = 1 << SW_DEVICE_DIFFERENCE | 1 << SW_DEVICE_NUMBERS | 1 << SW_DEVICE_SCALED,
-    SW_OF_ONE_BYTE = 1 << SW_DEVICE_BYTES | 1 << SW_DEVICE_PLAIN,
-    SW_NAMES_ELEMENT = 1 << SW_DEVICE_DIFFERENCE | 1 << SW_DEVICE_NUMBERS
-};
+/* Sets of kinds; they lie side by side, or in a word of bits. */
+static inline bool sw_is_of_base(unsigned kind) {
+    return kind <= SW_DEVICE_DIFFERENCE;
+}
 
-static inline bool sw_kind_is(unsigned kind, unsigned kinds) {
-    return kinds >> kind & 1;
+static inline bool sw_is_of_block(unsigned kind) {
+    return (kind | 1) == SW_DEVICE_SCALED;
+}
+
+static inline bool sw_names_element(unsigned kind) {
+    return (kind - SW_DEVICE_DIFFERENCE) < 2;
+}
+
+static inline bool sw_is_elements(unsigned kind) {
+    return (1u << SW_DEVICE_DIFFERENCE | 1u << SW_DEVICE_NUMBERS | 1u << SW_DEVICE_SCALED) >> kind & 1;
 }
 
 /* Weights and slots as at the start of a block. */

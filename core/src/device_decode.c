@@ -85,7 +85,7 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
 
 /* The shape of what the segment is made of. False if it is none that a device knows. */
 static bool take_shape(sw_device *d) {
-    if (!sw_kind_is(d->kind, SW_OF_ELEMENTS)) {
+    if (!sw_is_elements(d->kind)) {
         d->width = 1;
         return true;
     }
@@ -112,18 +112,18 @@ sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t payloa
 static sw_status read_segment(sw_device *d, uint32_t reached) {
     const unsigned before = d->kind;
     d->kind = (uint8_t)code_answer(d, SW_ASK_KIND, before, 3, 0);
-    if (sw_kind_is(d->kind, SW_NAMES_ELEMENT)) {
+    if (sw_names_element(d->kind)) {
         d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, d->element, 4, 0);
     }
     if (d->kind >= SW_DEVICE_KINDS || !take_shape(d)) {
         return SW_ERROR_HEADER;
     }
-    if (sw_kind_is(d->kind, SW_OF_BASE) && code_flag(d, SW_ASK_MOVED, before, 0)) {
+    if (sw_is_of_base(d->kind) && code_flag(d, SW_ASK_MOVED, before, 0)) {
         const unsigned back = code_flag(d, SW_ASK_MOVE_SIGN, before, 0);
         const uint32_t move = 1 + code_integer(d, SW_ASK_MOVE, before, 0);
         d->shift += back ? 0 - move : move;
     }
-    if (sw_kind_is(d->kind, SW_OF_BLOCK) && !code_flag(d, SW_ASK_DISTANCE_SAME, before, 0)) {
+    if (sw_is_of_block(d->kind) && !code_flag(d, SW_ASK_DISTANCE_SAME, before, 0)) {
         d->distance[d->kind & 1] = 1 + code_integer(d, SW_ASK_DISTANCE, before, 0);
     }
     if (d->kind == SW_DEVICE_SCALED && !code_flag(d, SW_ASK_FACTOR_SAME, before, 0)) {
@@ -137,7 +137,7 @@ static sw_status read_segment(sw_device *d, uint32_t reached) {
 /* The next bytes that the segment copies or compares with, of the base or of what was made: in earlier calls, or in
  * this one, in `out`. */
 static sw_status read_source(const sw_device *d, const uint8_t *out, uint32_t reached, uint8_t *to, uint32_t size) {
-    if (!sw_kind_is(d->kind, SW_OF_BLOCK)) {
+    if (!sw_is_of_block(d->kind)) {
         const uint32_t start = reached + d->shift;
         if (start > d->base_size || size > d->base_size - start) {
             return SW_ERROR_BASE;
@@ -200,7 +200,7 @@ static sw_status next_piece(sw_device *d, uint8_t *out, uint32_t size, uint32_t 
     } else if (d->count + d->same == 0) {
         return read_segment(d, reached);
     } else {
-        if (sw_kind_is(d->kind, SW_OF_ELEMENTS)) {
+        if (sw_is_elements(d->kind)) {
             if (d->same == 0 && d->kind != SW_DEVICE_NUMBERS) {
                 const unsigned run = code_run(d, d->count, 0);
                 d->same = run * d->width;
@@ -213,7 +213,7 @@ static sw_status next_piece(sw_device *d, uint8_t *out, uint32_t size, uint32_t 
         /* Elements that are the same as the base's are bytes of it. */
         uint32_t *left = d->same > 0 ? &d->same : &d->count;
         size = no_more(size, *left);
-        if (sw_kind_is(d->kind, SW_OF_ONE_BYTE)) {
+        if (d->kind == SW_DEVICE_BYTES || d->kind == SW_DEVICE_PLAIN) {
             size = 1;
             *to = d->kind == SW_DEVICE_BYTES ? code_byte(d, 0) : (uint8_t)equal_odds(d, 8, 0);
         } else {
