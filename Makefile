@@ -14,7 +14,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.c
 	core/src/*.[ch] core/host/*.[ch] device/sim/*.[ch])
 TYPED := $(wildcard src tests bench examples)
 
-.PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz lint format sdist clean
+.PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz js lint format sdist clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -53,6 +53,11 @@ fuzz: $(VENV)/with-test ## mutants of patches, models and blocks; the property t
 	$(VENV)/bin/python -m tests.fuzz.run --count 100000
 	core/fuzz/run.sh 60 $(CURDIR)/$(VENV)/bin/python
 	HYPOTHESIS_PROFILE=deep $(VENV)/bin/python -m pytest -n 2 -m hypothesis $(ARGS)
+
+js: $(VENV)/with-test ## the package for browsers and Node: build and test it
+	@scripts/check-js
+	cd js && npm ci --silent --no-audit --no-fund
+	$(VENV)/bin/python -m pytest -rs tests/test_js.py $(ARGS)
 
 lint: $(VENV)/with-lint $(VENV)/with-test ## style, types and layers
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,77 @@
+/** A block and the base -> target bytes. */
+import type { Block } from "./blocks.js";
+import { DeviceDecoder } from "./device_decoder.js";
+import { LimitExceeded, UnsupportedPatch } from "./errors.js";
+import { HostDecoder } from "./host_decoder.js";
+import { MAX_FACTORS } from "./limits.js";
+import type { Base } from "./sources.js";
+import { decodeSplice } from "./splice.js";
+import { damaged } from "./wasm.js";
+
+/** The decoders of one patch. What a patch does not need is not loaded. */
+export class Decoders {
+  private device: DeviceDecoder | null = null;
+  private host: HostDecoder | null = null;
+  private factors = 0;
+
+  /** `forDevices`: whether DEVICE blocks can name places in the base. */
+  constructor(
+    private readonly base: Base,
+    private readonly forDevices: boolean,
+  ) {}
+
+  /** The right factor of the last chunk is forgotten. */
+  startChunk(): void {
+    this.factors = 0;
+    this.host?.startChunk();
+  }
+
+  /** The block's bytes in pieces, each good until the next is asked for. */
+  async *decode(block: Block): AsyncGenerator<Uint8Array, void> {
+    switch (block.codec) {
+      case "STORED":
+        if (block.payload.length !== block.length) {
+          throw damaged("STORED block makes another length than it says", {
+            expected: block.length,
+            found: block.payload.length,
+          });
+        }
+        yield block.payload;
+        return;
+      case "DEVICE":
+        if (!this.forDevices) throw damaged("a DEVICE block needs a base that is one file below 4 GiB");
+        this.device ??= await DeviceDecoder.create(this.base);
+        yield* this.device.decode(block);
+        return;
+      case "SPLICE":
+        yield* decodeSplice(block, this.base, await this.forHosts());
+        return;
+      case "NUMERIC":
+      case "ADAPTIVE":
+      case "QUANTISED":
+        yield (await this.forHosts()).decodeElements(block);
+        return;
+      case "PREDICTED":
+        yield (await this.forHosts()).decodePredicted(block);
+        return;
+      case "FACTORS":
+        if (++this.factors > MAX_FACTORS) {
+          throw new LimitExceeded("too many FACTORS blocks in a chunk", { expected: MAX_FACTORS });
+        }
+        (await this.forHosts()).addFactors(block);
+        return;
+      default:
+        throw new UnsupportedPatch(`this package does not decode ${block.codec} blocks`, {
+          advice: "Apply it with the command line: sapwood apply.",
+        });
+    }
+  }
+
+  private async forHosts(): Promise<HostDecoder> {
+    if (this.host === null) {
+      this.host = await HostDecoder.create(this.base);
+      this.host.startChunk();
+    }
+    return this.host;
+  }
+}

@@ -1,0 +1,72 @@
+/** Where targets go. What was written counts only once it is committed. */
+import { DiskFull, SapwoodError, StorageFailure, WrongCall } from "./errors.js";
+
+export interface Sink {
+  /** They are only lent: copy what is kept. */
+  write(bytes: Uint8Array): Promise<void>;
+  commit(): Promise<void>;
+  abandon(reason: unknown): Promise<void>;
+}
+
+export type SinkTarget = WritableStream<Uint8Array> | FileSystemFileHandle;
+
+/** A target in memory. It grows as bytes come, never by what a patch claims. */
+export class MemorySink implements Sink {
+  private room = new Uint8Array(65536);
+  private size = 0;
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const wanted = this.size + bytes.length;
+    if (wanted > this.room.length) {
+      const larger = new Uint8Array(Math.max(wanted, 2 * this.room.length));
+      larger.set(this.room.subarray(0, this.size));
+      this.room = larger;
+    }
+    this.room.set(bytes, this.size);
+    this.size = wanted;
+  }
+
+  async commit(): Promise<void> {}
+
+  async abandon(): Promise<void> {}
+
+  bytes(): Uint8Array {
+    return this.room.slice(0, this.size);
+  }
+}
+
+/** For a dry run. */
+export const NOWHERE: Sink = {
+  async write() {},
+  async commit() {},
+  async abandon() {},
+};
+
+/** A stream, closed when all is right and aborted else; a file, which keeps its old content until then. */
+export async function openSink(target: SinkTarget): Promise<Sink> {
+  if (isFile(target)) return streamSink(await target.createWritable().catch(storageFailed));
+  if (target instanceof WritableStream) return streamSink(target);
+  throw new WrongCall("a target goes to a WritableStream or a FileSystemFileHandle");
+}
+
+export function isFile(target: SinkTarget): target is FileSystemFileHandle {
+  return typeof (target as FileSystemFileHandle | undefined)?.createWritable === "function";
+}
+
+function streamSink(stream: WritableStream<Uint8Array>): Sink {
+  const writer = stream.getWriter();
+  return {
+    write: (bytes) => writer.ready.then(() => writer.write(bytes.slice())).catch(storageFailed),
+    commit: () => writer.close().catch(storageFailed),
+    // Whoever reads the stream learns why; a stream that has failed cannot be told.
+    abandon: (reason) => writer.abort(reason).catch(() => {}),
+  };
+}
+
+function storageFailed(cause: unknown): never {
+  if (cause instanceof SapwoodError) throw cause;
+  if ((cause as Error)?.name === "QuotaExceededError") {
+    throw new DiskFull("no room left to write", { cause, advice: "Free some space, or ask the user for more." });
+  }
+  throw new StorageFailure("the target cannot be written", { cause, found: String(cause) });
+}

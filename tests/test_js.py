@@ -1,0 +1,73 @@
+"""The package in js/, where Node and its tools are: golden vectors, patches made here, a browser."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import sapwood
+
+ROOT = Path(__file__).parents[1]
+JS = ROOT / "js"
+TFLITE = ROOT / "bench" / "corpus" / "tflite"
+MODELS = ROOT / "examples" / "models"
+
+
+def _run(*command: str, **environment: str) -> None:
+    ran = subprocess.run(
+        command,
+        cwd=JS,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert ran.returncode == 0, (ran.stdout + ran.stderr)[-8000:]
+
+
+@pytest.fixture(scope="module")
+def built() -> None:
+    """js/dist, from what is in the tree now."""
+    checked = subprocess.run([ROOT / "scripts" / "check-js"], capture_output=True, text=True, check=False)
+    if checked.returncode != 0:
+        pytest.skip(f"js/ is not tested: {checked.stderr.splitlines()[0]}")
+    if not (JS / "node_modules").is_dir():
+        pytest.skip("js/ is not tested: js/node_modules is missing; make js installs it")
+    _run("npm", "run", "--silent", "build")
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of patches by the Python package, and pairs.json that lists them."""
+    folder = tmp_path_factory.mktemp("pairs")
+    sapwood.generate_key(folder / "key")
+    models = [
+        *(
+            (path, path.with_name(path.name.replace(".old.", ".new.")))
+            for path in sorted(TFLITE.glob("*.old.*"))
+        ),
+        (MODELS / "writer-bf16-base.safetensors", MODELS / "writer-bf16-tuned.safetensors"),
+    ]
+    listed = []
+    for old, new in models:
+        options = (
+            [{}]
+            if new.suffix == ".safetensors"
+            else [{}, *({"profile": "device", "state": n} for n in (512, 2048))]
+        )
+        for facts in options:
+            name = "-".join([old.name.split(".")[0], *map(str, facts.values())])
+            patch = folder / f"{name}.swpatch"
+            sapwood.diff(old, new, patch, **facts)  # type: ignore[arg-type]
+            sapwood.sign(patch, folder / "key", folder / f"{name}.signed.swpatch")
+            listed.append({"name": name, "base": str(old), "target": str(new), **facts})
+    (folder / "pairs.json").write_text(json.dumps(listed))
+    return folder
+
+
+@pytest.mark.usefixtures("built")
+def test_the_package_for_browsers_and_node(pairs: Path) -> None:
+    _run("npm", "test", "--silent", SAPWOOD_PAIRS=str(pairs))
