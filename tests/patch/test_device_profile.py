@@ -15,7 +15,8 @@ from sapwood.patch.manifest import Profile
 from tests.oracle.container import decode_patch
 from tests.oracle.device import device_reach
 from tests.oracle.random_patches import random_pair
-from tests.patch import models, seal
+from tests.oracle.reader import Refused
+from tests.patch import crafted, models, seal
 
 TFLITE = Path(__file__).parents[2] / "bench" / "corpus" / "tflite"
 PAIRS = sorted(path.name.removesuffix(".old.tflite") for path in TFLITE.glob("*.old.tflite"))
@@ -209,6 +210,19 @@ def test_a_device_block_is_refused_over_a_folder(tmp_path: Path) -> None:
     host.put_blocks(0, device.blocks(0))
     with pytest.raises(CorruptPatch, match="one file"):
         sapwood.apply(tmp_path, host.seal())
+
+
+@pytest.mark.parametrize("content", ["01", "018010", "01801000", "0180100000ff", "018010008000", ""])
+def test_a_profile_cut_short_or_too_long_is_refused(content: str) -> None:
+    base, target = b"base " * 20, b"target " * 20
+    patch = sapwood.diff(base, target, profile="device").to_bytes()
+    found = crafted.records(patch)
+    assert (found[8][:3], len(found[8])) == (b"\x01\x80\x10", 5)
+    other = crafted.with_records(patch, {**found, 8: bytes.fromhex(content)})
+    with pytest.raises(CorruptPatch):
+        sapwood.apply(base, other)
+    with pytest.raises(Refused):
+        decode_patch(other, base)
 
 
 def test_a_profile_of_another_number_is_passed_over() -> None:

@@ -21,7 +21,7 @@ class Digests(NamedTuple):
     """BLAKE3 of a model.
 
     Attributes:
-        model: The digest that patches name their base by (SPEC, "Digests").
+        model: The digest that patches for hosts name their base by (SPEC, "Digests").
         contents: That of the sorted, distinct digests of its tensors' bytes: whatever the format, the names
             and the order, and however often a shared tensor is stored.
         parts: Those of ``parts_of`` the model.

@@ -31,7 +31,7 @@ class Fingerprint:
     Attributes:
         size: Bytes of all its files.
         formats: Of its files, sorted.
-        digest: The digest that patches name it by, BLAKE3; None if only the sketch was made.
+        digest: The digest that patches for hosts name it by, BLAKE3; None if only the sketch was made.
         contents: Digest of its tensors' contents, whatever their names, order and format; None likewise.
         sketch: What tells kin.
         warnings: What is not understood of the model; not saved.
