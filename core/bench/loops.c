@@ -16,10 +16,10 @@
 #include "cpu.h"
 #include "numeric_encode.h"
 
-enum { REPEATS = 9, LOOPS = 11 };
+enum { REPEATS = 9, LOOPS = 13 };
 
 static const char *const loop_names[LOOPS] = {"active",  "differences", "classes",  "group_sums", "buckets", "rans32 (encode)",
-                                              "contexts", "rans32",      "expand32", "apply",      "all"};
+                                              "contexts", "rans32",      "expand32", "apply",      "spell16", "unfold16", "all"};
 static uint64_t spent[LOOPS];
 static uint64_t passed[LOOPS]; /* elements */
 static const sw_encode_kernels *encode;
@@ -89,6 +89,14 @@ static unsigned buckets(const int32_t *values, size_t count, const sw_exact_valu
     return largest;
 }
 
+static uint64_t spell16(const uint8_t *base, const uint8_t *target, size_t count, uint8_t *symbols, sw_bit_writer *raw,
+                        unsigned *largest) {
+    const uint64_t start = now();
+    const uint64_t any = encode->spell16(base, target, count, symbols, raw, largest);
+    add(10, start, count);
+    return any;
+}
+
 static uint8_t *rans32_encode(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,
                               const uint8_t table_of[SW_CLASSES], size_t first, size_t count) {
     const uint64_t start = now();
@@ -127,9 +135,17 @@ static void apply(const uint8_t *base, const void *values, size_t count, const s
     add(9, start, count);
 }
 
-static const sw_encode_kernels timed_encode = {"timed", active,  differences,  classes,
-                                               group_sums, buckets, rans32_encode};
-static const sw_numeric_kernels timed_decode = {"timed", contexts, rans32, expand32, apply};
+static size_t unfold16(const sw_numeric_header *header, const sw_numeric_work *work, const uint8_t *symbols,
+                       const uint8_t *base, size_t count, uint64_t *position, uint8_t *out) {
+    const uint64_t start = now();
+    const size_t done = decode->unfold16(header, work, symbols, base, count, position, out);
+    add(11, start, done);
+    return done;
+}
+
+static sw_encode_kernels timed_encode = {"timed", active,  differences,  classes,
+                                               group_sums, buckets, spell16, rans32_encode};
+static sw_numeric_kernels timed_decode = {"timed", contexts, rans32, expand32, apply, unfold16};
 
 typedef struct {
     uint8_t *data;
@@ -218,6 +234,8 @@ int main(int count, char **words) {
     const size_t block = SW_MAX_BLOCK;
     const size_t size = target.size / width * width;
     const size_t blocks = (size + block - 1) / block;
+    timed_encode.spell16 = encode->spell16 == NULL ? NULL : spell16;
+    timed_decode.unfold16 = decode->unfold16 == NULL ? NULL : unfold16;
     sw_encode_work *work = malloc(sizeof *work);
     uint8_t *coded = malloc(block + 64);
     uint8_t *made = malloc(block);

@@ -131,7 +131,7 @@ static uint8_t *rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans
 }
 
 const sw_encode_kernels sw_avx2_encode_kernels = {
-    "avx2", avx2_active, avx2_differences, avx2_classes, avx2_group_sums, buckets, rans32,
+    "avx2", avx2_active, avx2_differences, avx2_classes, avx2_group_sums, buckets, NULL, rans32,
 };
 #else
 typedef int sw_no_encode_avx2; /* C99 wants something in every file */

@@ -1,6 +1,7 @@
 /* The encoder's loops in AVX-512. */
 #ifdef __AVX512VBMI2__
 #include "classes_avx512.h"
+#include "encode_avx512.h"
 #include "look_up8.h"
 
 #define SW_KERNEL(name) avx512_##name
@@ -136,68 +137,8 @@ static unsigned buckets(const int32_t *values, size_t count, const sw_exact_valu
     return most > tail ? most : tail;
 }
 
-/* x / frequency rounded down may come out one too small, never too large: every step is truncated. */
-static inline __m512i encode_step(__m512i x, __m512i entry, __m128i bits, __m512i total) {
-    const __m512i frequency = _mm512_and_si512(entry, _mm512_set1_epi32(0xFFFF));
-    const __m512i first = _mm512_srli_epi32(entry, 16);
-    const __m512 ratio = _mm512_div_round_ps(_mm512_cvt_roundepu32_ps(x, TRUNCATE), _mm512_cvtepi32_ps(frequency), TRUNCATE);
-    const __m512i q = _mm512_cvttps_epi32(ratio);
-    const __m512i rest = _mm512_sub_epi32(x, _mm512_mullo_epi32(q, frequency));
-    const __m512i next = _mm512_add_epi32(_mm512_add_epi32(_mm512_sll_epi32(q, bits), first), rest);
-    const __mmask16 short_by_one = _mm512_cmpge_epu32_mask(rest, frequency);
-    return _mm512_mask_add_epi32(next, short_by_one, next, _mm512_sub_epi32(total, frequency));
-}
-
-static inline __m512i entries16(const uint32_t *packed, __m128i context, __m128i symbols) {
-    const __m512i at = _mm512_or_si512(_mm512_slli_epi32(_mm512_cvtepu8_epi32(context), 8), _mm512_cvtepu8_epi32(symbols));
-    const __m256i low = sw_look_up8(packed, _mm512_castsi512_si256(at));
-    const __m256i high = sw_look_up8(packed, _mm512_extracti64x4_epi64(at, 1));
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-}
-
-static uint8_t *rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *in,
-                       const uint8_t table_of[SW_CLASSES], size_t first, size_t count) {
-    const uint32_t *packed = &in->packed[0][0];
-    const __m256i tables = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table_of));
-    const __m128i bits = _mm_cvtsi32_si128((int)in->table_bits);
-    const __m128i top = _mm_cvtsi32_si128((int)(32 - in->table_bits));
-    const __m512i total = _mm512_set1_epi32(1 << in->table_bits);
-    const __m512i low = _mm512_set1_epi32(0xFFFF);
-    __m512i lane;
-    {
-        uint16_t number[32];
-        for (unsigned i = 0; i < 32; i++) {
-            number[i] = (uint16_t)i;
-        }
-        lane = _mm512_loadu_si512(number);
-    }
-    __m512i x0 = _mm512_loadu_si512(states);
-    __m512i x1 = _mm512_loadu_si512(states + 16);
-    for (size_t i = first + count; i > first;) {
-        i -= 32;
-        const __m256i context = _mm256_shuffle_epi8(tables, _mm256_loadu_si256((const void *)(in->classes + i)));
-        const __m256i symbols = _mm256_loadu_si256((const void *)(in->symbols + i));
-        const __m512i entry0 = entries16(packed, _mm256_castsi256_si128(context), _mm256_castsi256_si128(symbols));
-        const __m512i entry1 = entries16(packed, _mm256_extracti128_si256(context, 1), _mm256_extracti128_si256(symbols, 1));
-        const __mmask16 spill0 = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(x0, top), _mm512_and_si512(entry0, low));
-        const __mmask16 spill1 = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(x1, top), _mm512_and_si512(entry1, low));
-        const __mmask32 spill = _mm512_kunpackw(spill1, spill0);
-        const __m512i words = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(x0)), _mm512_cvtepi32_epi16(x1), 1);
-        /* The spilled words go to the top of 64 bytes, whose rest the next ones overwrite. */
-        const int spilled = __builtin_popcount(spill);
-        const __m512i order = _mm512_add_epi16(lane, _mm512_set1_epi16((short)spilled));
-        _mm512_storeu_si512(at - 64, _mm512_permutexvar_epi16(order, _mm512_maskz_compress_epi16(spill, words)));
-        at -= 2 * spilled;
-        x0 = encode_step(_mm512_mask_srli_epi32(x0, spill0, x0, 16), entry0, bits, total);
-        x1 = encode_step(_mm512_mask_srli_epi32(x1, spill1, x1, 16), entry1, bits, total);
-    }
-    _mm512_storeu_si512(states, x0);
-    _mm512_storeu_si512(states + 16, x1);
-    return at;
-}
-
 const sw_encode_kernels sw_avx512_encode_kernels = {
-    "avx512", avx512_active, avx512_differences, classes, group_sums, buckets, rans32,
+    "avx512", avx512_active, avx512_differences, classes, group_sums, buckets, sw_avx512_spell16, sw_avx512_rans32,
 };
 #else
 typedef int sw_no_encode_avx512; /* C99 wants something in every file */

@@ -45,8 +45,24 @@ static inline int64_t sw_value_at(const sw_encoder *e, size_t i) {
     return sw_is_wide(e) ? e->w->values[i] : sw_narrow(e)[i];
 }
 
-/* Coded groups from which on a sample of a quarter says enough. */
-enum { SW_SAMPLE_FROM = 1024, SW_SAMPLE_STEP = 4 };
+/* Coded groups from which on a sample says enough: one in so many. The fast step shares no factor with the usual
+ * lengths of rows, or else it would always see the same columns. */
+enum { SW_SAMPLE_FROM = 1024, SW_SAMPLE_STEP = 4, SW_FAST_SAMPLE_STEP = 17 };
+
+static inline unsigned sw_sample_step(const sw_encoder *e) {
+    return e->level == SW_LEVEL_FAST ? SW_FAST_SAMPLE_STEP : SW_SAMPLE_STEP;
+}
+
+/* Neighbouring elements, all of coded groups. A run goes through all of it while it is in the cache. */
+enum { SW_RUN = 4096 };
+
+typedef struct {
+    size_t first;
+    size_t count;
+} sw_run;
+
+/* The run after this one, from {0, 0} on; its count is 0 behind the last. */
+sw_run sw_next_run(const sw_encoder *e, sw_run run);
 
 /* The elements of a coded group: sets first and last (exclusive). */
 static inline void sw_group_range(const sw_encoder *e, size_t group, size_t *first, size_t *last) {
@@ -57,8 +73,13 @@ static inline void sw_group_range(const sw_encoder *e, size_t group, size_t *fir
     }
 }
 
-/* Group size, and which groups are coded, with their values, classes and sums; false if every value is zero. */
-bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels);
+/* Group size, and which groups are coded; false if every value is zero. */
+bool sw_find_groups(sw_encoder *e, const sw_encode_kernels *kernels);
+/* Their values, classes and sums. */
+void sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels);
+/* Or, at level fast, their classes, symbols and raw bits at once, and no values; sw_spells says whether. */
+bool sw_spells(const sw_encoder *e);
+void sw_spell(sw_encoder *e, const sw_encode_kernels *kernels);
 /* The scale level of every group. */
 void sw_choose_scales(sw_encoder *e);
 /* One level for all if the levels cost more than they save; moves the counts along. */

@@ -48,9 +48,10 @@ typedef enum { EVERY_GROUP, SAMPLED_GROUPS, OTHER_GROUPS } tally_which;
 static void tally_block(sw_encoder *e, tally_which which) {
     sw_encode_work *w = e->w;
     const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
+    const unsigned step = sw_sample_step(e);
     size_t tallied = 0;
     for (size_t g = 0; g < e->coded; g++) {
-        if (which != EVERY_GROUP && (g % SW_SAMPLE_STEP == 0) != (which == SAMPLED_GROUPS)) {
+        if (which != EVERY_GROUP && (g % step == 0) != (which == SAMPLED_GROUPS)) {
             continue;
         }
         size_t first, last;
@@ -65,6 +66,9 @@ static void tally_block(sw_encoder *e, tally_which which) {
     add_tally(e, rows);
 }
 
+/* Values other than zero from which on a sample will do at level fast. */
+enum { FAST_ENOUGH = 6144 };
+
 /* A sample will do if most of it is not zero: where changes are rare, every count counts. */
 static bool sample_is_rich(const sw_encoder *e) {
     const size_t rows = (size_t)e->h.scale_count * SW_CLASSES;
@@ -76,7 +80,7 @@ static bool sample_is_rich(const sw_encoder *e) {
             all += e->w->counts[r][s];
         }
     }
-    return zero < all / 2;
+    return e->level == SW_LEVEL_FAST ? all - zero >= FAST_ENOUGH : zero < all / 2;
 }
 
 /* The top bit of every byte that is not zero. */
@@ -88,8 +92,9 @@ static inline uint64_t nonzero_bytes(uint64_t v) {
 /* Nonzero symbols one by one, for the groups that the sample left out. */
 static void count_nonzero(sw_encoder *e) {
     const sw_encode_work *w = e->w;
+    const unsigned step = sw_sample_step(e);
     for (size_t g = 0; g < e->coded; g++) {
-        if (g % SW_SAMPLE_STEP == 0) {
+        if (g % step == 0) {
             continue;
         }
         size_t first, last;
@@ -132,12 +137,12 @@ void sw_count_symbols(sw_encoder *e) {
     if (!sample_is_rich(e)) {
         /* A sample says enough of the zeros, but each rare symbol counts. */
         for (size_t r = 0; r < rows; r++) {
-            e->w->counts[r][0] *= SW_SAMPLE_STEP;
+            e->w->counts[r][0] *= sw_sample_step(e);
         }
         count_nonzero(e);
         allow_zero(e);
     } else if (e->level == SW_LEVEL_FAST) {
-        e->sampled = SW_SAMPLE_STEP;
+        e->sampled = sw_sample_step(e);
     } else {
         tally_block(e, OTHER_GROUPS);
     }

@@ -3,5 +3,5 @@
 #include "encode_kernels.h"
 
 const sw_encode_kernels sw_portable_encode_kernels = {
-    "portable", portable_active, portable_differences, portable_classes, portable_group_sums, portable_buckets, portable_rans32,
+    "portable", portable_active, portable_differences, portable_classes, portable_group_sums, portable_buckets, NULL, portable_rans32,
 };

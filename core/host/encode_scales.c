@@ -31,6 +31,12 @@ static void spread_levels(sw_encoder *e) {
 }
 
 void sw_choose_scales(sw_encoder *e) {
+    if (e->level == SW_LEVEL_FAST) {
+        e->h.scale_count = 1 + e->h.zero_level;
+        memset(e->w->levels, e->h.zero_level, e->coded);
+        spread_levels(e);
+        return;
+    }
     uint64_t *sums = e->w->sums;
     if (!e->h.zero_level) {
         const size_t groups64 = (e->h.elements + 63) / 64;
@@ -39,8 +45,7 @@ void sw_choose_scales(sw_encoder *e) {
         }
     }
     const size_t size = (size_t)1 << e->h.group_bits;
-    static const unsigned most_levels[] = {1, 6, 7};
-    unsigned levels = most_levels[e->level];
+    unsigned levels = e->level == SW_LEVEL_MAX ? 7 : 6;
     uint32_t found[SCALE_STEPS] = {0};
     for (size_t g = 0; g < e->coded; g++) {
         const unsigned scale = scale_of(e, sums[g], size);

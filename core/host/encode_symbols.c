@@ -71,14 +71,11 @@ static bool look_up_symbols(sw_encoder *e, size_t first, size_t last, uint64_t m
 /* A provisional symbol for every coded element, counted by context, and the raw bits. */
 static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
     sw_encode_work *w = e->w;
-    memset(w->counts, 0, (size_t)e->h.scale_count * SW_CLASSES * sizeof w->counts[0]);
     sw_bit_writer raw = {w->raw, 0, 0};
     const unsigned bits = e->h.shape.bits - e->h.shift;
     const uint64_t mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
     const bool plain = sw_by_magnitude(&e->h) && !sw_is_wide(e);
     const sw_exact_values exact = {w->is_exact, w->symbol_of};
-    e->sampled = 1;
-    e->symbol_limit = SW_MAX_SYMBOLS;
     for (size_t g = 0; g < e->coded && !plain; g++) {
         size_t first, last;
         sw_group_range(e, g, &first, &last);
@@ -105,6 +102,15 @@ static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
 }
 
 bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels) {
+    memset(e->w->counts, 0, (size_t)e->h.scale_count * SW_CLASSES * sizeof e->w->counts[0]);
+    e->sampled = 1;
+    e->symbol_limit = SW_MAX_SYMBOLS;
+    if (sw_spells(e)) {
+        sw_fill_buckets(e);
+        e->symbol_limit = e->bucket_limit;
+        sw_count_symbols(e);
+        return true;
+    }
     if (sw_by_magnitude(&e->h)) {
         sw_fill_buckets(e);
         if (e->level > SW_LEVEL_FAST && e->h.shape.bits >= 16 && !sw_is_wide(e)) {

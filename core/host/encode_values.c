@@ -9,7 +9,7 @@
 static void find_class_top(sw_encoder *e) {
     const sw_element_shape *s = &e->h.shape;
     uint32_t counts[2048] = {0};
-    const size_t step = e->h.elements / 8192 + 1;
+    const size_t step = e->h.elements / (e->level == SW_LEVEL_FAST ? 2048 : 8192) + 1;
     size_t seen = 0;
     for (size_t i = 0; i < e->h.elements; i += step, seen++) {
         const uint8_t *at = e->base + i * s->width;
@@ -55,8 +55,6 @@ static void field_group_sums(sw_encoder *e) {
         e->w->sums[first / 64] = sum;
     }
 }
-
-enum { CHUNK = 4096 };
 
 /* Zero bits below every value are left out. */
 static void drop_shift(sw_encoder *e) {
@@ -111,7 +109,7 @@ static uint64_t take_values(sw_encoder *e, const sw_encode_kernels *kernels, siz
     sw_encode_work *w = e->w;
     const sw_element_shape *shape = &e->h.shape;
     /* Classes that are given are no exponents: all values weigh alike in the sums of groups. */
-    uint8_t alike[CHUNK];
+    uint8_t alike[SW_RUN];
     const uint8_t *base = e->base == NULL ? NULL : e->base + first * shape->width;
     void *values = sw_is_wide(e) ? (void *)(w->values + position)
                                  : (void *)((int32_t *)(void *)w->values + position);
@@ -131,9 +129,7 @@ static uint64_t take_values(sw_encoder *e, const sw_encode_kernels *kernels, siz
     return any;
 }
 
-bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
-    const bool wide = sw_is_wide(e);
-    const bool fields = !e->h.has_base && (e->h.shape.is_float || e->h.shape.bits <= 16);
+bool sw_find_groups(sw_encoder *e, const sw_encode_kernels *kernels) {
     e->h.has_classes = e->h.has_base;
     e->h.given_classes = e->given != NULL;
     if (!choose_groups(e, kernels)) {
@@ -142,32 +138,41 @@ bool sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
     if (e->h.has_classes && !e->h.given_classes) {
         find_class_top(e);
     }
-    /* A run goes through all of it while it is in the cache. */
+    return true;
+}
+
+sw_run sw_next_run(const sw_encoder *e, sw_run run) {
     const size_t groups64 = (e->h.elements + 63) / 64;
+    size_t g = (run.first + run.count + 63) / 64;
+    while (g < groups64 && e->h.zero_level && !e->w->active[g]) {
+        g++;
+    }
+    size_t stop = g;
+    while (stop < groups64 && stop - g < SW_RUN / 64 && (!e->h.zero_level || e->w->active[stop])) {
+        stop++;
+    }
+    const size_t last = stop * 64 < e->h.elements ? stop * 64 : e->h.elements;
+    return (sw_run){g * 64, stop == g ? 0 : last - g * 64};
+}
+
+void sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels) {
+    const bool wide = sw_is_wide(e);
+    const bool fields = !e->h.has_base && (e->h.shape.is_float || e->h.shape.bits <= 16);
+    /* One scale for all asks for no sums. */
+    const bool with_sums = e->level > SW_LEVEL_FAST;
     uint64_t any = 0;
     e->coded_elements = 0;
-    for (size_t g = 0; g < groups64;) {
-        size_t stop = g;
-        while (stop < groups64 && stop - g < CHUNK / 64 && (!e->h.zero_level || e->w->active[stop])) {
-            stop++;
-        }
-        if (stop == g) {
-            g++;
-            continue;
-        }
-        const size_t last = stop * 64 < e->h.elements ? stop * 64 : e->h.elements;
-        any |= take_values(e, kernels, g * 64, last - g * 64, e->coded_elements, !fields && !wide);
-        e->coded_elements += last - g * 64;
-        g = stop;
+    for (sw_run r = sw_next_run(e, (sw_run){0, 0}); r.count > 0; r = sw_next_run(e, r)) {
+        any |= take_values(e, kernels, r.first, r.count, e->coded_elements, with_sums && !fields && !wide);
+        e->coded_elements += r.count;
     }
     e->h.shift = (unsigned)__builtin_ctzll(any);
     if (e->h.shift > 0) {
         drop_shift(e);
     }
-    if (fields) {
+    if (with_sums && fields) {
         field_group_sums(e);
-    } else if (wide) {
+    } else if (with_sums && wide) {
         wide_group_sums(e);
     }
-    return true;
 }

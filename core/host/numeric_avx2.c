@@ -115,7 +115,7 @@ static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, c
     return sw_expand32(h, w, symbols + i, count - i, position, values + i);
 }
 
-const sw_numeric_kernels sw_avx2_kernels = {"avx2", contexts, rans32, expand32, avx2_apply};
+const sw_numeric_kernels sw_avx2_kernels = {"avx2", contexts, rans32, expand32, avx2_apply, NULL};
 #else
 typedef int sw_no_avx2; /* C99 wants something in every file */
 #endif

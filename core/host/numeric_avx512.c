@@ -2,6 +2,7 @@
 #ifdef __AVX512VBMI2__
 #include "classes_avx512.h"
 #include "look_up8.h"
+#include "numeric_avx512.h"
 
 #define SW_KERNEL(name) avx512_##name
 #include "numeric_kernels.h"
@@ -79,35 +80,16 @@ static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, c
     return sw_portable_kernels.rans32(states, at, end, tables, table_bits, contexts_ + i, count - i, symbols + i);
 }
 
-/* 256 bytes of table in four registers. */
-typedef struct {
-    __m512i part[4];
-} table256;
-
-static inline table256 load256(const uint8_t *table) {
-    const table256 t = {{_mm512_loadu_si512(table), _mm512_loadu_si512(table + 64), _mm512_loadu_si512(table + 128),
-                         _mm512_loadu_si512(table + 192)}};
-    return t;
-}
-
-static inline __m512i look_up(const table256 *t, __m512i symbols, __mmask64 high) {
-    const __m512i low = _mm512_permutex2var_epi8(t->part[0], symbols, t->part[1]);
-    if (high == 0) {
-        return low;
-    }
-    return _mm512_mask_mov_epi8(low, high, _mm512_permutex2var_epi8(t->part[2], symbols, t->part[3]));
-}
-
 /* 64 offsets: element 16 j + k goes to values[j][k]. */
-static inline void offsets64(const table256 planes[4], const uint8_t *symbols, __m512i values[4]) {
+static inline void offsets64(const sw_table256 planes[4], const uint8_t *symbols, __m512i values[4]) {
     /* Interleaving works within 128-bit lanes: elements 4 j .. 4 j + 3 of every 16 must be lane by lane. */
     const __m512i order = _mm512_permutexvar_epi32(
         _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), _mm512_loadu_si512(symbols));
     const __mmask64 high = _mm512_movepi8_mask(order);
-    const __m512i b0 = look_up(&planes[0], order, high);
-    const __m512i b1 = look_up(&planes[1], order, high);
-    const __m512i b2 = look_up(&planes[2], order, high);
-    const __m512i b3 = look_up(&planes[3], order, high);
+    const __m512i b0 = sw_look_up256(&planes[0], order, high);
+    const __m512i b1 = sw_look_up256(&planes[1], order, high);
+    const __m512i b2 = sw_look_up256(&planes[2], order, high);
+    const __m512i b3 = sw_look_up256(&planes[3], order, high);
     const __m512i low01 = _mm512_unpacklo_epi8(b0, b1);
     const __m512i low23 = _mm512_unpacklo_epi8(b2, b3);
     const __m512i high01 = _mm512_unpackhi_epi8(b0, b1);
@@ -161,13 +143,13 @@ enum { RAW16_MOST = 25 };
 
 static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, const uint8_t *symbols,
                          size_t count, uint64_t position, uint32_t *values) {
-    const table256 planes[4] = {load256(w->offset_bytes[0]), load256(w->offset_bytes[1]),
-                                load256(w->offset_bytes[2]), load256(w->offset_bytes[3])};
-    const table256 lengths = load256(w->symbol_bits);
+    const sw_table256 planes[4] = {sw_load256(w->offset_bytes[0]), sw_load256(w->offset_bytes[1]),
+                                sw_load256(w->offset_bytes[2]), sw_load256(w->offset_bytes[3])};
+    const sw_table256 lengths = sw_load256(w->symbol_bits);
     size_t i = 0;
     for (; i + 64 <= count; i += 64) {
         const __m512i s = _mm512_loadu_si512(symbols + i);
-        const __m512i bits = look_up(&lengths, s, _mm512_movepi8_mask(s));
+        const __m512i bits = sw_look_up256(&lengths, s, _mm512_movepi8_mask(s));
         __m512i v[4];
         offsets64(planes, symbols + i, v);
         if (_mm512_test_epi8_mask(bits, bits) != 0) {
@@ -187,7 +169,7 @@ static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, c
     return sw_expand32(h, w, symbols + i, count - i, position, values + i);
 }
 
-const sw_numeric_kernels sw_avx512_kernels = {"avx512", contexts, rans32, expand32, avx512_apply};
+const sw_numeric_kernels sw_avx512_kernels = {"avx512", contexts, rans32, expand32, avx512_apply, sw_avx512_unfold16};
 #else
 typedef int sw_no_avx512; /* C99 wants something in every file */
 #endif

@@ -25,8 +25,13 @@ static void allow_unseen(const sw_encoder *e, uint32_t (*merged)[SW_MAX_SYMBOLS]
 }
 
 static bool find_scaled_symbols(sw_encoder *e, const sw_encode_kernels *kernels) {
-    if (!sw_find_values(e, kernels)) {
+    if (!sw_find_groups(e, kernels)) {
         return false;
+    }
+    if (sw_spells(e)) {
+        sw_spell(e, kernels);
+    } else {
+        sw_find_values(e, kernels);
     }
     sw_choose_scales(e);
     if (!sw_find_symbols(e, kernels)) {

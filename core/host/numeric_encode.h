@@ -64,6 +64,10 @@ typedef struct {
      * Returns the largest bucket number. */
     unsigned (*buckets)(const int32_t *values, size_t count, const sw_exact_values *exact, uint8_t *symbols,
                         sw_bit_writer *raw);
+    /* Differences of 16-bit floats straight to symbols and raw bits, as `buckets` makes them without exact values.
+     * count is whole 64s. Raises *largest to the largest bucket number and returns the bits in use. NULL where nothing is gained by it. */
+    uint64_t (*spell16)(const uint8_t *base, const uint8_t *target, size_t count, uint8_t *symbols,
+                        sw_bit_writer *raw, unsigned *largest);
     /* Code elements first + count - 1 down to first, count a multiple of 32, in 32 lanes, words ending at `at`.
      * Returns where they begin. 64 bytes below that may be overwritten. */
     uint8_t *(*rans32)(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,

@@ -97,6 +97,10 @@ typedef struct {
     /* out = base moved by the values (uint32_t each up to 32-bit elements, uint64_t for 64-bit ones). */
     void (*apply)(const uint8_t *base, const void *values, size_t count, const sw_numeric_header *header,
                   uint8_t *out);
+    /* Both at once, for 16-bit floats with a base and no shift. count is whole 64s; returns how many elements were made,
+     * whole 64s again: it stops where the raw bits end or a symbol has more than 14. NULL where nothing is gained by it. */
+    size_t (*unfold16)(const sw_numeric_header *header, const sw_numeric_work *work, const uint8_t *symbols,
+                       const uint8_t *base, size_t count, uint64_t *position, uint8_t *out);
 } sw_numeric_kernels;
 
 extern const sw_numeric_kernels sw_portable_kernels;

@@ -52,6 +52,23 @@ static void choose_contexts(const decoder *d, run r, uint8_t *contexts) {
     }
 }
 
+static bool unfolds(const decoder *d) {
+    const sw_numeric_header *h = d->header;
+    return d->kernels->unfold16 != NULL && h->has_base && h->shape.is_float && h->shape.width == 2 && h->shift == 0;
+}
+
+/* A run of 16-bit floats: what unfold16 leaves goes the longer way. */
+static void unfold_run(decoder *d, const uint8_t *symbols, run r, uint8_t *out) {
+    const sw_numeric_header *h = d->header;
+    const uint8_t *base = d->base + 2 * r.first;
+    const size_t done = d->kernels->unfold16(h, d->work, symbols, base, r.count & ~(size_t)63, &d->raw_position, out);
+    if (done < r.count) {
+        uint32_t *values = (uint32_t *)(void *)d->work->values;
+        d->raw_position = d->kernels->expand32(h, d->work, symbols + done, r.count - done, d->raw_position, values);
+        d->kernels->apply(base + 2 * done, values, r.count - done, h, out + 2 * done);
+    }
+}
+
 static sw_status decode_batch(decoder *d, const batch *b) {
     const sw_numeric_header *h = d->header;
     sw_numeric_work *w = d->work;
@@ -64,14 +81,22 @@ static sw_status decode_batch(decoder *d, const batch *b) {
         return SW_ERROR_ENTROPY;
     }
     uint32_t *narrow = (uint32_t *)(void *)w->values;
-    d->raw_position = width == 8 ? sw_expand64(h, w, w->symbols, b->count, d->raw_position, w->values)
-                                 : d->kernels->expand32(h, w, w->symbols, b->count, d->raw_position, narrow);
+    const bool at_once = unfolds(d);
+    if (width == 8) {
+        d->raw_position = sw_expand64(h, w, w->symbols, b->count, d->raw_position, w->values);
+    } else if (!at_once) {
+        d->raw_position = d->kernels->expand32(h, w, w->symbols, b->count, d->raw_position, narrow);
+    }
     at = 0;
     for (size_t k = 0; k < b->run_count; at += b->runs[k].count, k++) {
         const run r = b->runs[k];
         const uint8_t *base = h->has_base ? d->base + r.first * width : NULL;
         uint8_t *out = d->out == NULL ? w->made : d->out + r.first * width;
-        d->kernels->apply(base, width == 8 ? (void *)(w->values + at) : (void *)(narrow + at), r.count, h, out);
+        if (at_once) {
+            unfold_run(d, w->symbols + at, r, out);
+        } else {
+            d->kernels->apply(base, width == 8 ? (void *)(w->values + at) : (void *)(narrow + at), r.count, h, out);
+        }
         if (d->out == NULL && memcmp(out, d->expected + r.first * width, r.count * width) != 0) {
             return SW_ERROR_ENTROPY;
         }

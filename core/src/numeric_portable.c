@@ -50,4 +50,4 @@ static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, c
     return at;
 }
 
-const sw_numeric_kernels sw_portable_kernels = {"portable", contexts, rans32, sw_expand32, portable_apply};
+const sw_numeric_kernels sw_portable_kernels = {"portable", contexts, rans32, sw_expand32, portable_apply, NULL};

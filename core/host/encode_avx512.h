@@ -1,0 +1,15 @@
+/* The encoder's AVX-512 loops that have files of their own. */
+#ifndef SW_ENCODE_AVX512_H
+#define SW_ENCODE_AVX512_H
+
+#include "numeric_encode.h"
+
+/* `spell16` of sw_encode_kernels, for whole 64s. */
+uint64_t sw_avx512_spell16(const uint8_t *base, const uint8_t *target, size_t count, uint8_t *symbols,
+                           sw_bit_writer *raw, unsigned *largest);
+
+/* `rans32` of sw_encode_kernels. */
+uint8_t *sw_avx512_rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,
+                          const uint8_t table_of[SW_CLASSES], size_t first, size_t count);
+
+#endif
