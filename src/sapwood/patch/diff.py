@@ -23,6 +23,7 @@ from sapwood.patch.device_plan import DeviceBlock, DeviceLimits, device_blocks
 from sapwood.patch.digest import identify
 from sapwood.patch.guard import Guard
 from sapwood.patch.hash_kind import HashKind
+from sapwood.patch.identities import Identities
 from sapwood.patch.jobs import Job, jobs
 from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.plan import Piece, plan
@@ -266,11 +267,12 @@ def diff_models(
 
     kind = HashKind.BLAKE3 if device is None else HashKind.SHA256
     with open_spool(spool_folder) as spool, Workers(threads) as workers:
-        # Beside the coding, so that no thread waits for a digest at the end.
-        base_identity = workers.begin(
-            lambda: NO_MODEL if base is None else identify(base, workers.hashing, kind)
-        )
-        target_identity = workers.begin(lambda: identify(target, workers.hashing, kind))
+        identities = Identities(base, target, workers, kind)
+
+        def code(job: Job) -> _Coded:
+            identities.coming(job)
+            return _code(job, base_stream, target_stream, level)
+
         assembler = Assembler(
             base_stream.size,
             PLAIN_DIGEST if key is None else SIGNED_DIGEST,
@@ -290,7 +292,7 @@ def diff_models(
             known = None if adapter is None else Adapter(adapter)
             pieces = with_terms(pieces, base_stream, target_stream, level, workers, adapter=known)
             work = jobs(pieces, frozenset(file_starts(target.files)))
-            coded = workers.map(lambda job: _code(job, base_stream, target_stream, level), work)
+            coded = workers.map(code, work)
             _assemble(coded, assembler, target_stream, finished)
             chunks = assembler.finish()
             cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
@@ -302,8 +304,8 @@ def diff_models(
         glue = report.kinds.setdefault("glue", KindTotals())
         glue.bytes_out += assembler.splice_payload
         manifest = Manifest(
-            base=base_identity.result(),
-            target=target_identity.result(),
+            base=identities.base(),
+            target=identities.target(),
             chunks=chunks,
             format=report.format,
             metadata=dict(metadata or {}),

@@ -32,12 +32,10 @@ class HashKind(enum.IntEnum):
         """Its name in reports."""
         return self.name.lower()
 
-    def new(self) -> Hasher:
-        """One that has taken nothing."""
-        return blake3() if self is HashKind.BLAKE3 else hashlib.sha256()
+    def new(self, threads: int = 1) -> Hasher:
+        """One that has taken nothing; only BLAKE3 is faster with more threads."""
+        return blake3(max_threads=threads) if self is HashKind.BLAKE3 else hashlib.sha256()
 
-    def digest(self, data: bytes | memoryview, threads: int = 1) -> bytes:
-        """The 32 bytes for ``data``; only BLAKE3 is faster with more threads."""
-        if self is HashKind.BLAKE3:
-            return blake3(data, max_threads=threads).digest()
-        return hashlib.sha256(data).digest()
+    def digest(self, data: bytes | memoryview) -> bytes:
+        """The 32 bytes for ``data``."""
+        return (blake3(data) if self is HashKind.BLAKE3 else hashlib.sha256(data)).digest()
