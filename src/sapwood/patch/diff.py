@@ -210,10 +210,16 @@ def _pieces(old: Model, target: Model, also: Model | None) -> Iterable[Piece]:
     return pieces if also is None else with_seconds(pieces, also, ByteStream.of(old).size)
 
 
-def _afresh(assembler: Assembler, spool: Spool) -> Assembler:
-    """One that writes to the same spool, which is empty again."""
-    spool.clear()
-    return dataclasses.replace(assembler, chunks=[], splice_payload=0)
+def _simplified(assembler: Assembler, spool: Spool, old: Model, target: Model, level: Level) -> Assembler:
+    """The same one; or, if blocks for the target as a whole take less than its own, another that has them."""
+    cost = sum(chunk.coded + len(chunk.digest) + _RECORD for chunk in assembler.finish())
+    chosen = assembler
+    for block in _simpler(old, target, level, cost):
+        if chosen is assembler:
+            spool.clear()
+            chosen = dataclasses.replace(assembler, chunks=[], splice_payload=0)
+        chosen.block(block)
+    return chosen
 
 
 def diff_models(
@@ -294,12 +300,9 @@ def diff_models(
             work = jobs(pieces, frozenset(file_starts(target.files)))
             coded = workers.map(code, work)
             _assemble(coded, assembler, target_stream, finished)
-            chunks = assembler.finish()
-            cost = sum(c.coded + len(c.digest) + _RECORD for c in chunks)
-            for i, block in enumerate(_simpler(old, target, level, cost)):
-                if i == 0:
-                    reads_second, assembler = False, _afresh(assembler, spool)
-                assembler.block(block)
+            plainest = _simplified(assembler, spool, old, target, level)
+            reads_second &= plainest is assembler
+            assembler = plainest
         chunks = assembler.finish()
         glue = report.kinds.setdefault("glue", KindTotals())
         glue.bytes_out += assembler.splice_payload

@@ -30,6 +30,7 @@ _FEWEST: Final = 1 << 10
 # A scale must leave no more than this share of what a difference takes, on so many bytes.
 _GLANCE: Final = 8 << 10
 _GAIN: Final = {Level.FAST: 0.9, Level.DEFAULT: 0.98, Level.MAX: 0.98}
+_MOST_SCALES: Final = {Level.FAST: 1, Level.DEFAULT: 2, Level.MAX: 2}
 _MOST_SPREAD: Final = 2047
 # How fine the classes may be against the errors that a prediction leaves, as powers of two.
 _FINENESS: Final = (1, -1, -3)
@@ -173,7 +174,7 @@ def code_scaled(
     if element not in FLOATS or len(target) < _FEWEST:
         return None
     plain = Prediction(element, element)
-    scaled = _scaled(plain, base, target)
+    scaled = _scaled(plain, base, target)[: _MOST_SCALES[level]]
     if not scaled:
         return None
     count = _GLANCE // element.width
