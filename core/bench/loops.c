@@ -89,10 +89,10 @@ static unsigned buckets(const int32_t *values, size_t count, const sw_exact_valu
     return largest;
 }
 
-static uint64_t spell16(const uint8_t *base, const uint8_t *target, size_t count, uint8_t *symbols, sw_bit_writer *raw,
-                        unsigned *largest) {
+static uint64_t spell16(const uint8_t *base, const uint8_t *target, size_t count, const sw_exact_values *exact,
+                        uint8_t *symbols, sw_bit_writer *raw, unsigned *largest) {
     const uint64_t start = now();
-    const uint64_t any = encode->spell16(base, target, count, symbols, raw, largest);
+    const uint64_t any = encode->spell16(base, target, count, exact, symbols, raw, largest);
     add(10, start, count);
     return any;
 }

@@ -87,6 +87,14 @@ static inline __mmask16 find_exact(const sw_exact_values *exact, __m512i values)
     return _mm512_mask_test_epi32_mask(near, words, bit);
 }
 
+static inline __mmask16 find_few(const sw_exact_values *exact, __m512i values) {
+    unsigned found = 0;
+    for (unsigned x = 0; x < exact->count; x++) {
+        found |= _mm512_cmpeq_epi32_mask(values, _mm512_set1_epi32(exact->list[x]));
+    }
+    return (__mmask16)found;
+}
+
 static unsigned buckets(const int32_t *values, size_t count, const sw_exact_values *exact, uint8_t *symbols,
                         sw_bit_writer *raw) {
     const __m512i zero = _mm512_setzero_si512();
@@ -112,7 +120,7 @@ static unsigned buckets(const int32_t *values, size_t count, const sw_exact_valu
         largest = _mm512_max_epi32(largest, symbol);
         __m512i bits = _mm512_srli_epi32(_mm512_max_epi32(_mm512_sub_epi32(k, one), zero), 1);
         if (exact != NULL) {
-            const __mmask16 found = find_exact(exact, v);
+            const __mmask16 found = exact->count <= SW_FEW_EXACT ? find_few(exact, v) : find_exact(exact, v);
             bits = _mm512_maskz_mov_epi32((__mmask16)~found, bits);
             for (unsigned left = found; left != 0; left &= left - 1) {
                 const size_t at = i + (unsigned)__builtin_ctz(left);

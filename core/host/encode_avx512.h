@@ -5,8 +5,8 @@
 #include "numeric_encode.h"
 
 /* `spell16` of sw_encode_kernels, for whole 64s. */
-uint64_t sw_avx512_spell16(const uint8_t *base, const uint8_t *target, size_t count, uint8_t *symbols,
-                           sw_bit_writer *raw, unsigned *largest);
+uint64_t sw_avx512_spell16(const uint8_t *base, const uint8_t *target, size_t count, const sw_exact_values *exact,
+                           uint8_t *symbols, sw_bit_writer *raw, unsigned *largest);
 
 /* `rans32` of sw_encode_kernels. */
 uint8_t *sw_avx512_rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,

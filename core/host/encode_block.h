@@ -80,6 +80,8 @@ void sw_find_values(sw_encoder *e, const sw_encode_kernels *kernels);
 /* Or, at level fast, their classes, symbols and raw bits at once, and no values; sw_spells says whether. */
 bool sw_spells(const sw_encoder *e);
 void sw_spell(sw_encoder *e, const sw_encode_kernels *kernels);
+/* Whether that is also the quickest way to symbols where values have been looked at. */
+bool sw_spells_again(const sw_encoder *e, const sw_encode_kernels *kernels);
 /* The scale level of every group. */
 void sw_choose_scales(sw_encoder *e);
 /* One level for all if the levels cost more than they save; moves the counts along. */
@@ -88,7 +90,9 @@ void sw_drop_idle_scales(sw_encoder *e);
 bool sw_zero_level_is_idle(const sw_encoder *e);
 /* A symbol for every coded element, their counts and the raw bits; false if there is no way to say the block. */
 bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels);
-/* Its parts: buckets by magnitude; values with symbols of their own; counts of bucketed symbols. */
+/* Its parts: values with symbols of their own as the loops take them; the end of the raw bits; buckets by magnitude; values with symbols of their own; counts of bucketed symbols. */
+sw_exact_values sw_exact_of(const sw_encoder *e);
+void sw_end_raw(sw_encoder *e, sw_bit_writer *raw);
 unsigned sw_bucket_of_value(int64_t value, unsigned extra_bits);
 void sw_fill_buckets(sw_encoder *e);
 void sw_choose_exact(sw_encoder *e);

@@ -1,4 +1,4 @@
-/* Level fast: from elements straight to symbols. Values are not kept, so that all of it stays in the cache. */
+/* From elements straight to symbols. Values are not kept, so that all of it stays in the cache. */
 #include <string.h>
 
 #include "encode_block.h"
@@ -6,6 +6,15 @@
 /* No value has a symbol of its own at this level, so a value's symbol does not depend on the others. */
 bool sw_spells(const sw_encoder *e) {
     return e->level == SW_LEVEL_FAST && sw_by_magnitude(&e->h) && !sw_is_wide(e);
+}
+
+static bool has_spell16(const sw_encoder *e, const sw_encode_kernels *kernels) {
+    const sw_element_shape *shape = &e->h.shape;
+    return kernels->spell16 != NULL && e->h.has_base && shape->is_float && shape->width == 2 && e->h.shift == 0;
+}
+
+bool sw_spells_again(const sw_encoder *e, const sw_encode_kernels *kernels) {
+    return has_spell16(e, kernels) && e->exact_count <= SW_FEW_EXACT;
 }
 
 static void take_classes(const sw_encoder *e, const sw_encode_kernels *kernels, sw_run r, uint8_t *classes) {
@@ -26,9 +35,11 @@ static uint64_t spell_run(const sw_encoder *e, const sw_encode_kernels *kernels,
     const uint8_t *target = e->target + r.first * shape->width;
     uint64_t any = 0;
     size_t done = 0;
-    if (kernels->spell16 != NULL && base != NULL && shape->is_float && shape->width == 2 && e->h.shift == 0) {
+    const sw_exact_values list = sw_exact_of(e);
+    const sw_exact_values *exact = list.count > 0 ? &list : NULL;
+    if (has_spell16(e, kernels)) {
         done = r.count & ~(size_t)63;
-        any = kernels->spell16(base, target, done, symbols, raw, largest);
+        any = kernels->spell16(base, target, done, exact, symbols, raw, largest);
         base += 2 * done;
     }
     int32_t values[SW_RUN];
@@ -37,12 +48,12 @@ static uint64_t spell_run(const sw_encoder *e, const sw_encode_kernels *kernels,
     for (size_t i = 0; i < rest && e->h.shift > 0; i++) {
         values[i] >>= e->h.shift;
     }
-    const unsigned most = kernels->buckets(values, rest, NULL, symbols + done, raw);
+    const unsigned most = kernels->buckets(values, rest, exact, symbols + done, raw);
     *largest = most > *largest ? most : *largest;
     return any;
 }
 
-/* Symbols and raw bits of all coded elements, less the shift. Returns the bits in use of the values. */
+/* Symbols and raw bits of all coded elements, and their classes, less the shift. Returns the bits in use of the values. */
 static uint64_t spell_runs(sw_encoder *e, const sw_encode_kernels *kernels) {
     sw_encode_work *w = e->w;
     sw_bit_writer raw = {w->raw, 0, 0};
@@ -51,14 +62,13 @@ static uint64_t spell_runs(sw_encoder *e, const sw_encode_kernels *kernels) {
     e->coded_elements = 0;
     for (sw_run r = sw_next_run(e, (sw_run){0, 0}); r.count > 0; r = sw_next_run(e, r)) {
         any |= spell_run(e, kernels, r, w->symbols + e->coded_elements, &raw, &largest);
-        take_classes(e, kernels, r, w->classes + e->coded_elements);
+        if (sw_spells(e)) { /* else they are there */
+            take_classes(e, kernels, r, w->classes + e->coded_elements);
+        }
         e->coded_elements += r.count;
     }
     e->bucket_limit = largest + 1;
-    if (raw.count > 0) {
-        *raw.at++ = (uint8_t)raw.pending;
-    }
-    e->raw_size = (size_t)(raw.at - w->raw);
+    sw_end_raw(e, &raw);
     return any;
 }
 

@@ -105,8 +105,14 @@ static inline void put_raw64(sw_bit_writer *out, const differences64 *d, __m512i
     }
 }
 
-uint64_t sw_avx512_spell16(const uint8_t *base, const uint8_t *target, size_t count, uint8_t *symbols,
-                           sw_bit_writer *raw, unsigned *largest) {
+/* Which of 64 values are the one given. */
+static inline __mmask64 equal64(const differences64 *d, int32_t value) {
+    const __m512i wanted = _mm512_set1_epi16((short)value);
+    return _mm512_kunpackd(_mm512_cmpeq_epi16_mask(d->values[1], wanted), _mm512_cmpeq_epi16_mask(d->values[0], wanted));
+}
+
+uint64_t sw_avx512_spell16(const uint8_t *base, const uint8_t *target, size_t count, const sw_exact_values *exact,
+                           uint8_t *symbols, sw_bit_writer *raw, unsigned *largest) {
     const half_octaves table = {_mm512_loadu_si512(octave_table), _mm512_loadu_si512(octave_table + 64)};
     const __m512i one = _mm512_set1_epi8(1);
     __m512i any = _mm512_setzero_si512();
@@ -118,10 +124,15 @@ uint64_t sw_avx512_spell16(const uint8_t *base, const uint8_t *target, size_t co
         const __m512i k = of_magnitudes(&table, &d);
         const __mmask64 nonzero = _mm512_test_epi8_mask(_mm512_or_si512(d.low, d.high), _mm512_set1_epi8(-1));
         const __m512i odd = _mm512_add_epi8(_mm512_add_epi8(k, k), one);
-        const __m512i symbol = _mm512_maskz_mov_epi8(nonzero, _mm512_mask_add_epi8(odd, d.negative, odd, one));
-        _mm512_storeu_si512(symbols + i, symbol);
+        __m512i symbol = _mm512_maskz_mov_epi8(nonzero, _mm512_mask_add_epi8(odd, d.negative, odd, one));
+        __m512i bits = _mm512_and_si512(_mm512_srli_epi16(_mm512_subs_epu8(k, one), 1), _mm512_set1_epi8(0x7F));
         most = _mm512_max_epu8(most, symbol);
-        const __m512i bits = _mm512_and_si512(_mm512_srli_epi16(_mm512_subs_epu8(k, one), 1), _mm512_set1_epi8(0x7F));
+        for (unsigned x = 0; exact != NULL && x < exact->count; x++) {
+            const __mmask64 found = equal64(&d, exact->list[x]);
+            symbol = _mm512_mask_mov_epi8(symbol, found, _mm512_set1_epi8((char)(SW_FIRST_EXACT + x)));
+            bits = _mm512_maskz_mov_epi8(~found, bits);
+        }
+        _mm512_storeu_si512(symbols + i, symbol);
         if (_mm512_test_epi8_mask(bits, bits) != 0) {
             put_raw64(&out, &d, bits);
         }

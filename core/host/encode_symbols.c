@@ -42,6 +42,17 @@ static bool fill_fields(sw_encoder *e) {
     }
 }
 
+sw_exact_values sw_exact_of(const sw_encoder *e) {
+    return (sw_exact_values){e->w->is_exact, e->w->symbol_of, e->exact, e->exact_count};
+}
+
+void sw_end_raw(sw_encoder *e, sw_bit_writer *raw) {
+    if (raw->count > 0) {
+        *raw->at++ = (uint8_t)raw->pending;
+    }
+    e->raw_size = (size_t)(raw->at - e->w->raw);
+}
+
 /* Provisional symbols by look-up: 64-bit values and raw blocks. */
 static bool look_up_symbols(sw_encoder *e, size_t first, size_t last, uint64_t mask, sw_bit_writer *raw) {
     sw_encode_work *w = e->w;
@@ -75,7 +86,6 @@ static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
     const unsigned bits = e->h.shape.bits - e->h.shift;
     const uint64_t mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
     const bool plain = sw_by_magnitude(&e->h) && !sw_is_wide(e);
-    const sw_exact_values exact = {w->is_exact, w->symbol_of};
     for (size_t g = 0; g < e->coded && !plain; g++) {
         size_t first, last;
         sw_group_range(e, g, &first, &last);
@@ -88,16 +98,12 @@ static bool symbolise(sw_encoder *e, const sw_encode_kernels *kernels) {
         }
     }
     if (plain) {
-        const unsigned largest = kernels->buckets(sw_narrow(e), e->coded_elements,
-                                                  e->exact_count > 0 ? &exact : NULL, w->symbols, &raw);
+        const sw_exact_values exact = sw_exact_of(e);
+        const unsigned largest = kernels->buckets(sw_narrow(e), e->coded_elements, e->exact_count > 0 ? &exact : NULL,
+                                                  w->symbols, &raw);
         e->bucket_limit = largest + 1;
-        e->symbol_limit = e->exact_count > 0 ? SW_FIRST_EXACT + e->exact_count : e->bucket_limit;
-        sw_count_symbols(e);
     }
-    if (raw.count > 0) {
-        *raw.at++ = (uint8_t)raw.pending;
-    }
-    e->raw_size = (size_t)(raw.at - w->raw);
+    sw_end_raw(e, &raw);
     return true;
 }
 
@@ -105,13 +111,8 @@ bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels) {
     memset(e->w->counts, 0, (size_t)e->h.scale_count * SW_CLASSES * sizeof e->w->counts[0]);
     e->sampled = 1;
     e->symbol_limit = SW_MAX_SYMBOLS;
-    if (sw_spells(e)) {
-        sw_fill_buckets(e);
-        e->symbol_limit = e->bucket_limit;
-        sw_count_symbols(e);
-        return true;
-    }
-    if (sw_by_magnitude(&e->h)) {
+    const bool magnitude = sw_by_magnitude(&e->h);
+    if (magnitude) {
         sw_fill_buckets(e);
         if (e->level > SW_LEVEL_FAST && e->h.shape.bits >= 16 && !sw_is_wide(e)) {
             sw_choose_exact(e);
@@ -119,7 +120,18 @@ bool sw_find_symbols(sw_encoder *e, const sw_encode_kernels *kernels) {
     } else if (!fill_fields(e)) {
         return false;
     }
-    return symbolise(e, kernels);
+    if (!sw_spells(e)) {
+        if (sw_spells_again(e, kernels)) {
+            sw_spell(e, kernels);
+        } else if (!symbolise(e, kernels)) {
+            return false;
+        }
+    }
+    if (magnitude && !sw_is_wide(e)) {
+        e->symbol_limit = e->exact_count > 0 ? SW_FIRST_EXACT + e->exact_count : e->bucket_limit;
+        sw_count_symbols(e);
+    }
+    return true;
 }
 
 bool sw_find_alphabet(sw_encoder *e) {

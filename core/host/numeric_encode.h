@@ -14,6 +14,7 @@ enum {
     SW_CONTEXTS = SW_MAX_SCALES * SW_CLASSES,
     SW_EXACT_REACH = 4096, /* magnitudes below this can get a symbol of their own */
     SW_FIRST_EXACT = 192,  /* provisional symbols: buckets below, exact values from here */
+    SW_FEW_EXACT = 8,      /* so many are found by comparing with each */
     SW_MAX_FIELDS = 1 << 13,
     SW_MAX_ELEMENTS = 1 << 20
 };
@@ -45,6 +46,8 @@ typedef struct {
 typedef struct {
     const uint32_t *is_exact;
     const uint8_t *symbol_of;
+    const int32_t *list; /* them, rising: their symbols count up from SW_FIRST_EXACT */
+    unsigned count;
 } sw_exact_values;
 
 /* The typed loops of the encoder; a host swaps in versions compiled for its instruction set. */
@@ -64,10 +67,11 @@ typedef struct {
      * Returns the largest bucket number. */
     unsigned (*buckets)(const int32_t *values, size_t count, const sw_exact_values *exact, uint8_t *symbols,
                         sw_bit_writer *raw);
-    /* Differences of 16-bit floats straight to symbols and raw bits, as `buckets` makes them without exact values.
-     * count is whole 64s. Raises *largest to the largest bucket number and returns the bits in use. NULL where nothing is gained by it. */
-    uint64_t (*spell16)(const uint8_t *base, const uint8_t *target, size_t count, uint8_t *symbols,
-                        sw_bit_writer *raw, unsigned *largest);
+    /* Differences of 16-bit floats straight to symbols and raw bits, as `buckets` makes them. count is whole 64s, and exact
+     * NULL or few. Raises *largest to the largest bucket number and returns the bits in use. NULL where nothing is gained
+     * by it. */
+    uint64_t (*spell16)(const uint8_t *base, const uint8_t *target, size_t count, const sw_exact_values *exact,
+                        uint8_t *symbols, sw_bit_writer *raw, unsigned *largest);
     /* Code elements first + count - 1 down to first, count a multiple of 32, in 32 lanes, words ending at `at`.
      * Returns where they begin. 64 bytes below that may be overwritten. */
     uint8_t *(*rans32)(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,
