@@ -322,7 +322,7 @@ typedef struct {
     uint16_t *slot; /* that voted */
 } sw_device_voter;
 
-/* A DEVICE decoder at work. Nothing in it is for the caller. With the state's memory it is all there is: copied
+/* A DEVICE decoder at work. Nothing but length, made and left is for the caller to read. With the state's memory it is all there is: copied
  * together at any time between two calls, both are a checkpoint (sw_device_resume). Small fields first: a short
  * Thumb instruction reaches 32 bytes, or 32 words. */
 typedef struct {
@@ -375,10 +375,13 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
 /* The next `size` bytes of the block, no more than are left. The bytes do not depend on how calls cut them. */
 sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size);
 
-/* Go on from a checkpoint, `made` bytes into the block, with payload_left bytes of the payload to come. What it says is
- * not trusted: it may lead to wrong bytes or an error, but to nothing outside the memory given. */
-sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t payload_left, uint32_t base_size,
-                           uint32_t length, uint32_t made, uint16_t *state, size_t state_size);
+/* Begin bytes that are the payload themselves (codec 0), so that they can be had in the same way. */
+sw_status sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length);
+
+/* Go on from a checkpoint: d->made bytes of the block are made, and d->left bytes of the payload are to come. What it
+ * says is not trusted: it may lead to wrong bytes or an error, but to nothing outside the memory given. */
+sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t base_size, uint32_t length, uint16_t *state,
+                           size_t state_size);
 
 /* After the last byte: whether the payload ended where it should. */
 sw_status sw_device_end(sw_device *d);

@@ -47,11 +47,18 @@ typedef enum {
 
 enum {
     SWD_UNIT = 16,   /* largest program unit, bytes */
-    SWD_BATCH = 64,  /* bytes made, and programmed, at once; sectors are multiples of it */
+    SWD_BATCH = 64,  /* bytes made, and programmed, at once */
     SWD_DIGEST = 32, /* bytes of a SHA-256 */
     SWD_SIGNATURE = 64
 };
 
+/* What a build can do. Each that is left out makes the code smaller: docs/DEVICE.md says by how much. */
+#ifndef SWD_IN_PLACE
+#define SWD_IN_PLACE 1 /* 0: two slots only; a config in place is refused */
+#endif
+#ifndef SWD_GUARDS
+#define SWD_GUARDS 1 /* 0: a patch with a guardrail that must hold is refused */
+#endif
 /* Chunks of a patch, at most; one makes up to 1 MiB of the model. 40 bytes of memory each. */
 #ifndef SWD_CHUNKS
 #define SWD_CHUNKS 2
@@ -87,7 +94,7 @@ typedef struct {
     uint32_t models_size;  /* slots: two of half this size */
     uint32_t journal;      /* address of the journal; a multiple of the sector */
     uint32_t journal_size; /* two halves; each holds a record: swd_record_size() */
-    uint32_t sector;       /* bytes erased at once; a multiple of SWD_BATCH */
+    uint32_t sector;       /* bytes erased at once; a power of two, at least SWD_BATCH */
     uint32_t unit;         /* bytes programmed at least: 1, 2, 4, 8 or 16 */
     uint32_t checkpoint;   /* sectors between two records of the decoder's state, at least 1 */
     bool in_place;         /* one region instead of two slots */
@@ -110,26 +117,34 @@ typedef struct {
  * model to boot: the patch must be at hand until it is done. All of its chunks are checked before the first erase, and
  * is_signed should not be NULL: a signature is what tells that the maker of the patch meant this model. */
 
-/* A record of the journal. Nothing in it is for the caller. */
+/* What a record of the journal begins with. Nothing in it is for the caller. */
 typedef struct {
-    uint32_t size;     /* of the record; in the upper half a mark */
+    uint32_t size;     /* of the record, in units of SWD_UNIT; in the upper half a mark */
+    uint32_t crc;      /* CRC-32 of the record, with 0 here */
     uint32_t sequence;
-    swd_model model;
     uint32_t doing;    /* swd_doing */
     uint32_t target;   /* address of what is being made, or moved */
     uint32_t patch;    /* CRC-32 of the opening of the patch that makes it */
-    uint32_t reached;  /* bytes made, or sectors left to move */
+    uint32_t reached;  /* bytes made, or left to move */
     uint32_t chunk;    /* being decoded */
-    uint32_t taken;    /* bytes of it that are */
-    uint32_t made;     /* twice the bytes they made; and 1 if they are a STORED block */
+    swd_model model;
+    uint32_t unused;
 } swd_state;
 
+/* A record. Behind it in flash, if it has a decoder, the memory of the decoder's state. */
 typedef struct {
-    uint32_t half;   /* address of the half in use */
-    uint32_t end;    /* bytes of it that are used */
-    uint32_t record; /* address of the last record */
-    swd_state state; /* what it says */
-} swd_journal;
+    swd_state state;
+    union {
+        sw_device decoder;
+        uint8_t bytes[(sizeof(sw_device) + SWD_UNIT - 1) / SWD_UNIT * SWD_UNIT];
+    } decoder;
+} swd_record;
+
+/* A model, as a patch names it. */
+typedef struct {
+    uint32_t size;
+    uint8_t digest[SWD_DIGEST];
+} swd_identity;
 
 typedef struct {
     uint32_t made;  /* bytes of the model */
@@ -137,49 +152,38 @@ typedef struct {
     uint8_t digest[SWD_DIGEST];
 } swd_chunk;
 
-/* What a patch says in front of its chunks. Points into the bytes it was read from. */
-typedef struct {
-    const uint8_t *base; /* digest; NULL if there is no base */
-    uint32_t base_size;
-    const uint8_t *target;
-    uint32_t target_size;
-    uint32_t counter;
-    uint32_t state_size;
-    uint32_t behind;      /* bytes that the base is read behind the place being made, at most */
-    uint32_t digest_size; /* of chunks: 8 or 32 */
-    uint32_t chunks;
-} swd_opening;
-
-/* An update at work. Nothing in it is for the caller. */
+/* An update at work. Nothing in it is for the caller. What is used most comes first: see sw_device. */
 typedef struct {
     const swd_config *config;
-    swd_result (*doing)(void *update);
-    sw_device_io io;
-    union {
-        sw_device decoder;
-        uint8_t bytes[(sizeof(sw_device) + SWD_UNIT - 1) / SWD_UNIT * SWD_UNIT]; /* as it stands in the journal */
-    } decoder;
-    swd_journal journal;
-    swd_opening opening;
-    uint8_t digests[2][SWD_DIGEST]; /* base, target */
-    swd_chunk chunks[SWD_CHUNKS];
-    uint32_t first;      /* offset of the first chunk in the patch */
-    uint32_t offset;     /* of the next byte to ask for */
+    uint8_t phase;       /* what the next step does */
+    bool failed;         /* a flash callback did: then none is called any more */
+    uint8_t in_at;       /* bytes of `in` that are taken */
+    uint8_t in_size;
+    uint8_t chunk_count;
+    uint8_t digest_size; /* of chunks: 8 or 32 */
+    uint8_t hash;        /* what digests are made by */
+    uint32_t half;       /* of the journal: address of the one in use */
+    uint32_t end;        /* address behind what is used of it */
+    uint32_t last;       /* address of the last record */
+    uint32_t offset;     /* in the patch, of the next byte to ask for */
     uint32_t unread;     /* bytes of the chunk not asked for yet */
     uint32_t skipped;    /* bytes of the chunk that were decoded before a cut */
-    uint32_t in_at;      /* bytes of `in` that are taken */
-    uint32_t in_size;
-    uint32_t progress;   /* bytes digested, by the phase */
-    uint32_t made;       /* bytes of the chunk */
-    uint32_t stored;     /* whether the chunk is a STORED block */
-    uint32_t filled;     /* bytes of `out` */
+    uint32_t progress;   /* bytes or chunks checked, by the phase */
     uint32_t checkpoint; /* bytes made at the last one */
+    uint32_t counter;    /* of the patch */
+    uint32_t state_size; /* bytes of the decoder's state, as the patch says */
+    uint32_t behind;     /* bytes that the base is read behind the place being made, at most */
+    swd_record record;   /* the last one, and what goes into the next */
+    sw_device_io io;
+    swd_identity base;   /* size 0: none */
+    swd_identity target;
+    swd_chunk chunks[SWD_CHUNKS];
     uint8_t in[SWD_BATCH];
     uint8_t out[SWD_BATCH];
 } swd_update;
 
 /* Where the model is. SWD_DONE: `model` says. SWD_MORE: an update in place was cut. Reads the journal only: whether the
- * bytes of the model are right is a matter of its digest. */
+ * bytes of the model are right is a matter of its digest. Keeps a swd_update on the stack. */
 swd_result swd_boot(const swd_config *config, swd_model *model);
 
 /* Begin an update, or go on with one that was cut. The config must outlive it. */

@@ -42,7 +42,8 @@ typedef enum {
     SW_DEVICE_REPEAT = 4,     /* bytes of what this block made before */
     SW_DEVICE_SCALED = 5,     /* f32 against a multiple of what this block made before */
     SW_DEVICE_PLAIN = 6,      /* bytes, by equal odds */
-    SW_DEVICE_KINDS = 7
+    SW_DEVICE_KINDS = 7,
+    SW_DEVICE_STORED = 7      /* no kind of a DEVICE block: the payload's bytes */
 } sw_device_kind;
 
 /* Sets of kinds; they lie side by side, or in a word of bits. */
@@ -60,6 +61,10 @@ static inline bool sw_names_element(unsigned kind) {
 
 static inline bool sw_is_elements(unsigned kind) {
     return (1u << SW_DEVICE_DIFFERENCE | 1u << SW_DEVICE_NUMBERS | 1u << SW_DEVICE_SCALED) >> kind & 1;
+}
+
+static inline bool sw_is_said_by_byte(unsigned kind) {
+    return (1u << SW_DEVICE_BYTES | 1u << SW_DEVICE_PLAIN | 1u << SW_DEVICE_STORED) >> kind & 1;
 }
 
 /* Weights and slots as at the start of a block. */

@@ -92,17 +92,26 @@ static bool take_shape(sw_device *d) {
     return sw_device_take_shape(d, d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
 }
 
-sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t payload_left, uint32_t base_size,
-                           uint32_t length, uint32_t made, uint16_t *state, size_t state_size) {
+sw_status sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length) {
+    memset(d, 0, sizeof *d);
+    d->io = io;
+    d->kind = SW_DEVICE_STORED;
+    d->left = d->length = d->count = length;
+    return SW_OK;
+}
+
+sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t base_size, uint32_t length, uint16_t *state,
+                           size_t state_size) {
     const unsigned bytes = state_size < SW_DEVICE_LARGE ? SW_DEVICE_SMALL : SW_DEVICE_LARGE;
     d->io = io;
     d->state = state;
-    d->left = payload_left;
     d->base_size = base_size;
     d->length = length;
-    d->made = made;
+    if (d->range < 1u << 24) { /* it would never be large enough */
+        d->range = UINT32_MAX;
+    }
     /* Where the segment reads is checked when it does. */
-    if (d->region > sw_device_region(bytes) || made > length || d->kind >= SW_DEVICE_KINDS || !take_shape(d)) {
+    if (d->region > sw_device_region(bytes) || d->made > length || d->kind > SW_DEVICE_STORED || !take_shape(d)) {
         return SW_ERROR_HEADER;
     }
     return SW_OK;
@@ -115,7 +124,7 @@ static sw_status read_segment(sw_device *d, uint32_t reached) {
     if (sw_names_element(d->kind)) {
         d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, d->element, 4, 0);
     }
-    if (d->kind >= SW_DEVICE_KINDS || !take_shape(d)) {
+    if (d->kind == SW_DEVICE_STORED || !take_shape(d)) {
         return SW_ERROR_HEADER;
     }
     if (sw_is_of_base(d->kind) && code_flag(d, SW_ASK_MOVED, before, 0)) {
@@ -213,9 +222,11 @@ static sw_status next_piece(sw_device *d, uint8_t *out, uint32_t size, uint32_t 
         /* Elements that are the same as the base's are bytes of it. */
         uint32_t *left = d->same > 0 ? &d->same : &d->count;
         size = no_more(size, *left);
-        if (d->kind == SW_DEVICE_BYTES || d->kind == SW_DEVICE_PLAIN) {
+        if (sw_is_said_by_byte(d->kind)) {
             size = 1;
-            *to = d->kind == SW_DEVICE_BYTES ? code_byte(d, 0) : (uint8_t)equal_odds(d, 8, 0);
+            *to = d->kind == SW_DEVICE_BYTES   ? code_byte(d, 0)
+                  : d->kind == SW_DEVICE_PLAIN ? (uint8_t)equal_odds(d, 8, 0)
+                                               : next_byte(d);
         } else {
             const sw_status status = read_source(d, out, reached, to, size);
             if (status != SW_OK) {

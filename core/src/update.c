@@ -2,6 +2,7 @@
  * count with one record. SPEC, "Device profile"; sapwood_device.h says how it is used. */
 #include <string.h>
 
+#include "bytes.h"
 #include "device.h"
 #include "update.h"
 
@@ -15,30 +16,27 @@ enum {
     CRC = 4      /* bytes */
 };
 
-/* What the next step does. */
-typedef swd_result phase(void *update);
-static phase read_opening, check_base, check_patch, move, start_chunk, skip, make, check_target;
+static const uint32_t magic = 0x50575389;
 
-static swd_state *state_of(swd_update *u) {
-    return &u->journal.state;
-}
+/* What the next step does. */
+typedef enum { READ_OPENING, CHECK_BASE, CHECK_PATCH, MOVE, START_CHUNK, SKIP, MAKE, CHECK_TARGET } phase;
 
 static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-static uint32_t whole(uint32_t size, uint32_t unit) {
-    return (size + unit - 1) / unit * unit;
-}
-
-static swd_result next(swd_update *u, phase *doing) {
-    u->doing = doing;
+static swd_result next(swd_update *u, phase what) {
+    u->phase = (uint8_t)what;
     u->progress = 0;
     return SWD_MORE;
 }
 
 static void digest_start(const swd_update *u) {
     u->config->digest_start(u->config->context);
+}
+
+static void digest_add(const swd_update *u, const uint8_t *bytes, uint32_t size) {
+    u->config->digest_add(u->config->context, bytes, size);
 }
 
 /* Whether the digest that ends is this one. */
@@ -48,37 +46,26 @@ static bool is_digest(const swd_update *u, const uint8_t *wanted, uint32_t size)
     return memcmp(digest, wanted, size) == 0;
 }
 
-/* Add the next bytes of flash to the digest. True when all `size` bytes are in it. */
-static swd_result digest_flash(swd_update *u, uint32_t address, uint32_t size, const uint8_t *wanted) {
-    const swd_config *config = u->config;
-    if (u->progress == 0) {
-        digest_start(u);
+/* Up to `size` of the patch's next bytes. Returns how many; negative if none will come. */
+static int fetch(swd_update *u, uint8_t *to, uint32_t size) {
+    const int got = u->config->patch_read(u->config->context, u->offset, to, size);
+    if ((uint32_t)got > size) {
+        return -1;
     }
-    const uint32_t now = smaller(size - u->progress, SWD_BATCH);
-    if (!config->flash_read(config->context, address + u->progress, u->out, now)) {
-        return SWD_ERROR_FLASH;
-    }
-    config->digest_add(config->context, u->out, now);
-    u->progress += now;
-    if (u->progress < size) {
-        return SWD_MORE;
-    }
-    return is_digest(u, wanted, SWD_DIGEST) ? SWD_DONE : SWD_ERROR_DIGEST;
+    u->offset += (uint32_t)got;
+    return got;
 }
 
 /* Ask for more of the chunk, into `in`, and add it to the chunk's digest. False if none will come. */
 static bool refill(swd_update *u) {
-    const swd_config *config = u->config;
-    const uint32_t wanted = smaller(u->unread, SWD_BATCH);
-    const int got = config->patch_read(config->context, u->offset, u->in, wanted);
-    if (got < 0 || (uint32_t)got > wanted) {
+    const int got = fetch(u, u->in, smaller(u->unread, SWD_BATCH));
+    if (got < 0) {
         return false;
     }
     u->in_at = 0;
-    u->in_size = (uint32_t)got;
-    u->offset += u->in_size;
+    u->in_size = (uint8_t)got;
     u->unread -= u->in_size;
-    config->digest_add(config->context, u->in, u->in_size);
+    digest_add(u, u->in, u->in_size);
     return true;
 }
 
@@ -92,409 +79,360 @@ static int next_byte(void *context) {
     return u->in[u->in_at++];
 }
 
-static uint32_t next_varint(swd_update *u) {
-    uint8_t bytes[6];
-    const uint8_t *at = bytes;
-    uint32_t size = 0;
-    do {
-        bytes[size] = (uint8_t)next_byte(u);
-    } while (bytes[size++] > 127 && size < sizeof bytes);
-    const uint32_t value = swd_varint(&at, bytes + size);
-    return at == NULL ? 0 : value;
-}
-
-/* A journal that lies could ask for more. */
-static bool is_inside(uint32_t offset, size_t size, uint32_t room) {
-    return offset <= room && size <= room - offset;
-}
-
 static bool read_base(void *context, uint32_t offset, uint8_t *out, size_t size) {
     swd_update *u = context;
-    return is_inside(offset, size, u->opening.base_size) && u->config->flash_read(u->config->context, state_of(u)->model.address + offset, out, (uint32_t)size);
+    swd_read(u, u->record.state.model.address + offset, out, (uint32_t)size);
+    return !u->failed;
 }
 
 static bool read_target(void *context, uint32_t offset, uint8_t *out, size_t size) {
     swd_update *u = context;
-    const uint32_t chunk = state_of(u)->target + state_of(u)->reached - u->made;
-    return is_inside(offset, size, u->made) && u->config->flash_read(u->config->context, chunk + offset, out, (uint32_t)size);
+    const swd_state *s = &u->record.state;
+    swd_read(u, s->target + s->reached - u->record.decoder.decoder.made + offset, out, (uint32_t)size);
+    return !u->failed;
 }
 
-static bool record(swd_update *u, const void *decoder) {
-    u->checkpoint = state_of(u)->reached;
-    return swd_journal_append(&u->journal, u->config, decoder, sizeof u->decoder, u->opening.state_size);
+static void record(swd_update *u, uint32_t state_size) {
+    u->checkpoint = u->record.state.reached;
+    swd_journal_append(u, state_size);
 }
 
-/* Where the new model goes, and where the old one must be by then. */
-static swd_result place(const swd_update *u, uint32_t *base, uint32_t *target) {
+static bool is_in_place(const swd_config *config) {
+    return SWD_IN_PLACE && config->in_place;
+}
+
+/* In whole sectors. */
+static uint32_t whole(const swd_update *u, uint32_t size) {
+    const uint32_t rest = u->config->sector - 1;
+    return (size + rest) & ~rest;
+}
+
+/* Where the new model goes in place, and where the old one must be by then. False if there is no room. */
+static bool place_over(const swd_update *u, uint32_t *base, uint32_t *target) {
     const swd_config *config = u->config;
-    const swd_opening *o = &u->opening;
-    const uint32_t end = config->models + config->models_size;
-    uint32_t room = config->models_size;
-    if (o->behind > room) {
-        return SWD_ERROR_ROOM;
-    }
-    *base = u->journal.state.model.address;
+    const uint32_t room = config->models_size;
     *target = config->models;
-    if (!config->in_place) {
-        room /= 2;
-        *target += *base < config->models + room && u->journal.state.model.size > 0 ? room : 0;
-    } else if (o->base != NULL) {
-        const uint32_t lead = config->checkpoint * config->sector + whole(o->behind, config->sector);
+    if (u->base.size > 0) {
+        const uint32_t lead = config->checkpoint * config->sector + whole(u, u->behind);
         if (*base - config->models < lead) {
-            *base = end - whole(o->base_size, config->sector);
+            *base = config->models + room - whole(u, u->base.size);
         }
-        if (lead > config->models_size || *base - config->models < lead) {
-            return SWD_ERROR_ROOM;
+        if (u->behind > room || lead > room || *base - config->models < lead) {
+            return false;
         }
         *target = *base - lead;
-        room = end - *target;
     }
-    return o->target_size <= room ? SWD_MORE : SWD_ERROR_ROOM;
+    return u->target.size <= config->models + room - *target;
+}
+
+/* Where the new model goes in two slots. */
+static bool place_beside(const swd_update *u, uint32_t base, uint32_t *target) {
+    const swd_config *config = u->config;
+    const uint32_t slot = config->models_size / 2;
+    *target = config->models;
+    if (base - config->models < slot) {
+        *target += slot;
+    }
+    return u->target.size <= slot;
 }
 
 /* Everything is known to fit: the first record, or the last one is gone on from. */
 static swd_result begin(swd_update *u) {
-    swd_state *s = state_of(u);
-    uint32_t base;
-    uint32_t target;
-    const swd_result result = place(u, &base, &target);
-    if (result != SWD_MORE) {
-        return result;
-    }
+    swd_state *s = &u->record.state;
+    uint32_t base = s->model.address;
+    phase what = START_CHUNK;
     s->doing = SWD_MAKING;
     s->chunk = 0;
     s->reached = 0;
-    s->target = target;
-    if (base != s->model.address) {
+    if (!(is_in_place(u->config) ? place_over(u, &base, &s->target) : place_beside(u, base, &s->target))) {
+        return SWD_ERROR_ROOM;
+    }
+    if (SWD_IN_PLACE && base != s->model.address) {
+        what = MOVE;
         s->doing = SWD_MOVING;
         s->target = base;
-        s->reached = whole(s->model.size, u->config->sector) / u->config->sector;
+        s->reached = whole(u, s->model.size);
     }
-    if (!record(u, NULL)) {
-        return SWD_ERROR_FLASH;
-    }
-    return next(u, s->doing == SWD_MOVING ? move : start_chunk);
+    record(u, 0);
+    return next(u, what);
 }
 
-static swd_result check_base(void *update) {
-    swd_update *u = update;
-    const swd_model *model = &state_of(u)->model;
-    const swd_result result = digest_flash(u, model->address, model->size, u->digests[0]);
-    if (result != SWD_DONE) {
-        return result == SWD_ERROR_DIGEST ? SWD_ERROR_BASE : result;
+/* One sector of the old model, the last first, so that none is overwritten before it is copied. */
+static swd_result move(swd_update *u) {
+    swd_state *s = &u->record.state;
+    const uint32_t sector = u->config->sector;
+    const uint32_t offset = s->reached -= sector;
+    swd_erase(u, s->target + offset);
+    for (uint32_t at = offset; at < offset + sector; at += SWD_BATCH) {
+        swd_read(u, s->model.address + at, u->out, SWD_BATCH);
+        swd_program(u, s->target + at, u->out, SWD_BATCH);
     }
-    return u->config->in_place ? next(u, check_patch) : begin(u);
+    if (s->reached == 0) {
+        s->model.address = s->target;
+        return begin(u);
+    }
+    record(u, 0);
+    return SWD_MORE;
 }
 
 /* All chunks, before the first erase. */
-static swd_result check_patch(void *update) {
-    swd_update *u = update;
-    swd_chunk *chunk = &u->chunks[u->made];
-    if (u->made == u->opening.chunks) {
-        u->offset = u->first;
-        u->made = 0;
-        return begin(u);
-    }
-    if (u->progress == 0) {
+static swd_result check_patch(swd_update *u) {
+    const swd_chunk *chunk = &u->chunks[u->progress];
+    if (u->unread == 0) {
         digest_start(u);
         u->unread = chunk->coded;
     }
     if (!refill(u)) {
         return SWD_ERROR_READ;
     }
-    u->progress = chunk->coded - u->unread;
     if (u->unread == 0) {
-        u->made++;
-        u->progress = 0;
-        return is_digest(u, chunk->digest, u->opening.digest_size) ? SWD_MORE : SWD_ERROR_DIGEST;
+        if (!is_digest(u, chunk->digest, u->digest_size)) {
+            return SWD_ERROR_DIGEST;
+        }
+        if (++u->progress == u->chunk_count) {
+            for (uint32_t i = 0; i < u->chunk_count; i++) {
+                u->offset -= u->chunks[i].coded;
+            }
+            return begin(u);
+        }
     }
     return SWD_MORE;
 }
 
-/* One sector of the old model, the last first, so that none is overwritten before it is copied. */
-static swd_result move(void *update) {
-    swd_update *u = update;
-    const swd_config *config = u->config;
-    swd_state *s = state_of(u);
-    const uint32_t from = s->model.address + (s->reached - 1) * config->sector;
-    const uint32_t to = s->target + (s->reached - 1) * config->sector;
-    if (!config->flash_erase(config->context, to)) {
-        return SWD_ERROR_FLASH;
+/* The digest of the old model, or of the new one. */
+static swd_result check_model(swd_update *u) {
+    const bool is_new = u->phase == CHECK_TARGET;
+    const swd_identity *wanted = is_new ? &u->target : &u->base;
+    swd_state *s = &u->record.state;
+    const uint32_t address = is_new ? s->target : s->model.address;
+    if (u->progress == 0) {
+        digest_start(u);
     }
-    for (uint32_t at = 0; at < config->sector; at += SWD_BATCH) {
-        if (!config->flash_read(config->context, from + at, u->out, SWD_BATCH) ||
-            !config->flash_program(config->context, to + at, u->out, SWD_BATCH)) {
-            return SWD_ERROR_FLASH;
-        }
+    const uint32_t now = smaller(wanted->size - u->progress, SWD_BATCH);
+    swd_read(u, address + u->progress, u->out, now);
+    digest_add(u, u->out, now);
+    u->progress += now;
+    if (u->progress < wanted->size) {
+        return SWD_MORE;
     }
-    if (--s->reached == 0) {
-        s->model.address = s->target;
-        return begin(u);
+    if (!is_digest(u, wanted->digest, SWD_DIGEST)) {
+        return is_new ? SWD_ERROR_DIGEST : SWD_ERROR_BASE;
     }
-    return record(u, NULL) ? SWD_MORE : SWD_ERROR_FLASH;
+    if (!is_new) {
+        return is_in_place(u->config) ? next(u, CHECK_PATCH) : begin(u);
+    }
+    s->model.address = address;
+    s->model.size = wanted->size;
+    s->model.counter = u->counter;
+    memcpy(s->model.digest, wanted->digest, SWD_DIGEST);
+    s->doing = SWD_IDLE;
+    record(u, 0);
+    return SWD_DONE;
 }
 
 /* The head of a chunk's only block, or of the bytes behind a cut. */
-static swd_result start_chunk(void *update) {
-    swd_update *u = update;
-    const swd_chunk *chunk = &u->chunks[state_of(u)->chunk];
-    if (state_of(u)->chunk == u->opening.chunks) {
-        return next(u, check_target);
+static swd_result start_chunk(swd_update *u) {
+    const uint32_t number = u->record.state.chunk;
+    const swd_chunk *chunk = &u->chunks[number];
+    sw_device *d = &u->record.decoder.decoder;
+    if (number == u->chunk_count) {
+        return next(u, CHECK_TARGET);
     }
     digest_start(u);
     u->unread = chunk->coded;
     u->in_at = u->in_size = 0;
     if (u->skipped > 0) {
-        return next(u, skip);
+        return next(u, SKIP);
     }
     const int codec = next_byte(u);
-    const uint32_t length = next_varint(u);
-    const uint32_t size = next_varint(u);
-    u->stored = codec == STORED;
-    if ((codec != STORED && codec != DEVICE) || length != chunk->made || size != u->unread + u->in_size - u->in_at ||
-        (codec == STORED && size != length)) {
-        return SWD_ERROR_PATCH;
+    const uint32_t length = swd_varint(next_byte, u);
+    const uint32_t size = swd_varint(next_byte, u);
+    sw_status status = SW_ERROR_HEADER;
+    if (length == chunk->made && size == u->unread + u->in_size - u->in_at) {
+        if (codec == DEVICE) {
+            status = sw_device_start(d, &u->io, size, u->base.size, length, u->config->state, u->state_size);
+        } else if (codec == STORED && size == length) {
+            status = sw_device_start_stored(d, &u->io, length);
+        }
     }
-    u->made = 0;
-    if (!u->stored && sw_device_start(&u->decoder.decoder, &u->io, size, u->opening.base_size, length,
-                                      u->config->state, u->opening.state_size) != SW_OK) {
-        return SWD_ERROR_PATCH;
-    }
-    return next(u, make);
+    return status == SW_OK ? next(u, MAKE) : SWD_ERROR_PATCH;
 }
 
 /* Bytes that were decoded before a cut only count for the digest. */
-static swd_result skip(void *update) {
-    swd_update *u = update;
-    while (u->in_at < u->in_size && u->skipped > 0) {
-        u->in_at++;
-        u->skipped--;
+static swd_result skip(swd_update *u) {
+    if (next_byte(u) < 0) {
+        return SWD_ERROR_READ;
     }
-    if (u->skipped == 0) {
-        return next(u, make);
-    }
-    return refill(u) ? SWD_MORE : SWD_ERROR_READ;
+    return --u->skipped == 0 ? next(u, MAKE) : SWD_MORE;
 }
 
-static swd_result end_chunk(swd_update *u) {
-    const swd_chunk *chunk = &u->chunks[state_of(u)->chunk];
-    if ((!u->stored && sw_device_end(&u->decoder.decoder) != SW_OK) || u->unread > 0 || u->in_at < u->in_size) {
+/* The next bytes of the model: up to a whole batch of them in `out`, which is then programmed. */
+static swd_result make(swd_update *u) {
+    const swd_config *config = u->config;
+    swd_state *s = &u->record.state;
+    sw_device *d = &u->record.decoder.decoder;
+    const uint32_t filled = s->reached % SWD_BATCH;
+    if ((s->reached & (config->sector - 1)) == 0) {
+        if (s->reached - u->checkpoint >= config->checkpoint * config->sector) {
+            record(u, u->state_size);
+            return SWD_MORE;
+        }
+        swd_erase(u, s->target + s->reached);
+    }
+    const uint32_t size = smaller(SWD_BATCH - filled, d->length - d->made);
+    if (sw_device_next(d, u->out + filled, size) != SW_OK) {
         return SWD_ERROR_PATCH;
     }
-    if (!is_digest(u, chunk->digest, u->opening.digest_size)) {
-        return SWD_ERROR_DIGEST;
-    }
-    state_of(u)->chunk++;
-    return next(u, start_chunk);
-}
-
-/* The next bytes of the chunk behind those that wait in `out`. */
-static swd_result decode(swd_update *u, uint32_t size) {
-    uint8_t *to = u->out + u->filled;
-    if (!u->stored) {
-        const sw_status status = sw_device_next(&u->decoder.decoder, to, size);
-        return status == SW_OK ? SWD_MORE : status == SW_ERROR_READ ? SWD_ERROR_FLASH : SWD_ERROR_PATCH;
-    }
-    for (uint32_t i = 0; i < size; i++) {
-        to[i] = (uint8_t)next_byte(u);
-    }
-    return SWD_MORE;
-}
-
-/* Full `out`, or the model's last bytes with 0xFF behind them. */
-static bool program(swd_update *u) {
-    const swd_config *config = u->config;
-    const swd_state *s = state_of(u);
-    const uint32_t size = whole(u->filled, config->unit);
-    memset(u->out + u->filled, 0xFF, size - u->filled);
-    const uint32_t at = s->target + s->reached - u->filled;
-    u->filled = 0;
-    return config->flash_program(config->context, at, u->out, size);
-}
-
-static swd_result make(void *update) {
-    swd_update *u = update;
-    const swd_config *config = u->config;
-    swd_state *s = state_of(u);
-    const uint32_t size = smaller(SWD_BATCH - u->filled, u->chunks[s->chunk].made - u->made);
-    if (s->reached % config->sector == 0) {
-        if (s->reached - u->checkpoint >= config->checkpoint * config->sector) {
-            s->taken = u->chunks[s->chunk].coded - u->unread - (u->in_size - u->in_at);
-            s->made = u->made << 1 | u->stored;
-            return record(u, &u->decoder) ? SWD_MORE : SWD_ERROR_FLASH;
-        }
-        if (!config->flash_erase(config->context, s->target + s->reached)) {
-            return SWD_ERROR_FLASH;
-        }
-    }
-    const swd_result result = decode(u, size);
-    if (result != SWD_MORE) {
-        return result;
-    }
-    u->filled += size;
-    u->made += size;
     s->reached += size;
-    if ((u->filled == SWD_BATCH || s->reached == u->opening.target_size) && !program(u)) {
-        return SWD_ERROR_FLASH;
+    if (filled + size == SWD_BATCH || s->reached == u->target.size) {
+        memset(u->out + filled + size, 0xFF, SWD_BATCH - filled - size);
+        swd_program(u, s->target + s->reached - filled - size, u->out, SWD_BATCH);
     }
-    return u->made < u->chunks[s->chunk].made ? SWD_MORE : end_chunk(u);
-}
-
-static swd_result check_target(void *update) {
-    swd_update *u = update;
-    swd_state *s = state_of(u);
-    const swd_result result = digest_flash(u, s->target, u->opening.target_size, u->digests[1]);
-    if (result == SWD_DONE) {
-        s->model.address = s->target;
-        s->model.size = u->opening.target_size;
-        s->model.counter = u->opening.counter;
-        memcpy(s->model.digest, u->digests[1], SWD_DIGEST);
-        s->doing = SWD_IDLE;
-        return record(u, NULL) ? SWD_DONE : SWD_ERROR_FLASH;
+    if (d->made < d->length) {
+        return SWD_MORE;
     }
-    return result;
+    const swd_chunk *chunk = &u->chunks[s->chunk++];
+    if (sw_device_end(d) != SW_OK) {
+        return SWD_ERROR_PATCH;
+    }
+    return is_digest(u, chunk->digest, u->digest_size) ? next(u, START_CHUNK) : SWD_ERROR_DIGEST;
 }
 
 /* Go on behind the last record. */
 static swd_result resume(swd_update *u) {
-    const swd_config *config = u->config;
-    const swd_state *s = state_of(u);
-    const uint32_t decoder = swd_journal_decoder(&u->journal);
+    const swd_state *s = &u->record.state;
+    sw_device *d = &u->record.decoder.decoder;
     u->checkpoint = s->reached;
-    if (s->doing == SWD_MOVING) {
-        return next(u, move);
+    if (SWD_IN_PLACE && s->doing == SWD_MOVING) {
+        return next(u, MOVE);
     }
-    if (decoder == 0 ? s->chunk > 0 || s->reached > 0 : s->chunk >= u->opening.chunks) {
+    if (!swd_journal_has_decoder(u)) {
+        return s->chunk + s->reached == 0 ? next(u, START_CHUNK) : SWD_ERROR_PATCH;
+    }
+    if (s->chunk >= u->chunk_count) {
         return SWD_ERROR_PATCH;
     }
-    if (decoder == 0) {
-        return next(u, start_chunk);
+    const uint32_t from = u->last + (uint32_t)sizeof *s;
+    swd_read(u, from, &u->record.decoder, sizeof u->record.decoder);
+    swd_read(u, from + (uint32_t)sizeof u->record.decoder, u->config->state, u->state_size);
+    const swd_chunk *chunk = u->chunks;
+    for (uint32_t i = 0; i < s->chunk; i++, chunk++) {
+        u->offset += chunk->coded;
     }
-    for (uint32_t i = 0; i < s->chunk; i++) {
-        u->offset += u->chunks[i].coded;
-    }
-    u->made = s->made >> 1;
-    u->stored = s->made & 1;
-    u->skipped = s->taken;
-    if (!config->flash_read(config->context, decoder, &u->decoder, sizeof u->decoder) ||
-        !config->flash_read(config->context, decoder + (uint32_t)sizeof u->decoder, config->state,
-                            u->opening.state_size)) {
-        return SWD_ERROR_FLASH;
-    }
-    const swd_chunk *chunk = &u->chunks[s->chunk];
-    if (s->taken > chunk->coded || u->made > chunk->made ||
-        (!u->stored && sw_device_resume(&u->decoder.decoder, &u->io, chunk->coded - s->taken, u->opening.base_size,
-                                        chunk->made, u->made, config->state, u->opening.state_size) != SW_OK)) {
+    u->skipped = chunk->coded - d->left;
+    if (d->left > chunk->coded || sw_device_resume(d, &u->io, u->base.size, chunk->made, u->config->state, u->state_size) != SW_OK) {
         return SWD_ERROR_PATCH;
     }
-    return next(u, start_chunk);
+    return next(u, START_CHUNK);
 }
 
 /* Whether the patch is for this device, and where to go on. */
 static swd_result judge(swd_update *u, uint32_t crc) {
-    const swd_config *config = u->config;
-    const swd_opening *o = &u->opening;
-    swd_state *s = state_of(u);
-    memcpy(u->digests[1], o->target, SWD_DIGEST);
-    if (o->base != NULL) {
-        memcpy(u->digests[0], o->base, SWD_DIGEST);
-    }
-    if (s->doing == SWD_IDLE && s->model.size == o->target_size && s->sequence > 0 &&
-        memcmp(s->model.digest, u->digests[1], SWD_DIGEST) == 0) {
+    swd_state *s = &u->record.state;
+    if (s->doing == SWD_IDLE && memcmp(s->model.digest, u->target.digest, SWD_DIGEST) == 0) {
         return SWD_DONE;
     }
-    if (o->counter < s->model.counter) {
+    if (u->counter < s->model.counter) {
         return SWD_ERROR_ROLLBACK;
     }
-    u->first = u->offset;
     if (s->doing != SWD_IDLE && s->patch == crc) {
         return resume(u);
     }
+    s->patch = crc;
+    if (u->base.size == 0) {
+        return is_in_place(u->config) ? next(u, CHECK_PATCH) : begin(u);
+    }
     /* What an update in place left of the old model is no base. */
-    if (o->base != NULL && (o->base_size != s->model.size || (config->in_place && s->doing != SWD_IDLE))) {
+    if (u->base.size != s->model.size || (is_in_place(u->config) && s->doing != SWD_IDLE)) {
         return SWD_ERROR_BASE;
     }
-    s->patch = crc;
-    if (o->base != NULL) {
-        return next(u, check_base);
-    }
-    return config->in_place ? next(u, check_patch) : begin(u);
+    return next(u, CHECK_BASE);
 }
 
 /* Into the memory of the decoder's state, which nothing needs yet. */
-static swd_result read_opening(void *update) {
-    swd_update *u = update;
+static swd_result read_opening(swd_update *u) {
     const swd_config *config = u->config;
-    static const uint8_t magic[4] = {0x89, 0x53, 0x57, 0x50};
     uint8_t *bytes = (uint8_t *)config->state;
-    const uint8_t *manifest = bytes + SIZE_AT;
-    uint32_t size = 0;
+    swd_row manifest = {bytes + SIZE_AT, LEAST - SIZE_AT, 0};
     uint32_t total = LEAST;
     uint32_t signature = 0;
     if (u->offset >= LEAST) {
-        if (memcmp(bytes, magic, sizeof magic) != 0) {
+        if (sw_load32(bytes) != magic) {
             return SWD_ERROR_PATCH;
         }
         if (bytes[4] != VERSION || bytes[5] > SIGNED) {
             return SWD_ERROR_UNSUPPORTED;
         }
         signature = bytes[5] * SWD_SIGNATURE;
-        size = swd_varint(&manifest, bytes + LEAST);
-        if (manifest == NULL) {
-            return SWD_ERROR_PATCH;
-        }
-        total = (uint32_t)(manifest - bytes) + CRC + signature;
-        if (total > config->state_size || size > config->state_size - total) {
+        const uint32_t size = swd_row_varint(&manifest);
+        total = (uint32_t)(manifest.at - bytes) + CRC + signature + size;
+        if (size > config->state_size || total > config->state_size) {
             return SWD_ERROR_ROOM;
         }
-        total += size;
+        manifest.left = (int32_t)size;
     }
     if (u->offset < total) {
-        const int got = config->patch_read(config->context, u->offset, bytes + u->offset, total - u->offset);
-        if (got < 0 || (uint32_t)got > total - u->offset) {
-            return SWD_ERROR_READ;
-        }
-        u->offset += (uint32_t)got;
-        return SWD_MORE;
+        return fetch(u, bytes + u->offset, total - u->offset) < 0 ? SWD_ERROR_READ : SWD_MORE;
     }
     const uint32_t message = total - signature;
     const uint32_t crc = swd_crc32(0, bytes, message - CRC);
-    if (memcmp(manifest + size, (uint8_t[]){(uint8_t)crc, (uint8_t)(crc >> 8), (uint8_t)(crc >> 16), (uint8_t)(crc >> 24)}, CRC) != 0) {
+    if (sw_load32(bytes + message - CRC) != crc) {
         return SWD_ERROR_PATCH;
     }
     if (config->is_signed != NULL &&
         (signature == 0 || !config->is_signed(config->context, bytes, message, bytes + message))) {
         return SWD_ERROR_SIGNATURE;
     }
-    const swd_result result = swd_read_manifest(config, manifest, size, signature > 0, &u->opening, u->chunks);
-    return result == SWD_DONE ? judge(u, crc) : result;
+    const swd_result result = swd_read_manifest(u, &manifest);
+    if (result != SWD_DONE) {
+        return result;
+    }
+    return signature > 0 && u->digest_size != SWD_DIGEST ? SWD_ERROR_PATCH : judge(u, crc);
 }
 
 swd_result swd_update_start(swd_update *u, const swd_config *config) {
-    const uint32_t sector = config->sector;
-    const uint32_t slot = config->in_place ? config->models_size : config->models_size / 2;
-    memset(u, 0, sizeof *u);
-    u->config = config;
-    u->io = (sw_device_io){u, next_byte, read_base, read_target};
-    u->doing = read_opening;
-    if (sector == 0 || sector % SWD_BATCH != 0 || config->models % sector != 0 || slot % sector != 0 ||
-        config->journal % sector != 0 || config->journal_size / 2 % sector != 0 || config->checkpoint == 0 ||
-        config->unit == 0 || SWD_UNIT % config->unit != 0 || config->state_size < SW_DEVICE_SMALL ||
-        swd_record_size(config->state_size) > config->journal_size / 2) {
+    const uint32_t rest = config->sector - 1;
+    const uint32_t half = config->journal_size / 2;
+    const uint32_t slot = is_in_place(config) ? config->models_size : config->models_size / 2;
+    if (config->sector < SWD_BATCH || ((config->sector | config->models | slot | config->journal | half) & rest) != 0 ||
+        config->checkpoint == 0 || config->unit == 0 || SWD_UNIT % config->unit != 0 ||
+        config->state_size < SW_DEVICE_SMALL || swd_record_size(config->state_size) > half ||
+        (!SWD_IN_PLACE && config->in_place)) {
         return SWD_ERROR_CONFIG;
     }
-    return swd_journal_load(&u->journal, config) ? SWD_MORE : SWD_ERROR_FLASH;
+    swd_journal_load(u, config);
+    u->io = (sw_device_io){u, next_byte, read_base, read_target};
+    return u->failed ? SWD_ERROR_FLASH : SWD_MORE;
+}
+
+static swd_result step(swd_update *u) {
+    switch ((phase)u->phase) {
+    case READ_OPENING:
+        return read_opening(u);
+    case CHECK_BASE:
+    case CHECK_TARGET:
+        return check_model(u);
+    case START_CHUNK:
+        return start_chunk(u);
+    case SKIP:
+        return skip(u);
+    case MAKE:
+        return make(u);
+    case CHECK_PATCH:
+        return SWD_IN_PLACE ? check_patch(u) : SWD_ERROR_CONFIG;
+    case MOVE:
+        return SWD_IN_PLACE ? move(u) : SWD_ERROR_CONFIG;
+    }
+    return SWD_ERROR_CONFIG;
 }
 
 swd_result swd_update_step(swd_update *u) {
-    swd_state *s = state_of(u);
-    const swd_result result = u->doing(u);
+    swd_state *s = &u->record.state;
+    const swd_result result = step(u);
     /* What was made so far may be at fault: the next try is to begin anew. In place there is no other begin. */
-    if ((result == SWD_ERROR_DIGEST || result == SWD_ERROR_PATCH) && s->doing == SWD_MAKING && !u->config->in_place) {
+    if ((result == SWD_ERROR_DIGEST || result == SWD_ERROR_PATCH) && s->doing == SWD_MAKING && !is_in_place(u->config)) {
         s->doing = SWD_IDLE;
-        if (!record(u, NULL)) {
-            return SWD_ERROR_FLASH;
-        }
+        record(u, 0);
     }
-    return result;
+    return u->failed ? SWD_ERROR_FLASH : result;
 }

@@ -11,23 +11,36 @@ typedef enum {
 } swd_doing;
 
 /* CRC-32 of zlib, carried on from `crc`; 0 at first. */
-uint32_t swd_crc32(uint32_t crc, const uint8_t *bytes, uint32_t size);
+uint32_t swd_crc32(uint32_t crc, const void *bytes, uint32_t size);
 
-/* A varint below 2^32 from *at, no further than `end`. On failure *at is NULL. */
-uint32_t swd_varint(const uint8_t **at, const uint8_t *end);
+/* Flash. If one fails, `failed` says so, and nothing is done from then on: callers need not ask each time. */
+void swd_read(swd_update *u, uint32_t address, void *to, uint32_t size);
+void swd_program(swd_update *u, uint32_t address, const void *from, uint32_t size);
+void swd_erase(swd_update *u, uint32_t address);
 
-/* Find the last record. False if flash failed; state.sequence is 0 if there is none. */
-bool swd_journal_load(swd_journal *journal, const swd_config *config);
+/* Find the last record. Its sequence is 0 if there is none. */
+void swd_journal_load(swd_update *u, const swd_config *config);
 
-/* Append the state, and with it a decoder and its state's memory, unless `decoder` is NULL. */
-bool swd_journal_append(swd_journal *journal, const swd_config *config, const void *decoder, uint32_t decoder_size,
-                        uint32_t state_size);
+/* Append the state; with `state_size`, also the decoder and as many bytes of its state's memory. */
+void swd_journal_append(swd_update *u, uint32_t state_size);
 
-/* Address of the decoder in the last record; 0 if it has none. */
-uint32_t swd_journal_decoder(const swd_journal *journal);
+/* Whether the last record has a decoder. */
+static inline bool swd_journal_has_decoder(const swd_update *u) {
+    return (u->record.state.size & 0xFFFF) * SWD_UNIT > sizeof(swd_state);
+}
 
-/* What `manifest` says, and its chunks. */
-swd_result swd_read_manifest(const swd_config *config, const uint8_t *manifest, uint32_t size, bool is_signed,
-                             swd_opening *opening, swd_chunk *chunks);
+/* Bytes in a row. */
+typedef struct {
+    const uint8_t *at;
+    int32_t left;   /* -1 once more was wanted than there is, or something else than there is */
+    uint32_t least; /* type that may follow, in a row of records */
+} swd_row;
+
+/* A varint below 2^32 - 1, byte by byte; UINT32_MAX if there is none. */
+uint32_t swd_varint(int (*next_byte)(void *), void *context);
+uint32_t swd_row_varint(swd_row *row);
+
+/* What the manifest says, into the update. */
+swd_result swd_read_manifest(swd_update *u, swd_row *manifest);
 
 #endif

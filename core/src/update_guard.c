@@ -1,33 +1,33 @@
 /* The standard guardrails. SPEC, "Guardrails". */
-#include <string.h>
-
 #include "update.h"
 
-enum { ARENA_BYTES = 1, MODEL_VERSION = 2, RUNTIME_ABI = 3, OPERATOR_SET = 5, IO_SCHEMA = 7, FAMILY = 9 };
+#if SWD_GUARDS
 
-static bool is_text(const char *known, const uint8_t *content, uint32_t size) {
-    if (known == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < size; i++) {
-        if (known[i] == 0 || (uint8_t)known[i] != content[i]) {
+enum { ARENA_BYTES = 1, MODEL_VERSION = 2, RUNTIME_ABI = 3, OPERATOR_SET = 5, IO_SCHEMA = 7, FAMILY = 9, HASH = 8 };
+
+static bool starts_with(const uint8_t *known, const uint8_t *content, uint32_t size) {
+    while (size-- > 0) {
+        if (*known++ != *content++) {
             return false;
         }
     }
-    return known[size] == 0;
+    return true;
+}
+
+/* A text in memory ends with a 0, one in a guard holds none. */
+static bool is_text(const char *known, const uint8_t *content, uint32_t size) {
+    return known != NULL && starts_with((const uint8_t *)known, content, size) && known[size] == 0;
 }
 
 static bool is_hash(const uint8_t *known, const uint8_t *content, uint32_t size) {
-    return known != NULL && size == 8 && memcmp(known, content, 8) == 0;
+    return known != NULL && size == HASH && starts_with(known, content, HASH);
 }
 
 bool swd_guard(const swd_facts *facts, uint32_t type, const uint8_t *content, uint32_t size) {
-    const uint8_t *at = content;
+    swd_row row = {content, (int32_t)size, 0};
     switch (type) {
-    case ARENA_BYTES: {
-        const uint32_t wanted = swd_varint(&at, content + size);
-        return at == content + size && wanted <= facts->arena_bytes;
-    }
+    case ARENA_BYTES:
+        return swd_row_varint(&row) <= facts->arena_bytes && row.left == 0;
     case MODEL_VERSION:
         return true;
     case RUNTIME_ABI:
@@ -42,3 +42,5 @@ bool swd_guard(const swd_facts *facts, uint32_t type, const uint8_t *content, ui
         return false;
     }
 }
+
+#endif

@@ -1,153 +1,162 @@
 /* What a patch says in front of its chunks. SPEC, "Container" to "Device profile". */
-#include <string.h>
-
 #include "update.h"
 
 enum { BASE = 1, TARGET = 3, PROFILE = 8, CHUNKS = 9, COUNTER = 11, HASH = 15, GUARDRAILS = 17 };
+enum { A_FILE = 1, A_DEVICE = 1, SHA_256 = 1 };
 
-uint32_t swd_varint(const uint8_t **at, const uint8_t *end) {
-    const uint8_t *p = *at;
+uint32_t swd_varint(int (*next_byte)(void *), void *context) {
     uint32_t value = 0;
-    for (unsigned shift = 0; p != NULL && p < end && shift < 35; shift += 7) {
-        const uint8_t byte = *p++;
-        if (shift == 28 && byte > 15) {
-            break;
+    for (unsigned shift = 0;; shift += 7) {
+        const int byte = next_byte(context);
+        if (byte < 0 || (shift == 28 && byte > 15) || (shift > 0 && byte == 0)) {
+            return UINT32_MAX;
         }
         value |= (uint32_t)(byte & 127) << shift;
         if (byte < 128) {
-            *at = byte == 0 && shift > 0 ? NULL : p;
             return value;
         }
     }
-    *at = NULL;
-    return 0;
 }
 
-/* A digest and a size of a file; the digest is NULL if it is anything else. */
-static const uint8_t *read_identity(const uint8_t *at, const uint8_t *end, uint32_t *size) {
-    if (at == end || *at++ != 1) {
-        return NULL;
+static int next_byte(void *context) {
+    swd_row *row = context;
+    if (row->left > 0) {
+        row->left--;
+        return *row->at++;
     }
-    *size = swd_varint(&at, end);
-    return at != NULL && end - at == SWD_DIGEST ? at : NULL;
+    row->left = -1;
+    return -1;
 }
 
-static bool read_chunks(const uint8_t *at, const uint8_t *end, swd_opening *o, swd_chunk *chunks) {
-    o->digest_size = at < end ? *at++ : 0;
-    if (o->digest_size != 8 && o->digest_size != SWD_DIGEST) {
-        return o->digest_size > 0 && at == end;
+uint32_t swd_row_varint(swd_row *row) {
+    const uint32_t value = swd_varint(next_byte, row);
+    if (value == UINT32_MAX) {
+        row->left = -1;
     }
-    for (; at != NULL && at < end; o->chunks++) {
-        swd_chunk chunk;
-        chunk.made = swd_varint(&at, end);
-        chunk.coded = swd_varint(&at, end);
-        if (at == NULL || (uint32_t)(end - at) < o->digest_size || chunk.made == 0 || chunk.coded == 0) {
-            return false;
-        }
-        memcpy(chunk.digest, at, o->digest_size);
-        at += o->digest_size;
-        if (o->chunks < SWD_CHUNKS) {
-            chunks[o->chunks] = chunk;
-        }
+    return value;
+}
+
+static void take(swd_row *row, uint8_t *to, unsigned size) {
+    while (size-- > 0) {
+        *to++ = (uint8_t)next_byte(row);
     }
-    return at != NULL;
+}
+
+/* The next record of a row: its type, and its content. False if there is none that may stand here. */
+static bool next_record(swd_row *row, uint32_t *type, swd_row *content) {
+    *type = swd_row_varint(row);
+    const uint32_t size = swd_row_varint(row);
+    if (row->left < 0 || size > (uint32_t)row->left || *type < row->least) {
+        return false;
+    }
+    content->at = row->at;
+    content->left = (int32_t)size;
+    content->least = 0;
+    row->at += size;
+    row->left -= content->left;
+    row->least = *type + 1;
+    return true;
+}
+
+static swd_result read_identity(swd_row *row, swd_identity *identity) {
+    if (next_byte(row) != A_FILE) {
+        return SWD_ERROR_UNSUPPORTED;
+    }
+    identity->size = swd_row_varint(row);
+    take(row, identity->digest, SWD_DIGEST);
+    return SWD_DONE;
+}
+
+static swd_result read_chunks(swd_update *u, swd_row *row) {
+    uint32_t left = u->target.size;
+    const uint32_t digest_size = u->digest_size = (uint8_t)next_byte(row);
+    while (row->left > 0) {
+        swd_chunk *chunk = &u->chunks[u->chunk_count];
+        if (u->chunk_count == SWD_CHUNKS) {
+            return SWD_ERROR_ROOM;
+        }
+        u->chunk_count++;
+        chunk->made = swd_row_varint(row);
+        chunk->coded = swd_row_varint(row);
+        if (chunk->made - 1 >= left || chunk->coded == 0 || (digest_size != 8 && digest_size != SWD_DIGEST)) {
+            return SWD_ERROR_PATCH;
+        }
+        left -= chunk->made;
+        take(row, chunk->digest, digest_size);
+    }
+    return left == 0 ? SWD_DONE : SWD_ERROR_PATCH;
 }
 
 /* Whether all guards that must hold do. */
-static swd_result read_guards(const swd_config *config, const uint8_t *at, const uint8_t *end) {
-    uint32_t next = 0; /* least type that may follow */
-    while (at < end) {
-        const uint32_t type = swd_varint(&at, end);
-        const uint32_t size = swd_varint(&at, end);
-        if (at == NULL || (uint32_t)(end - at) < size || type < next) {
+static swd_result read_guards(const swd_config *config, swd_row *row) {
+    while (row->left > 0) {
+        uint32_t type;
+        swd_row content;
+        if (!next_record(row, &type, &content)) {
             return SWD_ERROR_PATCH;
         }
-        const bool holds = config->holds != NULL && config->holds(config->context, type, at, size);
+        const bool holds = SWD_GUARDS && config->holds != NULL &&
+                           config->holds(config->context, type, content.at, (uint32_t)content.left);
         if (!holds && type % 2 == 1) {
             return SWD_ERROR_GUARD;
         }
-        at += size;
-        next = type + 1;
     }
     return SWD_DONE;
 }
 
-static bool read_profile(const uint8_t *at, const uint8_t *end, swd_opening *o) {
-    if (at == end || *at++ != 1) {
-        return true; /* another profile: then the state's size stays 0 */
+static swd_result read_record(swd_update *u, uint32_t tag, swd_row *row) {
+    switch (tag) {
+    case BASE:
+        return read_identity(row, &u->base);
+    case TARGET:
+        return read_identity(row, &u->target);
+    case PROFILE:
+        if (next_byte(row) == A_DEVICE) {
+            u->state_size = swd_row_varint(row);
+            (void)swd_row_varint(row); /* window: what was made is read again from flash */
+            u->behind = swd_row_varint(row);
+            break;
+        }
+        row->left = 0;
+        break;
+    case CHUNKS:
+        return read_chunks(u, row);
+    case COUNTER:
+        u->counter = swd_row_varint(row);
+        break;
+    case HASH:
+        u->hash = (uint8_t)next_byte(row);
+        break;
+    case GUARDRAILS:
+        return read_guards(u->config, row);
+    default:
+        row->left = 0;
+        return tag % 2 == 1 ? SWD_ERROR_UNSUPPORTED : SWD_DONE;
     }
-    o->state_size = swd_varint(&at, end);
-    (void)swd_varint(&at, end); /* window: what was made is read again from flash */
-    o->behind = swd_varint(&at, end);
-    return at == end;
+    return SWD_DONE;
 }
 
-static uint32_t read_number(const uint8_t *at, const uint8_t *end, bool *ok) {
-    const uint32_t value = swd_varint(&at, end);
-    *ok = at == end;
-    return value;
-}
-
-swd_result swd_read_manifest(const swd_config *config, const uint8_t *manifest, uint32_t size, bool is_signed,
-                             swd_opening *o, swd_chunk *chunks) {
-    const uint8_t *at = manifest;
-    const uint8_t *end = manifest + size;
-    uint32_t last = 0;
-    uint32_t hash = 0;
-    memset(o, 0, sizeof *o);
-    while (at < end) {
-        const uint32_t tag = swd_varint(&at, end);
-        const uint32_t length = swd_varint(&at, end);
-        if (at == NULL || (uint32_t)(end - at) < length || tag <= last) {
+swd_result swd_read_manifest(swd_update *u, swd_row *manifest) {
+    manifest->least = 1;
+    while (manifest->left > 0) {
+        uint32_t tag;
+        swd_row content;
+        if (!next_record(manifest, &tag, &content)) {
             return SWD_ERROR_PATCH;
         }
-        const uint8_t *content = at;
-        bool ok = true;
-        last = tag;
-        at += length;
-        if (tag == BASE) {
-            o->base = read_identity(content, at, &o->base_size);
-            ok = o->base != NULL;
-        } else if (tag == TARGET) {
-            o->target = read_identity(content, at, &o->target_size);
-        } else if (tag == PROFILE) {
-            ok = read_profile(content, at, o);
-        } else if (tag == CHUNKS) {
-            ok = read_chunks(content, at, o, chunks);
-        } else if (tag == COUNTER) {
-            o->counter = read_number(content, at, &ok);
-        } else if (tag == HASH) {
-            hash = read_number(content, at, &ok);
-        } else if (tag == GUARDRAILS) {
-            const swd_result result = read_guards(config, content, at);
-            if (result != SWD_DONE) {
-                return result;
-            }
-        } else if (tag % 2 == 1) {
-            return SWD_ERROR_UNSUPPORTED;
+        const swd_result result = read_record(u, tag, &content);
+        if (result != SWD_DONE) {
+            return result;
         }
-        if (!ok) {
+        if (content.left != 0) {
             return SWD_ERROR_PATCH;
         }
     }
-    if (o->target == NULL || o->state_size == 0 || hash != 1) {
+    if (u->chunk_count == 0 || u->state_size == 0 || u->hash != SHA_256) {
         return SWD_ERROR_UNSUPPORTED;
     }
-    if (o->state_size != SW_DEVICE_SMALL && o->state_size != SW_DEVICE_LARGE) {
+    if (u->state_size != SW_DEVICE_SMALL && u->state_size != SW_DEVICE_LARGE) {
         return SWD_ERROR_PATCH;
     }
-    if (is_signed && o->chunks > 0 && o->digest_size != SWD_DIGEST) {
-        return SWD_ERROR_PATCH;
-    }
-    if (o->chunks > SWD_CHUNKS || o->state_size > config->state_size) {
-        return SWD_ERROR_ROOM;
-    }
-    uint32_t left = o->target_size;
-    for (uint32_t i = 0; i < o->chunks; i++) {
-        if (chunks[i].made > left) {
-            return SWD_ERROR_PATCH;
-        }
-        left -= chunks[i].made;
-    }
-    return left == 0 ? SWD_DONE : SWD_ERROR_PATCH;
+    return u->state_size > u->config->state_size ? SWD_ERROR_ROOM : SWD_DONE;
 }
