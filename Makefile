@@ -14,7 +14,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.c
 	core/src/*.[ch] core/host/*.[ch] device/sim/*.[ch])
 TYPED := $(wildcard src tests bench examples)
 
-.PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz js lint format sdist clean
+.PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz js js-demo lint format sdist clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -54,10 +54,20 @@ fuzz: $(VENV)/with-test ## mutants of patches, models and blocks; the property t
 	core/fuzz/run.sh 60 $(CURDIR)/$(VENV)/bin/python
 	HYPOTHESIS_PROFILE=deep $(VENV)/bin/python -m pytest -n 2 -m hypothesis $(ARGS)
 
-js: $(VENV)/with-test ## the package for browsers and Node: build and test it
-	@scripts/check-js
-	cd js && npm ci --silent --no-audit --no-fund
+js: js/node_modules $(VENV)/with-test ## the package for browsers and Node: build and test it
 	$(VENV)/bin/python -m pytest -rs tests/test_js.py $(ARGS)
+
+js-demo: js/node_modules $(VENV)/extension ## a page that updates a model in the browser, at http://localhost:8080/
+	cd js && npm run --silent build
+	@mkdir -p build/js-demo
+	$(VENV)/bin/sapwood diff examples/models/writer-bf16-base.safetensors examples/models/writer-bf16-tuned.safetensors \
+		-o build/js-demo/update.swpatch
+	node js/demo/serve.js examples/models/writer-bf16-base.safetensors build/js-demo/update.swpatch
+
+js/node_modules: js/package-lock.json
+	@scripts/check-js
+	cd js && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 lint: $(VENV)/with-lint $(VENV)/with-test ## style, types and layers
 	$(VENV)/bin/ruff check .

@@ -1,9 +1,12 @@
 """The package in js/, where Node and its tools are: golden vectors, patches made here, a browser."""
 
+import itertools
 import json
 import os
+import random
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 JS = ROOT / "js"
 TFLITE = ROOT / "bench" / "corpus" / "tflite"
 MODELS = ROOT / "examples" / "models"
+DEVICES: list[dict[str, Any]] = [{"profile": "device", "state": state} for state in (512, 2048)]
 
 
 def _run(*command: str, **environment: str) -> None:
@@ -44,28 +48,32 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of patches by the Python package, and pairs.json that lists them."""
     folder = tmp_path_factory.mktemp("pairs")
     sapwood.generate_key(folder / "key")
-    models = [
-        *(
-            (path, path.with_name(path.name.replace(".old.", ".new.")))
-            for path in sorted(TFLITE.glob("*.old.*"))
-        ),
-        (MODELS / "writer-bf16-base.safetensors", MODELS / "writer-bf16-tuned.safetensors"),
+    small = [
+        (old, old.with_name(old.name.replace(".old.", ".new."))) for old in sorted(TFLITE.glob("*.old.*"))
     ]
+    small.append(_scattered(folder))
+    writer = (MODELS / "writer-bf16-base.safetensors", MODELS / "writer-bf16-tuned.safetensors")
     listed = []
-    for old, new in models:
-        options = (
-            [{}]
-            if new.suffix == ".safetensors"
-            else [{}, *({"profile": "device", "state": n} for n in (512, 2048))]
-        )
-        for facts in options:
-            name = "-".join([old.name.split(".")[0], *map(str, facts.values())])
-            patch = folder / f"{name}.swpatch"
-            sapwood.diff(old, new, patch, **facts)  # type: ignore[arg-type]
-            sapwood.sign(patch, folder / "key", folder / f"{name}.signed.swpatch")
-            listed.append({"name": name, "base": str(old), "target": str(new), **facts})
+    for (old, new), facts in [*itertools.product(small, [{}, *DEVICES]), (writer, {})]:
+        name = "-".join([old.name.split(".")[0], *map(str, facts.values())])
+        patch = folder / f"{name}.swpatch"
+        sapwood.diff(old, new, patch, **facts)
+        sapwood.sign(patch, folder / "key", folder / f"{name}.signed.swpatch")
+        listed.append({"name": name, "base": str(old), "target": str(new), **facts})
     (folder / "pairs.json").write_text(json.dumps(listed))
     return folder
+
+
+def _scattered(folder: Path) -> tuple[Path, Path]:
+    """A target of pieces from all over a base: more of its pages than js/ keeps at a time."""
+    rng = random.Random(5)
+    base = rng.randbytes(12 << 20)
+    starts = [rng.randrange(len(base) - 2000) for _ in range(400)]
+    target = b"".join(base[at : at + rng.randrange(200, 2000)] + b"new" for at in starts)
+    old, new = folder / "scattered.old.bin", folder / "scattered.new.bin"
+    old.write_bytes(base)
+    new.write_bytes(target)
+    return old, new
 
 
 @pytest.mark.usefixtures("built")

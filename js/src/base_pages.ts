@@ -46,6 +46,8 @@ export class BasePages {
   }
 
   private pageAtHand(number: number): Uint8Array | null {
+    // A decoder may ask on after it was told that a page is not there: for what, means nothing.
+    if (this.coming !== null) return null;
     const page = this.pages.get(number) ?? this.ask(number);
     if (page instanceof Promise) {
       this.missing = number;

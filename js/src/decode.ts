@@ -2,7 +2,7 @@
 import type { Block } from "./blocks.js";
 import { DeviceDecoder } from "./device_decoder.js";
 import { LimitExceeded, UnsupportedPatch } from "./errors.js";
-import { HostDecoder } from "./host_decoder.js";
+import type { HostDecoder } from "./host_decoder.js";
 import { MAX_FACTORS } from "./limits.js";
 import type { Base } from "./sources.js";
 import { decodeSplice } from "./splice.js";
@@ -69,6 +69,7 @@ export class Decoders {
 
   private async forHosts(): Promise<HostDecoder> {
     if (this.host === null) {
+      const { HostDecoder } = await import("./host_decoder.js");
       this.host = await HostDecoder.create(this.base);
       this.host.startChunk();
     }
