@@ -12,7 +12,7 @@ INSTALL := $(PIP) install --quiet --no-build-isolation \
 	--config-settings=build-dir=build/extension --config-settings=cmake.define.SAPWOOD_WERROR=ON --editable
 NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.cpp src/sapwood/*.h core/include/*.h \
 	core/src/*.[ch] core/host/*.[ch] device/sim/*.[ch])
-TYPED := $(wildcard src tests bench examples)
+TYPED := $(wildcard src tests bench examples device)
 
 .PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz js js-demo lint format sdist clean
 .NOTPARALLEL:
@@ -23,6 +23,11 @@ help: ## show this list
 
 demo: $(VENV)/extension ## a short tour: make a patch, apply it, compare
 	$(VENV)/bin/python examples/demo.py
+
+BOARD ?= mps2-an385
+.PHONY: device-demo
+device-demo: $(VENV)/extension ## firmware in QEMU takes a patch over its UART; BOARD=microbit and others
+	$(VENV)/bin/python -m device.ports.cortex_m.demo --board $(BOARD) $(ARGS)
 
 test: ctest $(VENV)/with-test ## C tests under sanitizers, then the quick Python tests
 	$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)

@@ -42,8 +42,15 @@ def need(program: str, package: str) -> None:
         pytest.skip(f"{program} is missing (Debian package: {package})")
 
 
-def compiles(includes: str, *flags: str) -> bool:
-    """Whether a C program with these includes builds here."""
-    command = ["cc", "-xc", "-", "-o", "/dev/null", *flags]
+def compiles(includes: str, *flags: str, compiler: str = "cc") -> bool:
+    """Whether a C file with these includes can be compiled and, for this machine, linked."""
+    command = [compiler, "-xc", "-", "-o", "/dev/null", *flags]
     source = f"{includes}\nint main(void) {{ return 0; }}\n"
     return subprocess.run(command, input=source.encode(), capture_output=True, check=False).returncode == 0
+
+
+def need_arm_compiler() -> None:
+    """Skip the test, by name, where the compiler for Cortex-M or its library is missing."""
+    need("arm-none-eabi-gcc", "gcc-arm-none-eabi")
+    if not compiles("#include <string.h>", "-c", compiler="arm-none-eabi-gcc"):
+        pytest.skip("string.h for arm-none-eabi-gcc is missing (Debian package: libnewlib-arm-none-eabi)")

@@ -1,0 +1,72 @@
+"""``make device-demo``: a board in QEMU gets a new model over its UART."""
+
+import argparse
+import hashlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+import sapwood
+from device.ports.cortex_m.qemu import BOARDS, Board, build
+
+ROOT: Final = Path(__file__).parents[3]
+MODELS: Final = ROOT / "bench" / "corpus" / "tflite"
+PROGRAMS: Final = {
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
+}
+
+
+def missing() -> list[str]:
+    return [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+
+
+def shown(facts: dict[str, str]) -> str:
+    if "digest" not in facts:
+        return "no model"
+    return f"model {facts['digest']}, {facts['size']} bytes at {int(facts['address']):#x}"
+
+
+def run(board: str, pair: str, folder: Path, *, in_place: bool) -> bool:
+    base, target = (MODELS / f"{pair}.{age}.tflite" for age in ("old", "new"))
+    key = folder / "key"
+    public = sapwood.generate_key(key)
+    raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    patch = folder / "update.swpatch"
+    sapwood.diff(base, target, patch, profile="device", state=BOARDS[board], version_counter=1, key=key)
+    print(f"{pair}: {target.stat().st_size} bytes; signed patch: {patch.stat().st_size} bytes")
+    firmware = folder / "firmware.elf"
+    build(board, raw, firmware, ROOT / "build" / "cortex_m", in_place=in_place)
+    with Board(board, firmware, folder / "flash.bin") as device:
+        print(f"{board} starts: {shown(device.boot())}")
+        print(f"it takes the old model: {device.give_model(base.read_bytes())}")
+        print(f"it restarts: {shown(device.boot())}")
+        print(f"it takes the patch: {device.update(patch.read_bytes())}")
+        after = device.boot()
+        print(f"it restarts: {shown(after)}")
+        model = device.read_model()
+    wanted = hashlib.sha256(target.read_bytes()).hexdigest()
+    right = after["digest"] == wanted and model == target.read_bytes()
+    print(f"the new model's file: {wanted}\n{'the board has it' if right else 'THE BOARD HAS ANOTHER MODEL'}")
+    return right
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--board", choices=BOARDS, default="mps2-an385")
+    parser.add_argument("--pair", default="my_cnn_ft_lr1e-5x1", help="of bench/corpus/tflite")
+    parser.add_argument("--in-place", action="store_true")
+    options = parser.parse_args()
+    if lacking := missing():
+        print(f"missing: apt-get install {' '.join(lacking)}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        return 0 if run(options.board, options.pair, Path(folder), in_place=options.in_place) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
