@@ -32,7 +32,7 @@ device-demo: $(VENV)/extension ## firmware in QEMU takes a patch over its UART; 
 test: ctest $(VENV)/with-test ## C tests under sanitizers, then the quick Python tests
 	$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)
 
-test-all: ctest $(VENV)/with-test $(VENV)/with-torch ## everything: slow tests, torch, other processors under QEMU
+test-all: ctest $(VENV)/with-test $(VENV)/with-torch $(VENV)/with-tflm ## everything: slow tests, torch, other processors under QEMU
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 	tests/cross/run.sh
 

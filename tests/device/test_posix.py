@@ -10,25 +10,10 @@ from pathlib import Path
 import pytest
 
 import sapwood
-from tests.device.patches import MODELS, ROOT, Pair, compiles, make_pair
+from tests.device.patches import MODELS, Pair, make_pair
 
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SIZE = 131072
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not compiles("#include <openssl/evp.h>"):
-        pytest.skip("the headers of OpenSSL are missing (Debian package: libssl-dev)")
-    out = tmp_path_factory.mktemp("posix")
-    flags = SANITIZE if compiles("", *SANITIZE) else ()
-    subprocess.run(
-        ["make", "-C", ROOT / "device/ports/posix", f"OUT={out}", f"CFLAGS=-O1 -g {' '.join(flags)}"],
-        check=True,
-        capture_output=True,
-    )
-    return out / "swd-update"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,66 @@
+"""The engine as built for a Cortex-M3, in Unicorn: power cuts at operations on flash, and instructions."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.device.patches import Pair, make_pair, need_arm_compiler
+
+pytest.importorskip("unicorn", reason="the test extra is not installed")
+
+from tests.device.thumb.instructions import instructions
+from tests.device.thumb.machine import DONE, Layout, Symbols, build
+from tests.device.thumb.sweep import IN_PLACE, SLOTS, a_device, sweep
+
+LAYOUTS = pytest.mark.parametrize("layout", [SLOTS, IN_PLACE], ids=["slots", "in place"])
+TORN = pytest.mark.parametrize("torn", [False, True], ids=["clean", "torn"])
+
+
+@pytest.fixture(scope="module")
+def symbols(tmp_path_factory: pytest.TempPathFactory) -> Symbols:
+    need_arm_compiler()
+    return build(tmp_path_factory.mktemp("thumb"))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return make_pair("my_cnn_lastlayer", tmp_path_factory.mktemp("pair"))
+
+
+@LAYOUTS
+@TORN
+def test_some_power_cuts(symbols: Symbols, pair: Pair, layout: Layout, torn: bool) -> None:
+    found = sweep(symbols, layout, pair, step=29, torn=torn)
+    assert found.failures == []
+    assert found.points > 20
+
+
+@pytest.mark.slow
+@LAYOUTS
+@TORN
+def test_all_power_cuts(symbols: Symbols, pair: Pair, layout: Layout, torn: bool) -> None:
+    found = sweep(symbols, layout, pair, step=1, torn=torn)
+    assert found.failures == []
+    assert found.points > 600
+
+
+def test_what_flash_would_not_do_is_told(symbols: Symbols, pair: Pair) -> None:
+    """The sweep can fail: a unit of the journal was programmed, and nobody erases it before."""
+    device = a_device(symbols, SLOTS, pair)
+    journal = SLOTS.journal_size // SLOTS.unit
+    device.restart(device.flash, bytes(len(device.programmed) - journal) + b"\1" * journal)
+    assert device.call("run_update") < DONE
+    assert device.fault == "a program of a unit that was not erased"
+
+
+def test_a_model_that_is_damaged_is_no_base(symbols: Symbols, pair: Pair) -> None:
+    device = a_device(symbols, SLOTS, pair)
+    flash = bytearray(device.flash)
+    flash[1000] ^= 1
+    device.restart(flash, device.programmed)
+    assert device.call("run_update") == -7
+    assert device.operations == []
+
+
+def test_instructions_for_a_byte(symbols: Symbols, tmp_path: Path) -> None:
+    assert 20 < instructions(symbols, "my_cnn_ft_lr1e-5x1", tmp_path) < 150
