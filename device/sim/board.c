@@ -75,6 +75,7 @@ void board_connect(board *b, uint32_t state_size) {
 swd_result board_update(board *b) {
     swd_update update;
     b->flash.dead = false;
+    b->flash.operations = 0;
     b->furthest = 0;
     b->returns = 0;
     b->config.is_signed = b->is_signed != NULL ? is_signed : NULL;
@@ -123,10 +124,9 @@ const char *board_cut(board *b, const board_image *image, const board_models *mo
     flash->cut = cut;
     *lost = false;
     for (unsigned run = 0; run <= more + 1; run++) {
-        const uint64_t seen = flash->operations > 0 ? flash->operations : 1;
+        const uint64_t seen = flash->operations > 0 ? flash->operations : 1; /* in the run before */
         flash->random = flash->random * 1664525u + 1013904223u;
         flash->cut_at = run == 0 ? at : run <= more ? flash->random % seen : UINT64_MAX;
-        flash->operations = 0;
         const swd_result result = board_update(b);
         const char *failure = check(b, models, result);
         if (failure != NULL) {

@@ -26,7 +26,7 @@ typedef struct {
     uint32_t sector;
     uint32_t unit;
     uint32_t random;      /* seed of what is torn */
-    uint64_t operations;  /* programs and erases */
+    uint64_t operations;  /* programs and erases of this run */
     uint64_t cut_at;      /* the operation that loses power, counted from 0; UINT64_MAX: none */
     nor_cut cut;
     uint64_t programmed_bytes;

@@ -5,11 +5,34 @@ from pathlib import Path
 
 import numpy as np
 
+from sapwood import diff
 from sapwood.codec.element import Element
+from sapwood.codec.varint import ByteReader
 from tests.fuzz.targets import coded, device_blocks, quantised_blocks, splice_blocks
 from tests.patch import models
 
 __all__ = ["write_seeds"]
+
+
+def device_updates() -> list[tuple[bytes, bytes]]:
+    """Manifests and chunks of patches for the model of core/fuzz/fuzz_update.c. All digests are zero."""
+    base = bytes((i * 7 + (i >> 5)) % 256 for i in range(3000))
+    few = bytearray(base)
+    few[5::97] = bytes(len(few[5::97]))
+    random = np.random.default_rng(1).bytes(2000)
+    updates = []
+    for target in (bytes(few), base[:40] + random + base[40:], random, base[100:] + base):
+        patch = diff(base, target, profile="device", state=512, guardrails={"arena_bytes": 90})
+        manifest = patch.manifest
+        data = patch.to_bytes()
+        models_named = [manifest.base.digest, manifest.target.digest]
+        for digest in (*models_named, *(chunk.digest for chunk in manifest.chunks)):
+            data = data.replace(digest, bytes(len(digest)))
+        chunks = sum(chunk.coded for chunk in manifest.chunks)
+        opening = ByteReader(data[6:], 6)
+        content = bytes(opening.prefixed("manifest"))
+        updates.append((content, data[len(data) - chunks :]))
+    return updates
 
 
 def write_seeds(folder: Path) -> None:
@@ -34,6 +57,11 @@ def write_seeds(folder: Path) -> None:
     for i, (payload, _, size) in enumerate(splice_blocks()):
         # Behind the head, what stands behind the kind.
         (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload[1:])
+    place = folder / "update"
+    place.mkdir(parents=True, exist_ok=True)
+    for i, (manifest, chunks) in enumerate(device_updates()):
+        for how in (0, 1, 2, 3, 45, 80, 81, 83):
+            (place / f"{i:02}{how:02}").write_bytes(bytes([how, 40, len(manifest)]) + manifest + chunks)
     place = folder / "encode"
     place.mkdir(parents=True, exist_ok=True)
     bell = np.random.default_rng(0).normal(128, 30, 3000).clip(0, 255).astype(np.uint8)

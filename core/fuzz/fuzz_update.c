@@ -1,0 +1,130 @@
+/* The update engine: hostile manifests and blocks under a right CRC, and a journal that lies. No sanitizer speaks, no rule of
+ * flash is broken while the journal tells the truth, and an update that ends has left a model.
+ *
+ * Bytes 0: bit 0 in place, bit 1 a journal that lies, bits 2 to 7 where power fails. Byte 1: how the link cuts the
+ * patch. Byte 2: bytes of the manifest, then these, then the chunks. Digests are all zero here, so that any can be met. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "board.h"
+#include "update.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { SECTOR = 512, UNIT = 4, SECTORS = 64, FLASH = SECTORS * SECTOR, HEAD = 3, BASE = 3000 };
+
+static void digest_start(void *context) {
+    (void)context;
+}
+
+static void digest_add(void *context, const void *bytes, uint32_t size) {
+    (void)context, (void)bytes, (void)size;
+}
+
+static void digest_end(void *context, uint8_t digest[SWD_DIGEST]) {
+    (void)context;
+    memset(digest, 0, SWD_DIGEST);
+}
+
+static const board_digest none = {NULL, digest_start, digest_add, digest_end};
+
+static uint8_t flash_bytes[FLASH];
+static uint8_t programmed[FLASH / UNIT];
+static uint32_t erases[SECTORS];
+
+static size_t make_patch(uint8_t *patch, const uint8_t *manifest, uint8_t manifest_size, const uint8_t *chunks,
+                         size_t chunks_size) {
+    size_t at = 6;
+    memcpy(patch, "\x89SWP\1\0", 6);
+    patch[at++] = manifest_size < 128 ? manifest_size : (uint8_t)(manifest_size | 128);
+    if (manifest_size > 127) {
+        patch[at++] = 1;
+    }
+    memcpy(patch + at, manifest, manifest_size);
+    at += manifest_size;
+    const uint32_t crc = swd_crc32(0, patch, (uint32_t)at);
+    for (unsigned i = 0; i < 4; i++) {
+        patch[at++] = (uint8_t)(crc >> 8 * i);
+    }
+    memcpy(patch + at, chunks, chunks_size);
+    return at + chunks_size;
+}
+
+/* The fuzzer's bytes over the last record, under a right CRC. */
+static void lie(board *b, const uint8_t *bytes, size_t size) {
+    swd_journal journal;
+    uint8_t decoder[sizeof(((swd_update *)0)->decoder)] = {0};
+    if (!swd_journal_load(&journal, &b->config)) {
+        abort();
+    }
+    if (swd_journal_decoder(&journal) != 0) {
+        nor_read(&b->flash, swd_journal_decoder(&journal), decoder, sizeof decoder);
+    }
+    uint8_t *state = (uint8_t *)&journal.state;
+    for (size_t i = 0; i + 2 < size && i < 60; i += 3) {
+        const size_t at = bytes[i] | (size_t)bytes[i + 1] << 8;
+        const size_t place = at % (sizeof journal.state - 8 + sizeof decoder);
+        if (place < sizeof journal.state - 8) {
+            state[8 + place] ^= bytes[i + 2];
+        } else {
+            decoder[place - (sizeof journal.state - 8)] ^= bytes[i + 2];
+        }
+    }
+    swd_journal_append(&journal, &b->config, decoder, sizeof decoder, SW_DEVICE_SMALL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size < HEAD || size - HEAD < data[2]) {
+        return 0;
+    }
+    const bool in_place = data[0] & 1;
+    const uint8_t *chunks = data + HEAD + data[2];
+    const size_t chunks_size = size - HEAD - data[2];
+    uint8_t *room = malloc(size + 16);
+    if (room == NULL) {
+        abort();
+    }
+    const size_t patch_size = make_patch(room, data + HEAD, data[2], chunks, chunks_size);
+    /* Of the exact size, so that the sanitizer sees every byte beyond. */
+    uint8_t *patch = realloc(room, patch_size);
+    if (patch == NULL) {
+        abort();
+    }
+    board b = {0};
+    b.flash = (nor){.bytes = flash_bytes, .programmed = programmed, .erases = erases, .size = FLASH, .sector = SECTOR,
+                    .unit = UNIT, .cut_at = UINT64_MAX, .random = data[1]};
+    nor_blank(&b.flash);
+    b.patch = patch;
+    b.patch_size = (uint32_t)patch_size;
+    b.piece = 1u + data[1];
+    b.digest = none;
+    b.facts.arena_bytes = 100;
+    b.config = (swd_config){.models_size = (in_place ? 15 : 24) * SECTOR, .journal = 40 * SECTOR,
+                            .journal_size = 16 * SECTOR, .sector = SECTOR, .unit = UNIT, .checkpoint = 1,
+                            .in_place = in_place};
+    board_connect(&b, SW_DEVICE_SMALL);
+    uint8_t base[BASE];
+    for (size_t i = 0; i < BASE; i++) {
+        base[i] = (uint8_t)(i * 7 + (i >> 5));
+    }
+    const swd_model model = {.address = in_place ? 4 * SECTOR : 0, .size = BASE};
+    if (!nor_program(&b.flash, model.address, base, BASE) || swd_provision(&b.config, &model) != SWD_DONE) {
+        abort();
+    }
+    b.flash.cut_at = data[0] >> 2;
+    b.flash.cut = NOR_TORN;
+    swd_result result = board_update(&b);
+    b.flash.dead = false;
+    b.flash.cut_at = UINT64_MAX;
+    const bool lies = data[0] & 2;
+    if (lies) {
+        lie(&b, chunks, chunks_size);
+    }
+    result = board_update(&b);
+    swd_model after;
+    if (!lies && (b.flash.fault != NULL || (swd_boot(&b.config, &after) != SWD_DONE && (!in_place || result == SWD_DONE)))) {
+        abort();
+    }
+    free(patch);
+    return 0;
+}
