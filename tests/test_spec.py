@@ -112,12 +112,14 @@ def test_limits() -> None:
     assert (oracle.MAX_PATH, oracle.MAX_SLASHES) == (limits.MAX_PATH, limits.MAX_DEPTH)
     assert ["manifest", str(limits.MAX_RECORDS), "records"] in rows
     assert ["guardrails", str(limits.MAX_GUARDS), "guards"] in rows
+    assert limits.MAX_KEPT == oracle.MAX_KEPT
     assert (oracle.MAX_GUARDS, oracle.MAX_GUARD) == (limits.MAX_GUARDS, limits.MAX_GUARD)
     named = [row for row in rows if row[0] != "path of a file" and row[2] not in ("records", "guards")]
     found = {row[0]: int(row[1]) for row in named}
     assert found == {
         "manifest": limits.MAX_MANIFEST,
         "files in a folder": limits.MAX_FILES,
+        "kept bytes": limits.MAX_KEPT,
         "content of a guard": limits.MAX_GUARD,
         "chunk": limits.MAX_CHUNK,
         "block (all codecs but SPLICE)": MAX_BLOCK,
@@ -354,7 +356,9 @@ def test_the_base_position_begins_anew_in_each_chunk() -> None:
     second = bytearray()
     put_block(second, Block(Codec.ZSTD_BASE, 1, frame, (24, 8)), end)
     assert second[-len(frame) - 2] == 16
-    assert blocks.decode_chunk(bytes(record + second), base, 2) == b"xx"
+    made = bytearray()
+    blocks.decode_chunk(bytes(record + second), base, 2, made)
+    assert made == b"xx"
 
 
 def test_the_example_chain() -> None:

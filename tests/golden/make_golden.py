@@ -5,6 +5,7 @@ change; then the files stay as they are. Make new ones only when the format gain
 in the commit.
 """
 
+import dataclasses
 import json
 import random
 import sys
@@ -33,6 +34,7 @@ from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import round_to
 from tests.oracle.quantised import FLOATS, TYPES
+from tests.patch import seal
 from tests.test_oracle import pair
 
 __all__ = ["FOLDER", "LIST"]
@@ -246,6 +248,39 @@ def _patch_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
     patch = sapwood.diff(base, target).to_bytes()
     facts = {"kind": "patch", "digest": blake3(target).hexdigest()}
     yield "patch_merged_adapter", facts, {"payload": patch, "base": base, "target": target}
+    yield _kept_patch()
+
+
+def _kept_patch() -> tuple[str, dict[str, object], dict[str, bytes]]:
+    """A copy that goes on from the base into the target, a difference and an average of what is kept."""
+    random = np.random.default_rng(14)
+    base = random.bytes(300)
+    table = random.normal(0, 0.05, (64, 20)).astype(np.float32)
+    first = table.tobytes()
+    size = len(first)
+    near = (table * np.float32(1.0001)).tobytes()
+    splice = Splice()
+    splice.literal(b"new")
+    splice.copy(250, 50 + 200)
+    target = b"head" + first + near + b"new" + base[250:] + first[:200] + near
+    numeric = _core.encode_numeric(first, near, Element.F32, 1)
+    half = Prediction(Element.F32, Element.F32, scale=0.5, second=(0.5, size))
+    between = encode_predicted(half, memoryview(first), 300, memoryview(near), 1, second=memoryview(near))
+    assert numeric is not None
+    assert between is not None
+    blocks = (
+        Block(Codec.STORED, 4 + size, b"head" + first),
+        Block(Codec.NUMERIC, size, numeric, (300, size)),
+        _as(SpliceKind.MODELLED, splice, base + first),
+        between,
+    )
+    found = seal.parts(sapwood.diff(base, target).to_bytes())
+    made = seal.Parts(dataclasses.replace(found.manifest, kept=((4, size), (4 + size, size))), [b"", b""])
+    made.put_blocks(0, list(blocks[:2]))
+    made.put_blocks(1, list(blocks[2:]))
+    patch = made.seal(decoded=[4 + 2 * size, len(target) - 4 - 2 * size])
+    facts: dict[str, object] = {"kind": "patch", "digest": blake3(target).hexdigest()}
+    return "patch_kept", facts, {"payload": patch, "base": base, "target": target}
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Block records and the codecs that are not entropy coders of their own (SPEC, "Blocks")."""
 
 import lzma
+from collections.abc import Sequence
 
 import zstandard
 
@@ -161,15 +162,33 @@ def _block(
     return out, position
 
 
-def decode_chunk(coded: bytes, base: bytes, length: int, whole: bool = True) -> bytes:
-    """The ``length`` bytes a chunk makes. ``base`` is the base's stream; ``whole``: of one file."""
+def _seen(base: bytes, made: bytes, kept: Sequence[tuple[int, int]]) -> bytes:
+    """The base's stream for a block that comes after ``made``: with what is kept of that behind it."""
+    return base + b"".join(made[start : start + length] for start, length in kept)
+
+
+def decode_chunk(
+    coded: bytes,
+    base: bytes,
+    length: int,
+    out: bytearray,
+    *,
+    kept: Sequence[tuple[int, int]] = (),
+    whole: bool = True,
+) -> None:
+    """Append the ``length`` bytes a chunk makes to ``out``, what the chunks before it made.
+
+    ``base`` is the bases' stream; ``kept``: spans of the target; ``whole``: whether DEVICE blocks may stand.
+    """
     reader = Reader(coded)
-    out = bytearray()
+    end = len(out) + length
     position = 0
     factors = Factors()
+    seen = base
     while reader.left():
-        data, position = _block(reader, base, position, length - len(out), factors=factors, whole=whole)
+        if kept:
+            seen = _seen(base, bytes(out), kept)
+        data, position = _block(reader, seen, position, end - len(out), factors=factors, whole=whole)
         out += data
-    if len(out) != length:
+    if len(out) != end:
         raise Refused("a chunk makes another length than it says")
-    return bytes(out)

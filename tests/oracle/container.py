@@ -15,8 +15,8 @@ __all__ = ["Content", "Manifest", "Patch", "decode_patch", "identity_of", "read_
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
 BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES, PROFILE = range(1, 9)
-CHUNKS, VERSION_COUNTER, SECOND_BASE, HASH, GUARDRAILS = 9, 11, 13, 15, 17
-KNOWN = frozenset({*range(1, 10), 11, 13, 15, 17})
+CHUNKS, VERSION_COUNTER, SECOND_BASE, HASH, GUARDRAILS, KEPT = 9, 11, 13, 15, 17, 19
+KNOWN = frozenset({*range(1, 10), 11, 13, 15, 17, 19})
 BLAKE3, SHA256 = 0, 1
 MAX_MANIFEST = 16 << 20
 MAX_RECORDS = 256
@@ -24,6 +24,7 @@ MAX_FILES = 100_000
 MAX_GUARDS, MAX_GUARD = 64, 1024
 MAX_PATH, MAX_SLASHES = 4096, 64
 MAX_CHUNK = 4 << 20
+MAX_KEPT = 1 << 18
 
 Content = bytes | Mapping[str, bytes]
 
@@ -44,6 +45,7 @@ class Manifest:
     records: dict[int, bytes]
     second_base: tuple[int, int, bytes] | None = None  # shape, size, digest
     hash: int = BLAKE3
+    kept: list[tuple[int, int]] = dataclasses.field(default_factory=list)  # offset, length
 
 
 @dataclasses.dataclass
@@ -111,6 +113,24 @@ def _second_base(records: dict[int, bytes]) -> tuple[int, int, bytes] | None:
     if shape not in (FILE, FOLDER) or reader.left() or BASE not in records or PROFILE in records:
         raise Refused("a second base's record is wrong, or does not belong")
     return shape, size, digest
+
+
+def _kept(records: dict[int, bytes], target: int) -> list[tuple[int, int]]:
+    if KEPT not in records:
+        return []
+    reader = Reader(records[KEPT])
+    spans: list[tuple[int, int]] = []
+    end = 0
+    while reader.left():
+        start = end + reader.unsigned()
+        length = reader.unsigned()
+        end = start + length
+        if length == 0 or end > target or len(spans) == MAX_KEPT:
+            raise Refused("a kept span is empty or outside, or one too many")
+        spans.append((start, length))
+    if not spans or PROFILE in records:
+        raise Refused("kept spans that do not belong")
+    return spans
 
 
 def _chunks(data: bytes) -> list[tuple[int, int, bytes]]:
@@ -206,7 +226,8 @@ def _manifest(data: bytes) -> Manifest:
     if sum(decoded for decoded, _, _ in chunks) != target.size:
         raise Refused("the chunks do not make the target")
     _check_optional(records)
-    return Manifest(base, target, chunks, records, _second_base(records), _hash(records))
+    kept = _kept(records, target.size)
+    return Manifest(base, target, chunks, records, _second_base(records), _hash(records), kept)
 
 
 def read_patch(patch: bytes) -> Patch:
@@ -282,12 +303,12 @@ def decode_patch(patch: bytes, base: Content = b"", also: Content | None = None)
         stream += second
     out = bytearray()
     whole = manifest.base is None or (manifest.base.shape == FILE and manifest.base.size < 1 << 32)
-    whole = whole and manifest.second_base is None
+    whole = whole and manifest.second_base is None and not manifest.kept
     for decoded, coded, digest in manifest.chunks:
         data = reader.take(coded)
         if _digest(data, manifest.hash)[: len(digest)] != digest:
             raise Refused("a chunk is damaged")
-        out += decode_chunk(data, stream, decoded, whole)
+        decode_chunk(data, stream, decoded, out, kept=manifest.kept, whole=whole)
     if reader.left():
         raise Refused("bytes after the last chunk")
     target: Content = bytes(out)

@@ -23,9 +23,10 @@ class Parts:
 
     def blocks(self, chunk: int) -> list[Block]:
         reader = ByteReader(self.chunks[chunk])
+        size = self.manifest.base_size + sum(length for _, length in self.manifest.kept)
         found, position = [], 0
         while reader.left:
-            block, position = read_block(reader, position, self.manifest.base.size)
+            block, position = read_block(reader, position, size)
             found.append(dataclasses.replace(block, payload=bytes(block.payload)))
         return found
 

@@ -168,7 +168,7 @@ def test_a_disk_that_fills_on_the_way_leaves_the_base(
     base, target = noise_pair(700_000)
     (full_disk / "model").write_bytes(base)
     patch = sapwood.diff(base, target)
-    monkeypatch.setattr("sapwood.patch.apply.check_room", lambda *_: None)
+    monkeypatch.setattr("sapwood.patch.target_writer.check_room", lambda *_: None)
     for options in ({"in_place": True}, {"out": full_disk / "out"}):
         with pytest.raises(DiskFull):
             sapwood.apply(full_disk / "model", patch, **options)

@@ -25,7 +25,7 @@ from sapwood.chain.link_row import LinkRow
 from sapwood.chain.relay import carried, shifted
 from sapwood.errors import BadData, CorruptPatch, WrongBase, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
-from sapwood.patch.apply import Progress, write_target
+from sapwood.patch.apply import Progress
 from sapwood.patch.atomic_file import restore_folder
 from sapwood.patch.digest import identify
 from sapwood.patch.file_region import FileRegion
@@ -33,6 +33,7 @@ from sapwood.patch.guardrails import Facts
 from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.patch import Patch, PathLike, thread_count, without_waiting
+from sapwood.patch.target_writer import write_target
 
 __all__ = ["Chain", "Route"]
 
@@ -283,7 +284,7 @@ class Chain:
             if out is None:
                 return final.apply(model, threads=threads, progress=told)
             with write_target(out, final.manifest, replace_folder=in_place) as writer:
-                final.apply_to(model, writer, threads=threads, progress=told)
+                final.apply_to(model, writer, threads=threads, progress=told, folder=folder)
         return None
 
     def _copy(

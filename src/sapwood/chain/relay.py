@@ -13,9 +13,10 @@ from typing import IO, Final
 
 from sapwood.errors import storage_error
 from sapwood.formats.model import Model, model_of_views
-from sapwood.patch.apply import Progress, check_room
+from sapwood.patch.apply import Progress
 from sapwood.patch.manifest import ModelIdentity, Shape
 from sapwood.patch.patch import Patch
+from sapwood.patch.room import check_room
 
 __all__ = ["carried", "shifted"]
 
@@ -105,7 +106,8 @@ def carried(
             identity = patch.manifest.target
             with contextlib.ExitStack() as resources:
                 holder = _Holder(identity, folder, resources)
-                patch.apply_to(model, holder, threads=threads, progress=shifted(progress, done, total))
+                told = shifted(progress, done, total)
+                patch.apply_to(model, holder, threads=threads, progress=told, folder=folder)
                 model = holder.model(layouts=layouts and i == len(patches) - 1)
                 # The version before it is not needed any more.
                 held.close()

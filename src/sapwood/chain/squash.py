@@ -85,6 +85,8 @@ def _put_together(
             raise needs_model(f"link {number} is for devices, and such a patch is not put together")
         if patch.manifest.second_base.digest:
             raise needs_model(f"link {number} has a second base, and such a patch is not put together")
+        if patch.manifest.kept:
+            raise needs_model(f"link {number} reads again what it made, and such a patch is not put together")
     base = patches[0].manifest.base
     last = patches[-1].manifest
     with _stash(folder) as stashed, open_spool(folder) as chunks:

@@ -43,6 +43,7 @@ def command(*, patch: str, as_json: bool) -> None:
                 "version_counter": manifest.version_counter,
                 "signed": opened.signed,
                 "key_id": manifest.key_id.hex(),
+                "kept": [{"offset": offset, "length": length} for offset, length in manifest.kept],
                 "profile": dataclasses.asdict(manifest.profile) if manifest.profile else None,
                 "guardrails": describe_guards(manifest.guardrails),
                 "metadata": manifest.metadata,
@@ -59,6 +60,9 @@ def command(*, patch: str, as_json: bool) -> None:
     facts["chunks"] = str(len(manifest.chunks))
     facts["version counter"] = str(manifest.version_counter)
     facts["signature"] = f"by key {manifest.key_id.hex()}, not checked" if opened.signed else "none"
+    if manifest.kept:
+        kept = sum(length for _, length in manifest.kept)
+        facts["kept"] = f"{screen.size(kept)} of the target, read again for what repeats it"
     if manifest.profile is not None:
         facts["profile"] = (
             f"device, {manifest.profile.state} bytes of state, reads {manifest.profile.window} bytes back "

@@ -2,59 +2,44 @@
 
 import contextlib
 import dataclasses
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sapwood._core import Factors
 from sapwood.codec.block import Block, Codec, read_block
-from sapwood.codec.decode import decode_block, decode_factors
+from sapwood.codec.decode import BaseReader, decode_block, decode_factors
 from sapwood.codec.varint import ByteReader
 from sapwood.errors import (
     CorruptPatch,
     DigestMismatch,
-    DiskFull,
     LimitExceeded,
     RollbackRefused,
     SapwoodError,
-    WrongCall,
 )
 from sapwood.formats.model import Model
 from sapwood.patch import limits
-from sapwood.patch.atomic_file import atomic_folder, atomic_output
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.check_base import check_digests, check_shapes
 from sapwood.patch.container import Opening, check_end, read_chunk, read_opening
 from sapwood.patch.digest import folder_digest
-from sapwood.patch.manifest import FileEntry, Manifest, Shape, reads_whole_base
+from sapwood.patch.kept_bytes import KeptBytes, NotYetMade
+from sapwood.patch.kept_spans import KeptSpans
+from sapwood.patch.manifest import FileEntry, Shape, reads_whole_base
 from sapwood.patch.signing import check_signature
+from sapwood.patch.target_writer import TargetWriter
 from sapwood.patch.workers import Workers
 
 __all__ = [
     "Progress",
-    "TargetWriter",
-    "check_room",
     "open_checked",
     "rebuild",
-    "write_target",
 ]
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
-
-
-class TargetWriter(Protocol):
-    """Takes the target's files, one after the other."""
-
-    def start(self, path: str) -> None:
-        """The next file begins; its path is "" for a lone file."""
-
-    def write(self, data: bytes | bytearray | memoryview, /) -> object:
-        """More bytes of the file. They are only lent: copy what is to be kept."""
 
 
 def open_checked(
@@ -93,29 +78,33 @@ def open_checked(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Located:
-    """A block, the offset of its chunk, and the chunk's right factor so far."""
+    """A block, the offset of its chunk, the size of the base it sees, and the chunk's factors so far."""
 
     at: int
     block: Block
+    base_size: int
     factors: Factors | None
 
 
 def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
     """Every block that makes bytes. A chunk is parsed only after its digest was checked."""
     at = opening.size
-    base_size = opening.manifest.base_size
-    for chunk in opening.manifest.chunks:
-        reader = ByteReader(read_chunk(stream, chunk, at, opening.manifest.hash), at)
+    manifest = opening.manifest
+    kept = KeptSpans(manifest.kept)
+    made = 0
+    for chunk in manifest.chunks:
+        reader = ByteReader(read_chunk(stream, chunk, at, manifest.hash), at)
         base_position = 0
         decoded = 0
         factors = None
         factor_blocks = 0
         while reader.left:
+            base_size = manifest.base_size + kept.before(made + decoded)
             block, base_position = read_block(reader, base_position, base_size)
             decoded += block.length
             if decoded > chunk.decoded:
                 break
-            if block.codec is Codec.DEVICE and not reads_whole_base(opening.manifest):
+            if block.codec is Codec.DEVICE and not reads_whole_base(manifest):
                 raise CorruptPatch("a DEVICE block needs a base that is one file below 4 GiB", offset=at)
             if block.codec is Codec.FACTORS:
                 factor_blocks += 1
@@ -126,7 +115,7 @@ def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
                 with _within(at):
                     factors = decode_factors(block, factors)
             else:
-                yield _Located(at, block, factors)
+                yield _Located(at, block, base_size, factors)
         if decoded != chunk.decoded:
             raise CorruptPatch(
                 "a chunk makes another length than the manifest says",
@@ -136,6 +125,7 @@ def _blocks(stream: BinaryIO, opening: Opening) -> Iterator[_Located]:
                 advice="Fetch the patch again, or make it anew.",
             )
         at += chunk.coded
+        made += decoded
     check_end(stream, at)
 
 
@@ -174,25 +164,43 @@ class _Decoded:
     room: bytearray | None = None
 
 
+def _with_kept(base: ByteStream, kept: KeptBytes) -> BaseReader:
+    """Reads the base's stream as blocks see it: the kept bytes of the target are behind the bases."""
+
+    def read(offset: int, length: int) -> memoryview:
+        inside = min(max(base.size - offset, 0), length)
+        if inside == length:
+            return base.read(offset, length)
+        behind = kept.read(offset + inside - base.size, length - inside)
+        return memoryview(bytes(base.read(offset, inside)) + behind) if inside else behind
+
+    return read
+
+
 def _pieces(
-    stream: BinaryIO, opening: Opening, base: ByteStream, workers: Workers
+    stream: BinaryIO, opening: Opening, read_base: BaseReader, workers: Workers
 ) -> Iterator[bytes | memoryview]:
     """The target's bytes in order. A piece is good until the next is asked for."""
     rooms = _Rooms()
 
     def located(item: _Located, decoded: _Decoded) -> Iterator[bytes | memoryview]:
         def room(length: int) -> memoryview:
-            decoded.room = rooms.take(length)
+            if decoded.room is None:
+                decoded.room = rooms.take(length)
             return memoryview(decoded.room)[:length]
 
         with _within(item.at):
-            yield from decode_block(item.block, base.size, base.read, item.factors, room)
+            yield from decode_block(item.block, item.base_size, read_base, item.factors, room)
 
     def decode(item: _Located) -> _Decoded:
         decoded = _Decoded()
-        pieces = located(item, decoded)
         # A splice is taken piece by piece: a few bytes of one may say petabytes of copies.
-        decoded.pieces = pieces if item.block.codec is Codec.SPLICE else list(pieces)
+        if item.block.codec is not Codec.SPLICE:
+            with contextlib.suppress(NotYetMade):
+                decoded.pieces = list(located(item, decoded))
+                return decoded
+        # In its turn, when everything before it is made.
+        decoded.pieces = located(item, decoded)
         return decoded
 
     for decoded in workers.map(decode, _blocks(stream, opening)):
@@ -208,7 +216,11 @@ def _bases(opening: Opening, base: Model | None, also: Model | None) -> ByteStre
 
 
 def _write(
-    pieces: Iterator[bytes | memoryview], opening: Opening, out: TargetWriter, tell: Callable[[int], None]
+    pieces: Iterator[bytes | memoryview],
+    opening: Opening,
+    out: TargetWriter,
+    kept: KeptBytes,
+    tell: Callable[[int], None],
 ) -> bytes:
     """The target's files into ``out``; returns their digest. ``tell`` hears of all bytes so far."""
     target = opening.manifest.target
@@ -233,6 +245,7 @@ def _write(
             done += len(part)
             hasher.update(part)
             out.write(part)
+            kept.take(part)
             tell(done)
         digests.append((entry, hasher.digest()))
     if left or next(pieces, None) is not None:
@@ -249,11 +262,13 @@ def rebuild(
     also: Model | None = None,
     threads: int = 1,
     progress: Progress | None = None,
+    folder: str | None = None,
 ) -> None:
     """Decode the target into ``out`` and check the digests of bases and target.
 
     With one thread the base is checked first; with more, beside the decoding. What ``out`` took counts only
-    once this returns.
+    once this returns. ``folder``: where more than 64 MiB of the target wait that are read again; the system's
+    by default.
 
     Raises:
         WrongBase: ``base`` or ``also`` is not what the patch was made for, whatever else is wrong.
@@ -262,7 +277,7 @@ def rebuild(
     """
     manifest = opening.manifest
     check_shapes(manifest, base, also)
-    with Workers(threads) as workers:
+    with contextlib.ExitStack() as resources, Workers(threads) as workers:
         checked = workers.begin(lambda: check_digests(manifest, base, also, workers.hashing))
 
         def tell(done: int) -> None:
@@ -273,7 +288,9 @@ def rebuild(
 
         try:
             tell(0)
-            found = _write(_pieces(stream, opening, _bases(opening, base, also), workers), opening, out, tell)
+            kept = KeptBytes(KeptSpans(manifest.kept), folder, resources)
+            read_base = _with_kept(_bases(opening, base, also), kept)
+            found = _write(_pieces(stream, opening, read_base, workers), opening, out, kept, tell)
         except SapwoodError:
             # A wrong base may look like a damaged patch.
             checked.result()
@@ -286,72 +303,3 @@ def rebuild(
             found=found.hex(),
             advice="Fetch the patch again, or make it anew.",
         )
-
-
-def check_room(path: str, size: int) -> None:
-    """Refuse ``size`` bytes beside ``path`` if there is no room: a patch of a few bytes may claim petabytes.
-
-    Raises:
-        DiskFull: At once, and not when the disk is full.
-    """
-    try:
-        found = os.statvfs(Path(path).absolute().parent)
-    except (OSError, ValueError):
-        return  # what is wrong with the path is told where it is opened
-    blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
-    # Some file systems do not know their size and say 0.
-    if found.f_blocks and blocks * found.f_frsize < size:
-        raise DiskFull(
-            "no room for the target",
-            path=path,
-            expected=f"{size} bytes",
-            found=f"{blocks * found.f_frsize} bytes free",
-            advice="Free some space, or use another disk.",
-        )
-
-
-class _FileWriter:
-    def __init__(self, file: BinaryIO) -> None:
-        self.write = file.write
-
-    def start(self, path: str) -> None:
-        """A lone file is open already."""
-
-
-class _FolderWriter:
-    def __init__(self, create: Callable[[str], BinaryIO]) -> None:
-        self._create = create
-        self._file: BinaryIO | None = None
-
-    def start(self, path: str) -> None:
-        self.finish()
-        self._file = self._create(path)
-
-    def write(self, data: bytes | bytearray | memoryview, /) -> object:
-        if self._file is None:
-            raise WrongCall("a file of the target is written before it is started")
-        return self._file.write(data)
-
-    def finish(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-@contextlib.contextmanager
-def write_target(
-    path: str | os.PathLike[str], manifest: Manifest, *, replace_folder: bool
-) -> Iterator[TargetWriter]:
-    """Where the target goes: it appears whole when the block ends well, and not at all otherwise.
-
-    Raises:
-        DiskFull: There is less room than the target takes, seen before anything is written.
-    """
-    check_room(os.fspath(path), manifest.target.size)
-    if manifest.target.shape is Shape.FILE:
-        with atomic_output(path) as file:
-            yield _FileWriter(file)
-        return
-    with atomic_folder(Path(path), replace=replace_folder) as folder:
-        writer = _FolderWriter(folder.create)
-        yield writer
-        writer.finish()

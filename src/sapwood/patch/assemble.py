@@ -13,6 +13,7 @@ from sapwood.codec.zstandard_frames import compress_against
 from sapwood.patch import limits
 from sapwood.patch.container import chunk_digest
 from sapwood.patch.hash_kind import HashKind
+from sapwood.patch.kept_spans import KeptSpans
 from sapwood.patch.manifest import Chunk
 
 __all__ = ["Assembler"]
@@ -41,6 +42,7 @@ class Assembler:
         target_size: Bytes of the target's stream: chunks grow with it, so that the manifest does not.
         level: How much time a splice may take.
         hash: What the digests of chunks are made by.
+        kept: Parts of the target that blocks read as if they were behind the base.
     """
 
     base_size: int
@@ -51,6 +53,7 @@ class Assembler:
     target_size: int
     level: Level = Level.DEFAULT
     hash: HashKind = HashKind.BLAKE3
+    kept: KeptSpans = dataclasses.field(default_factory=KeptSpans)
     chunks: list[Chunk] = dataclasses.field(default_factory=list)
     splice_payload: int = 0
     _splice: Splice = dataclasses.field(default_factory=Splice)
@@ -73,8 +76,16 @@ class Assembler:
         """Blocks at which a chunk is closed."""
         return max(limits.CHUNK_BLOCKS, self.target_size >> 37)
 
+    @property
+    def _visible(self) -> int:
+        """Bytes of the base's stream as a block that begins here, or the open splice, sees it."""
+        return self.base_size + self.kept.before(self._target_position)
+
     def copy(self, offset: int, length: int) -> None:
         """Go on with a span of the base."""
+        if offset + length > self._visible:
+            # It is what this splice makes.
+            self._close_splice()
         self._splice.copy(offset, length)
         if len(self._splice.runs) >= _MOST_RUNS:
             self._close_splice()
@@ -105,12 +116,12 @@ class Assembler:
     def _close_splice(self) -> None:
         if self._splice.length == 0:
             return
-        block = encode_splice(self._splice, self.base_size, self.read_base, self.level)
+        block = encode_splice(self._splice, self._visible, self.read_base, self.level)
         known = self._against_base(self._splice)
         if known is not None and len(known.payload) < len(block.payload):
             block = known
         at = self._target_position
-        for piece in decode_block(block, self.base_size, self.read_base):
+        for piece in decode_block(block, self._visible, self.read_base):
             if not equal(self.read_target(at, len(piece)), piece):
                 raise AssertionError("a splice does not give back the target")
             at += len(piece)
@@ -120,11 +131,12 @@ class Assembler:
 
     def _against_base(self, splice: Splice) -> Block | None:
         """Tables of a small model with its whole base as dictionary: finds what is too short for runs."""
-        if self.base_size == 0 or self.base_size > MAX_BLOCK or not _TEXT_FROM <= splice.length <= MAX_BLOCK:
+        base_size = self._visible
+        if base_size == 0 or base_size > MAX_BLOCK or not _TEXT_FROM <= splice.length <= MAX_BLOCK:
             return None
         data = self.read_target(self._target_position, splice.length)
-        frame = compress_against(self.read_base(0, self.base_size), data)
-        return Block(Codec.ZSTD_BASE, splice.length, frame, (0, self.base_size))
+        frame = compress_against(self.read_base(0, base_size), data)
+        return Block(Codec.ZSTD_BASE, splice.length, frame, (0, base_size))
 
     def _put(self, block: Block, factors: tuple[Block, ...] = ()) -> None:
         if factors and factors is not self._factors:

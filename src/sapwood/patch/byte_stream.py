@@ -23,6 +23,10 @@ class ByteStream:
         """The stream of a model."""
         return cls([file.data for file in model.files])
 
+    def followed_by(self, views: Sequence[memoryview]) -> "ByteStream":
+        """The stream that goes on with more bytes."""
+        return ByteStream([*self._files, *views])
+
     @property
     def size(self) -> int:
         """Bytes in all."""

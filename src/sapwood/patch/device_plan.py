@@ -56,6 +56,11 @@ class DeviceBlock:
     window: int = 0
     behind: int = 0
 
+    @property
+    def length(self) -> int:
+        """Bytes of the target."""
+        return self.block.length
+
 
 def _element(piece: Piece) -> Element | None:
     """How a decoder on a device can take a tensor's elements: at most 4 bytes each; None for tables."""

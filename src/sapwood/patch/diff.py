@@ -8,12 +8,10 @@ from typing import BinaryIO, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sapwood import _core
-from sapwood.codec.block import MAX_BLOCK, Block, Codec
-from sapwood.codec.device_segment import STATES
-from sapwood.codec.encode import Level, encode_plain, encode_span
+from sapwood.codec.block import Block
+from sapwood.codec.encode import Level, encode_span
 from sapwood.codec.predicted import reads_second_base
 from sapwood.codec.quantised import QuantisedPair
-from sapwood.codec.zstandard_frames import compress_against, decompress_against
 from sapwood.formats.model import Model
 from sapwood.patch.adapter import Adapter
 from sapwood.patch.assemble import Assembler
@@ -25,14 +23,17 @@ from sapwood.patch.guard import Guard
 from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.identities import Identities
 from sapwood.patch.jobs import Job, jobs
+from sapwood.patch.kept_spans import KeptSpans
 from sapwood.patch.manifest import NO_MODEL, Manifest, Profile
 from sapwood.patch.plan import Piece, plan
 from sapwood.patch.predict_job import code_related, code_scaled
 from sapwood.patch.predict_tensors import with_terms
 from sapwood.patch.quantised_pairs import code_pair
+from sapwood.patch.repeats import with_repeats
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.second_base import with_seconds
 from sapwood.patch.signing import key_id
+from sapwood.patch.simpler import RECORD, simpler_blocks
 from sapwood.patch.spool import Spool, open_spool
 from sapwood.patch.workers import Workers
 from sapwood.patch.writable import check_for_device, check_writable
@@ -55,6 +56,11 @@ class _Coded:
     is_copy: bool
     changed: float
     factors: tuple[Block, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Bytes of the target."""
+        return self.job.length
 
 
 def _code_quantised(job: Job, pair: QuantisedPair, old: memoryview, new: memoryview, level: Level) -> _Coded:
@@ -104,7 +110,7 @@ def _report(old: Model, target: Model, threads: int, level: Level) -> DiffReport
     return report
 
 
-def _account(report: DiffReport, coded: _Coded) -> None:
+def _account(report: DiffReport, coded: _Coded, base_size: int) -> None:
     job = coded.job
     size = len(coded.block.payload) if coded.block is not None else 0
     width = job.element.width if job.element is not None else 1
@@ -112,50 +118,9 @@ def _account(report: DiffReport, coded: _Coded) -> None:
         totals = report.kinds.setdefault(kind, KindTotals())
         totals.bytes_in += length
         totals.bytes_out += size * length / job.length
-        if job.base is not None:
+        if job.base is not None and job.base < base_size:
             totals.elements += length // width
             totals.changed += coded.changed * (length // width)
-
-
-# What a chunk takes in the manifest and a block in its chunk, beside digest and payload.
-_RECORD: Final = 8
-
-
-# Up to this much, a model is also tried as one DEVICE block: it takes a second for a MB.
-_SEGMENTED_TO: Final = {Level.FAST: 0, Level.DEFAULT: 256 << 10, Level.MAX: MAX_BLOCK}
-
-
-def _simpler(old: Model, new: Model, level: Level, cost: int) -> Iterable[Block]:
-    """Blocks for the target as a whole, if they take less than ``cost`` bytes; none otherwise.
-
-    Of many tiny tensors every one may cost more as a block of its own than it holds.
-    """
-    base, target = ByteStream.of(old), ByteStream.of(new)
-    if target.size > MAX_BLOCK:
-        if cost <= target.size:
-            return ()
-        steps = range(0, target.size, MAX_BLOCK)
-        return (encode_plain(target.read(at, min(MAX_BLOCK, target.size - at)), level) for at in steps)
-    if target.size == 0:
-        return ()
-    found = [encode_plain(target.read(0, target.size), level)]
-    if level is not Level.FAST and 0 < base.size <= MAX_BLOCK:
-        found.append(_whole_file(base, target))
-        if target.size <= _SEGMENTED_TO[level] and not old.is_folder:
-            # It knows what no other codec does: that scales follow from other scales.
-            blocks = device_blocks(plan(old, new), base, target, DeviceLimits(STATES[-1]))
-            found += [coded.block for coded in blocks]
-    best = min(found, key=lambda block: len(block.payload))
-    return (best,) if len(best.payload) + 2 * _RECORD < cost else ()
-
-
-def _whole_file(base: ByteStream, target: ByteStream) -> Block:
-    """A small model as one zstd frame against the whole base: what retrained small models come down to."""
-    old, new = base.read(0, base.size), target.read(0, target.size)
-    frame = compress_against(old, new)
-    if decompress_against(old, frame) != new:
-        raise AssertionError("zstd did not give back what it was given")
-    return Block(Codec.ZSTD_BASE, target.size, frame, (0, base.size))
 
 
 def _assemble(
@@ -205,19 +170,26 @@ def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None
     return size
 
 
-def _pieces(old: Model, target: Model, also: Model | None) -> Iterable[Piece]:
+def _pieces(old: Model, target: Model, also: Model | None, *, repeats: bool) -> tuple[list[Piece], KeptSpans]:
+    """The target as pieces, and what of it is kept for later ones that repeat it."""
     pieces = plan(old, target)
-    return pieces if also is None else with_seconds(pieces, also, ByteStream.of(old).size)
+    if not repeats:
+        return pieces, KeptSpans()
+    bases = [file.data for model in (old, also) if model for file in model.files]
+    if also is not None:
+        pieces = list(with_seconds(pieces, also, ByteStream.of(old).size))
+    return with_repeats(pieces, (old, target), ByteStream(bases), ByteStream.of(target))
 
 
 def _simplified(assembler: Assembler, spool: Spool, old: Model, target: Model, level: Level) -> Assembler:
     """The same one; or, if blocks for the target as a whole take less than its own, another that has them."""
-    cost = sum(chunk.coded + len(chunk.digest) + _RECORD for chunk in assembler.finish())
+    cost = sum(chunk.coded + len(chunk.digest) + RECORD for chunk in assembler.finish())
+    cost += RECORD * len(assembler.kept.spans)
     chosen = assembler
-    for block in _simpler(old, target, level, cost):
+    for block in simpler_blocks(old, target, level, cost):
         if chosen is assembler:
             spool.clear()
-            chosen = dataclasses.replace(assembler, chunks=[], splice_payload=0)
+            chosen = dataclasses.replace(assembler, chunks=[], splice_payload=0, kept=KeptSpans())
         chosen.block(block)
     return chosen
 
@@ -252,8 +224,8 @@ def diff_models(
     check_writable((old, target), metadata or {}, version_counter)
     if device is not None:
         check_for_device(old, target, device)
-    seconds = () if also is None or base is None or device is not None else also.files
-    base_stream = ByteStream([file.data for file in (*old.files, *seconds)])
+    also = also if base is not None and device is None else None
+    base_stream = ByteStream([file.data for model in (old, also) if model for file in model.files])
     target_stream = ByteStream.of(target)
     report = _report(old, target, threads, level)
     done = 0
@@ -263,49 +235,50 @@ def diff_models(
         nonlocal done, reads_second
         if isinstance(item, _Coded):
             reads_second |= item.block is not None and reads_second_base(item.block)
-            _account(report, item)
-            done += item.job.length
+            _account(report, item, base_stream.size)
         else:
             _account_block(report, item)
-            done += item.block.length
+        done += item.length
         if progress is not None:
             progress(done, target_stream.size)
 
     kind = HashKind.BLAKE3 if device is None else HashKind.SHA256
     with open_spool(spool_folder) as spool, Workers(threads) as workers:
         identities = Identities(base, target, workers, kind)
+        pieces, kept = _pieces(old, target, also, repeats=device is None)
+        # Behind the bases, as blocks see it.
+        seen = base_stream.followed_by(kept.views(target_stream))
 
         def code(job: Job) -> _Coded:
             identities.coming(job)
-            return _code(job, base_stream, target_stream, level)
+            return _code(job, seen, target_stream, level)
 
         assembler = Assembler(
             base_stream.size,
             PLAIN_DIGEST if key is None else SIGNED_DIGEST,
             spool.write,
-            base_stream.read,
+            seen.read,
             target_stream.read,
             target_stream.size,
             level,
             kind,
+            kept,
         )
         profile = None
         if device is not None:
-            blocks = device_blocks(plan(old, target), base_stream, target_stream, device)
+            blocks = device_blocks(pieces, base_stream, target_stream, device)
             profile = _assemble_for_device(blocks, device.state, assembler, finished)
         else:
-            pieces = _pieces(old, target, also if seconds else None)
             known = None if adapter is None else Adapter(adapter)
-            pieces = with_terms(pieces, base_stream, target_stream, level, workers, adapter=known)
-            work = jobs(pieces, frozenset(file_starts(target.files)))
+            whole = with_terms(pieces, seen, target_stream, level, workers, adapter=known)
+            work = jobs(whole, file_starts(target.files), lambda at: base_stream.size + kept.before(at))
             coded = workers.map(code, work)
             _assemble(coded, assembler, target_stream, finished)
             plainest = _simplified(assembler, spool, old, target, level)
             reads_second &= plainest is assembler
             assembler = plainest
         chunks = assembler.finish()
-        glue = report.kinds.setdefault("glue", KindTotals())
-        glue.bytes_out += assembler.splice_payload
+        report.kinds.setdefault("glue", KindTotals()).bytes_out += assembler.splice_payload
         manifest = Manifest(
             base=identities.base(),
             target=identities.target(),
@@ -316,7 +289,11 @@ def diff_models(
             key_id=key_id(key.public_key()) if key is not None else b"",
             profile=profile,
             guardrails=guardrails,
-            second_base=identify(also, threads, kind) if also is not None and reads_second else NO_MODEL,
+            # What is kept lies behind it, and would lie elsewhere without it.
+            second_base=identify(also, threads, kind)
+            if also and (reads_second or assembler.kept.spans)
+            else NO_MODEL,
+            kept=assembler.kept.spans,
         )
         report.patch_size = write_patch(out, manifest, key, spool)
     report.seconds = time.perf_counter() - started

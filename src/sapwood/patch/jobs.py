@@ -1,7 +1,7 @@
 """Pieces into jobs: what is coded as one block. Neighbours that moved together share one."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from sapwood.codec.block import MAX_BLOCK
@@ -83,8 +83,12 @@ def _joined_element(job: Job, piece: Job) -> Element | None:
     return element
 
 
-def jobs(pieces: Iterable[Piece], file_ends: frozenset[int]) -> Iterator[Job]:
-    """Jobs in target order. No job reaches over the end of a file (``file_ends``: offsets in the stream)."""
+def jobs(pieces: Iterable[Piece], starts: Iterable[int], visible: Callable[[int], int]) -> Iterator[Job]:
+    """Jobs in target order. No job reaches over the end of a file (``starts``: of files in the stream).
+
+    ``visible`` tells how far a job that starts at an offset can read: not what it makes itself.
+    """
+    file_ends = frozenset(starts)
     current: Job | None = None
     for piece in pieces:
         for job in _split(piece):
@@ -93,6 +97,7 @@ def jobs(pieces: Iterable[Piece], file_ends: frozenset[int]) -> Iterator[Job]:
                     current.base is not None
                     and job.base is not None
                     and job.base - current.base == _behind(current.length, current.element, current.relation)
+                    and job.base + _behind(job.length, job.element, job.relation) <= visible(current.start)
                 )
                 element = (
                     _joined_element(current, job) if moved_together and job.start not in file_ends else None

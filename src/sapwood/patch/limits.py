@@ -40,3 +40,6 @@ MATCH_MEMORY: Final = 256 << 20
 
 MAX_FACTORS: Final = 256
 """FACTORS blocks of one chunk: they take time and make nothing."""
+
+MAX_KEPT: Final = 1 << 18
+"""Spans of the target that are read again."""

@@ -13,6 +13,7 @@ from sapwood.errors import LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
 from sapwood.patch.guard import Guard, read_guards, write_guards
 from sapwood.patch.hash_kind import HashKind
+from sapwood.patch.kept_spans import read_kept, write_kept
 
 __all__ = [
     "Chunk",
@@ -44,6 +45,7 @@ class Tag(enum.IntEnum):
     SECOND_BASE = 13
     HASH = 15
     GUARDRAILS = 17
+    KEPT = 19
 
 
 class Shape(enum.IntEnum):
@@ -116,10 +118,12 @@ class Manifest:
     profile: Profile | None = None
     guardrails: tuple[Guard, ...] = ()
     second_base: ModelIdentity = ModelIdentity(Shape.NONE, 0, b"")
+    kept: tuple[tuple[int, int], ...] = ()
+    """Offsets and lengths in the target's stream of what later blocks read again."""
 
     @property
     def base_size(self) -> int:
-        """Bytes of the base's stream: the base, and the second base behind it."""
+        """Bytes of the base's stream before anything is made: the base, and the second base behind it."""
         return self.base.size + self.second_base.size
 
     @property
@@ -141,16 +145,20 @@ def _put_record(out: bytearray, tag: Tag, data: bytes | bytearray) -> None:
 
 
 def _identity(model: ModelIdentity) -> bytearray:
+    if model.shape is Shape.NONE:
+        return bytearray()
     out = bytearray([model.shape])
     put_unsigned(out, model.size)
     out += model.digest
     return out
 
 
-def _files(files: tuple[FileEntry, ...]) -> bytearray:
+def _files(model: ModelIdentity) -> bytearray:
     out = bytearray()
-    put_unsigned(out, len(files))
-    for file in files:
+    if model.shape is not Shape.FOLDER:
+        return out
+    put_unsigned(out, len(model.files))
+    for file in model.files:
         put_bytes(out, file.path.encode())
         put_unsigned(out, file.size)
     return out
@@ -171,7 +179,9 @@ def _unsigned(*values: int) -> bytearray:
     return out
 
 
-def _profile(profile: Profile) -> bytearray:
+def _profile(profile: Profile | None) -> bytearray:
+    if profile is None:
+        return bytearray()
     return bytearray([_DEVICE_PROFILE]) + _unsigned(profile.state, profile.window, profile.behind)
 
 
@@ -192,31 +202,22 @@ def _check_one_hash(manifest: Manifest) -> None:
 def write_manifest(manifest: Manifest) -> bytes:
     """The manifest as bytes; records in the order of their tags."""
     _check_one_hash(manifest)
-    records: dict[Tag, bytes | bytearray] = {}
-    if manifest.base.shape is not Shape.NONE:
-        records[Tag.BASE] = _identity(manifest.base)
-    if manifest.format:
-        records[Tag.FORMAT] = manifest.format.encode()
-    records[Tag.TARGET] = _identity(manifest.target)
-    if manifest.metadata:
-        records[Tag.METADATA] = _metadata(manifest.metadata)
-    if manifest.base.shape is Shape.FOLDER:
-        records[Tag.BASE_FILES] = _files(manifest.base.files)
-    if manifest.key_id:
-        records[Tag.KEY_ID] = manifest.key_id
-    if manifest.target.shape is Shape.FOLDER:
-        records[Tag.TARGET_FILES] = _files(manifest.target.files)
-    if manifest.profile is not None:
-        records[Tag.PROFILE] = _profile(manifest.profile)
-    records[Tag.CHUNKS] = _chunks(manifest.chunks)
-    if manifest.version_counter:
-        records[Tag.VERSION_COUNTER] = _unsigned(manifest.version_counter)
-    if manifest.second_base.shape is not Shape.NONE:
-        records[Tag.SECOND_BASE] = _identity(manifest.second_base)
-    if manifest.hash is not HashKind.BLAKE3:
-        records[Tag.HASH] = bytes([manifest.hash])
-    if manifest.guardrails:
-        records[Tag.GUARDRAILS] = write_guards(manifest.guardrails)
+    optional: dict[Tag, bytes | bytearray] = {
+        Tag.BASE: _identity(manifest.base),
+        Tag.FORMAT: manifest.format.encode(),
+        Tag.METADATA: _metadata(manifest.metadata),
+        Tag.BASE_FILES: _files(manifest.base),
+        Tag.KEY_ID: manifest.key_id,
+        Tag.TARGET_FILES: _files(manifest.target),
+        Tag.PROFILE: _profile(manifest.profile),
+        Tag.VERSION_COUNTER: _unsigned(manifest.version_counter) if manifest.version_counter else b"",
+        Tag.SECOND_BASE: _identity(manifest.second_base),
+        Tag.HASH: b"" if manifest.hash is HashKind.BLAKE3 else bytes([manifest.hash]),
+        Tag.GUARDRAILS: write_guards(manifest.guardrails),
+        Tag.KEPT: write_kept(manifest.kept),
+    }
+    records = {tag: data for tag, data in optional.items() if data}
+    records |= {Tag.TARGET: _identity(manifest.target), Tag.CHUNKS: _chunks(manifest.chunks)}
     out = bytearray()
     for tag in sorted(records):
         _put_record(out, tag, records[tag])
@@ -311,7 +312,7 @@ def _read_chunks(reader: ByteReader) -> tuple[Chunk, ...]:
 def reads_whole_base(manifest: Manifest) -> bool:
     """Whether DEVICE blocks can name offsets in the base: one file, or none, below 4 GiB."""
     base = manifest.base
-    only = manifest.second_base.shape is Shape.NONE
+    only = manifest.second_base.shape is Shape.NONE and not manifest.kept
     return only and base.shape is not Shape.FOLDER and base.size <= _MOST_OFFSET
 
 
@@ -409,9 +410,12 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
         profile=_read_profile(records[Tag.PROFILE]) if Tag.PROFILE in records else None,
         guardrails=read_guards(records[Tag.GUARDRAILS]) if Tag.GUARDRAILS in records else (),
         second_base=second_base,
+        kept=read_kept(records[Tag.KEPT], target.size) if Tag.KEPT in records else (),
     )
     if Tag.SECOND_BASE in records and (Tag.BASE not in records or Tag.PROFILE in records):
         raise reader.error("a second base without a first, or for a device")
+    if Tag.KEPT in records and Tag.PROFILE in records:
+        raise reader.error("kept spans for a device")
     if sum(c.decoded for c in chunks) != target.size:
         raise reader.error("the chunks do not make the target", expected=target.size)
     for tag, record in records.items():

@@ -6,13 +6,14 @@ import io
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import BinaryIO, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sapwood.errors import BadData, LimitExceeded, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
-from sapwood.patch.apply import Progress, TargetWriter, open_checked, rebuild, write_target
+from sapwood.patch.apply import Progress, open_checked, rebuild
 from sapwood.patch.atomic_file import atomic_output, restore_folder
 from sapwood.patch.check_base import check_shapes
 from sapwood.patch.container import SIGNED_DIGEST, Opening, check_end, chunk_digest, opening_bytes, read_chunk
@@ -21,6 +22,7 @@ from sapwood.patch.guardrails import Facts, check_guards, read_facts
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
 from sapwood.patch.signing import key_id, load_public_key
+from sapwood.patch.target_writer import TargetWriter, write_target
 
 __all__ = [
     "Patch",
@@ -179,8 +181,18 @@ class Patch:
             check_shapes(opening.manifest, model, second)
             if out is None:
                 return _in_memory(stream, opening, (model, second), count, progress)
+            folder = str(Path(out).absolute().parent)
             with write_target(out, opening.manifest, replace_folder=in_place) as writer:
-                rebuild(stream, opening, model, writer, also=second, threads=count, progress=progress)
+                rebuild(
+                    stream,
+                    opening,
+                    model,
+                    writer,
+                    also=second,
+                    threads=count,
+                    progress=progress,
+                    folder=folder,
+                )
         return None
 
     def apply_to(
@@ -194,14 +206,27 @@ class Patch:
         max_size: int | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
+        folder: str | None = None,
     ) -> None:
-        """Build the target into a writer of one's own; what it took counts only once this returns."""
+        """Build the target into a writer of one's own; what it took counts only once this returns.
+
+        ``folder``: for the unnamed file of a patch that reads more than 64 MiB of the target again.
+        """
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
             opening = open_checked(stream, public_key(verify_key), min_version, max_size)
             model, second = _models(stack, base, also)
-            rebuild(stream, opening, model, writer, also=second, threads=count, progress=progress)
+            rebuild(
+                stream,
+                opening,
+                model,
+                writer,
+                also=second,
+                threads=count,
+                progress=progress,
+                folder=folder,
+            )
 
     def verify(
         self,
