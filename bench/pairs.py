@@ -2,8 +2,8 @@
 
 quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained
 pairs (bench.corpus.make_pairs), those with merged adapters (bench.corpus.make_adapters), those quantised
-(bench.corpus.quantised and quantised_onnx) and the published ones (bench.corpus.fetch_pairs), in the corpus
-folder.
+(bench.corpus.quantised, quantised_onnx and quantised_tflite) and the published ones
+(bench.corpus.fetch_pairs), in the corpus folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.corpus import synthetic
-from bench.corpus.quantised_types import CROSSED, ONNX, TYPES
+from bench.corpus.quantised_types import CROSSED, ONNX, TFLITE, TYPES
 
 HERE = Path(__file__).parent / "corpus"
 
@@ -100,10 +100,11 @@ def quantised(folder: Path) -> list[Pair]:
         Pair(
             f"{kind} {old}-step250",
             "quantised",
-            folder / kind / f"{old}.onnx",
-            folder / kind / "step250.onnx",
+            folder / kind / f"{old}{ending}",
+            folder / kind / f"step250{ending}",
         )
-        for kind in ONNX
+        for kinds, ending in ((ONNX, ".onnx"), (TFLITE, ".tflite"))
+        for kind in kinds
         for old in ("base", "step200")
     ]
     found += [
