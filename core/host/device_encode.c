@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "device_predict.h"
 #include "range_encoder.h"
 
 typedef struct {
@@ -17,9 +18,11 @@ static sw_device *model_of(encoder *e) {
 }
 
 static unsigned decide(encoder *e, unsigned set, uint32_t node, unsigned bit) {
-    uint16_t zero = (uint16_t)(65536 - sw_device_predict(e->model, set, node));
+    uint16_t *weights = e->model->state + set * SW_DEVICE_VOTERS;
+    const uint32_t one = predict(e->model, weights, node);
+    uint16_t zero = (uint16_t)(65536 - one);
     sw_put_bit(&e->range, &zero, bit);
-    sw_device_learn(e->model, bit);
+    learn(e->model, weights, one, bit);
     return bit;
 }
 
@@ -59,19 +62,19 @@ static bool makes_sense(const job *j, const sw_device_segment *s) {
     return (s->kind != SW_DEVICE_REPEAT && s->kind != SW_DEVICE_SCALED) || (s->place >= width && s->place <= j->at);
 }
 
-static void put_place(encoder *e, const sw_device_segment *s, size_t at, unsigned before) {
+static void put_place(encoder *e, const sw_device_segment *s, size_t at) {
     sw_device *d = e->model;
     if (s->kind == SW_DEVICE_COPY || s->kind == SW_DEVICE_DIFFERENCE) {
         const uint32_t move = s->place - (uint32_t)at - d->shift;
-        if (code_flag(e, SW_ASK_MOVED, before, move != 0)) {
-            const unsigned back = code_flag(e, SW_ASK_MOVE_SIGN, before, move >> 31);
-            code_integer(e, SW_ASK_MOVE, before, (back ? 0 - move : move) - 1);
+        if (code_flag(e, SW_ASK_MOVED, move != 0)) {
+            const unsigned back = code_flag(e, SW_ASK_MOVE_SIGN, move >> 31);
+            code_integer(e, SW_ASK_MOVE, (back ? 0 - move : move) - 1);
             d->shift += move;
         }
     } else if (s->kind == SW_DEVICE_REPEAT || s->kind == SW_DEVICE_SCALED) {
         uint32_t *distance = &d->distance[s->kind == SW_DEVICE_SCALED];
-        if (!code_flag(e, SW_ASK_DISTANCE_SAME, before, *distance == s->place)) {
-            code_integer(e, SW_ASK_DISTANCE, before, s->place - 1);
+        if (!code_flag(e, SW_ASK_DISTANCE_SAME, *distance == s->place)) {
+            code_integer(e, SW_ASK_DISTANCE, s->place - 1);
             *distance = s->place;
         }
     }
@@ -79,20 +82,24 @@ static void put_place(encoder *e, const sw_device_segment *s, size_t at, unsigne
 
 static void put_opening(encoder *e, const sw_device_segment *s, size_t at) {
     sw_device *d = e->model;
-    const unsigned before = d->kind;
-    d->kind = (uint8_t)code_answer(e, SW_ASK_KIND, before, 3, s->kind);
+    d->before = d->kind;
+    d->kind = (uint8_t)code_answer(e, SW_ASK_KIND, 3, s->kind);
     if (s->kind == SW_DEVICE_DIFFERENCE || s->kind == SW_DEVICE_NUMBERS) {
-        d->element = (uint8_t)code_answer(e, SW_ASK_ELEMENT, d->element, 4, s->element);
+        const uint8_t before = d->before;
+        d->before = d->element;
+        d->element = (uint8_t)code_answer(e, SW_ASK_ELEMENT, 4, s->element);
+        d->before = before;
     }
-    put_place(e, s, at, before);
+    put_place(e, s, at);
     if (s->kind == SW_DEVICE_SCALED) {
-        if (!code_flag(e, SW_ASK_FACTOR_SAME, before, d->factor == s->factor)) {
+        if (!code_flag(e, SW_ASK_FACTOR_SAME, d->factor == s->factor)) {
             equal_odds(e, 16, s->factor >> 16);
             equal_odds(e, 16, s->factor & 0xFFFF);
             d->factor = s->factor;
         }
     }
-    code_integer(e, SW_ASK_COUNT, d->kind, s->count - 1);
+    d->before = d->kind;
+    code_integer(e, SW_ASK_COUNT, s->count - 1);
     begin_elements(d);
 }
 

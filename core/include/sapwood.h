@@ -327,6 +327,7 @@ typedef struct {
  * Thumb instruction reaches 32 bytes, or 32 words. */
 typedef struct {
     uint8_t kind;     /* of the segment */
+    uint8_t before;   /* what a question about the next one looks back at */
     uint8_t element;  /* of the last segment that named one */
     uint8_t width;    /* bytes of this segment's elements: 1, 2 or 4 */
     uint8_t unused;   /* bits of a word that an element leaves */
@@ -338,10 +339,10 @@ typedef struct {
     uint8_t signs;    /* of the last two differences */
     uint8_t bytes[2]; /* the last two made by BYTES, latest first */
     uint8_t missing;  /* bytes wanted after the payload's end */
+    uint8_t failed;   /* minus the sw_status that ended it */
     uint16_t region;  /* slots of one voter */
     const sw_device_io *io;
     uint16_t *state;   /* weights, then slots */
-    uint16_t *weights; /* of the last decision */
     uint32_t base_size;
     uint32_t length; /* bytes the block makes */
     uint32_t made;   /* of them, in the calls so far */
@@ -353,12 +354,11 @@ typedef struct {
     uint32_t shift;       /* base offset less block offset, modulo 2^32 */
     uint32_t distance[2]; /* of the last repeat, and the last scaled segment */
     uint32_t factor;
-    uint32_t fast; /* decaying sums of lengths */
-    uint32_t slow;
+    uint32_t slow; /* decaying sums of lengths */
+    uint32_t fast;
     uint32_t zeros; /* elements since the last one that differed */
     uint32_t value; /* the element being handed out */
     sw_device_voter voters[3];
-    uint32_t probability; /* of a 1, in 1/65536 */
 } sw_device;
 
 /* Begin a DEVICE block (SPEC, "Codec 9").

@@ -74,10 +74,4 @@ void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes);
  * number. */
 uint32_t sw_device_product(uint32_t a, uint32_t b);
 
-/* The probability that the next decision is 1, in 1/65536, by the decoder's contexts and the place in its tree. */
-uint32_t sw_device_predict(sw_device *d, unsigned set, uint32_t node);
-
-/* Teach the slots and the weights of the last prediction what came. */
-void sw_device_learn(sw_device *d, unsigned bit);
-
 #endif

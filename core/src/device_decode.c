@@ -2,13 +2,21 @@
 #include <string.h>
 
 #include "device.h"
+#include "device_predict.h"
+
+/* What is decoded until somebody looks is wrong, but in its place. */
+static void fail(sw_device *d, sw_status status) {
+    d->failed = (uint8_t)-status;
+}
 
 static uint8_t next_byte(sw_device *d) {
     const int byte = d->left > 0 ? d->io->next_byte(d->io->context) : -1;
     if (byte < 0) {
-        /* The encoder drops zeros at the end; more than four of them fail in the end. */
+        /* The encoder drops zeros at the end, no more than four. */
         d->left = 0;
-        d->missing = (uint8_t)(d->missing + (d->missing < UINT8_MAX));
+        if (d->missing++ == 4) {
+            fail(d, SW_ERROR_TRUNCATED);
+        }
         return 0;
     }
     d->left--;
@@ -35,10 +43,11 @@ static sw_device *model_of(sw_device *d) {
 }
 
 static unsigned decide(sw_device *d, unsigned set, uint32_t node, unsigned ignored) {
+    uint16_t *weights = d->state + set * SW_DEVICE_VOTERS;
     (void)ignored;
-    const uint32_t one = sw_device_predict(d, set, node);
+    const uint32_t one = predict(d, weights, node);
     const unsigned bit = split(d, (d->range >> 16) * (65536 - one));
-    sw_device_learn(d, bit);
+    learn(d, weights, one, bit);
     return bit;
 }
 
@@ -56,15 +65,23 @@ static uint32_t equal_odds(sw_device *d, unsigned count, uint32_t ignored) {
 #define SW_CODER sw_device
 #include "device_walk.h"
 
-sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t base_size,
-                          uint32_t length, uint16_t *state, size_t state_size) {
+sw_status sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length) {
     memset(d, 0, sizeof *d);
     d->io = io;
+    d->kind = SW_DEVICE_STORED;
+    d->left = d->length = d->count = length;
+    return SW_OK;
+}
+
+sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t base_size,
+                          uint32_t length, uint16_t *state, size_t state_size) {
+    (void)sw_device_start_stored(d, io, length);
+    d->kind = SW_DEVICE_COPY;
+    d->count = 0;
     d->left = payload_size;
     d->base_size = base_size;
-    d->length = length;
     const uint8_t header = next_byte(d);
-    if (payload_size < 2 || d->missing) {
+    if (d->left == 0) {
         return SW_ERROR_TRUNCATED;
     }
     if (header > 1 || length - 1 >= SW_MAX_BLOCK) {
@@ -92,14 +109,6 @@ static bool take_shape(sw_device *d) {
     return sw_device_take_shape(d, d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
 }
 
-sw_status sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length) {
-    memset(d, 0, sizeof *d);
-    d->io = io;
-    d->kind = SW_DEVICE_STORED;
-    d->left = d->length = d->count = length;
-    return SW_OK;
-}
-
 sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t base_size, uint32_t length, uint16_t *state,
                            size_t state_size) {
     const unsigned bytes = state_size < SW_DEVICE_LARGE ? SW_DEVICE_SMALL : SW_DEVICE_LARGE;
@@ -118,125 +127,126 @@ sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t base_s
 }
 
 /* `reached` bytes of the block are made. */
-static sw_status read_segment(sw_device *d, uint32_t reached) {
-    const unsigned before = d->kind;
-    d->kind = (uint8_t)code_answer(d, SW_ASK_KIND, before, 3, 0);
+static void read_segment(sw_device *d, uint32_t reached) {
+    const uint8_t before = d->before = d->kind;
+    d->kind = (uint8_t)code_answer(d, SW_ASK_KIND, 3, 0);
     if (sw_names_element(d->kind)) {
-        d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, d->element, 4, 0);
+        d->before = d->element;
+        d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, 4, 0);
+        d->before = before;
     }
     if (d->kind == SW_DEVICE_STORED || !take_shape(d)) {
-        return SW_ERROR_HEADER;
+        fail(d, SW_ERROR_HEADER);
+        return;
     }
-    if (sw_is_of_base(d->kind) && code_flag(d, SW_ASK_MOVED, before, 0)) {
-        const unsigned back = code_flag(d, SW_ASK_MOVE_SIGN, before, 0);
-        const uint32_t move = 1 + code_integer(d, SW_ASK_MOVE, before, 0);
+    if (sw_is_of_base(d->kind) && code_flag(d, SW_ASK_MOVED, 0)) {
+        const unsigned back = code_flag(d, SW_ASK_MOVE_SIGN, 0);
+        const uint32_t move = 1 + code_integer(d, SW_ASK_MOVE, 0);
         d->shift += back ? 0 - move : move;
     }
-    if (sw_is_of_block(d->kind) && !code_flag(d, SW_ASK_DISTANCE_SAME, before, 0)) {
-        d->distance[d->kind & 1] = 1 + code_integer(d, SW_ASK_DISTANCE, before, 0);
+    if (sw_is_of_block(d->kind) && !code_flag(d, SW_ASK_DISTANCE_SAME, 0)) {
+        d->distance[d->kind & 1] = 1 + code_integer(d, SW_ASK_DISTANCE, 0);
     }
-    if (d->kind == SW_DEVICE_SCALED && !code_flag(d, SW_ASK_FACTOR_SAME, before, 0)) {
+    if (d->kind == SW_DEVICE_SCALED && !code_flag(d, SW_ASK_FACTOR_SAME, 0)) {
         d->factor = equal_odds(d, 32, 0);
     }
-    d->count = 1 + code_integer(d, SW_ASK_COUNT, d->kind, 0);
+    d->before = d->kind;
+    d->count = 1 + code_integer(d, SW_ASK_COUNT, 0);
     begin_elements(d);
-    return d->count > (d->length - reached) / d->width ? SW_ERROR_HEADER : SW_OK;
+    if (d->count > (d->length - reached) / d->width) {
+        fail(d, SW_ERROR_HEADER);
+    }
 }
 
 /* The next bytes that the segment copies or compares with, of the base or of what was made: in earlier calls, or in
  * this one, in `out`. */
-static sw_status read_source(const sw_device *d, const uint8_t *out, uint32_t reached, uint8_t *to, uint32_t size) {
+static void read_source(sw_device *d, const uint8_t *out, uint32_t reached, uint8_t *to, uint32_t size) {
+    const sw_device_io *io = d->io;
     if (!sw_is_of_block(d->kind)) {
         const uint32_t start = reached + d->shift;
         if (start > d->base_size || size > d->base_size - start) {
-            return SW_ERROR_BASE;
+            fail(d, SW_ERROR_BASE);
+        } else if (!io->read_base(io->context, start, to, size)) {
+            fail(d, SW_ERROR_READ);
         }
-        return d->io->read_base(d->io->context, start, to, size) ? SW_OK : SW_ERROR_READ;
+        return;
     }
     const uint32_t distance = d->distance[d->kind & 1];
     if (distance < d->width || distance > reached) {
-        return SW_ERROR_HEADER;
+        fail(d, SW_ERROR_HEADER);
+        return;
     }
     const uint32_t start = reached - distance;
     uint32_t earlier = 0;
     if (start < d->made) {
         earlier = no_more(size, d->made - start);
-        if (!d->io->read_target(d->io->context, start, to, earlier)) {
-            return SW_ERROR_READ;
+        if (!io->read_target(io->context, start, to, earlier)) {
+            fail(d, SW_ERROR_READ);
         }
     }
     /* Byte by byte: a repeat may run into what it makes. */
     for (; earlier < size; earlier++) {
         to[earlier] = out[start + earlier - d->made];
     }
-    return SW_OK;
 }
 
 /* The next element into d->value. */
-static sw_status next_element(sw_device *d, const uint8_t *out, uint32_t reached) {
-    uint32_t base = 0;
+static void next_element(sw_device *d, const uint8_t *out, uint32_t reached) {
+    uint32_t value = 0;
     if (d->kind != SW_DEVICE_NUMBERS) {
-        uint8_t bytes[4];
-        const sw_status status = read_source(d, out, reached, bytes, d->width);
-        if (status != SW_OK) {
-            return status;
+        uint8_t bytes[4] = {0};
+        read_source(d, out, reached, bytes, d->width);
+        value = load_element(bytes, d->width);
+        if (d->kind == SW_DEVICE_SCALED) {
+            value = sw_device_product(value, d->factor);
         }
-        base = load_element(bytes, d->width);
-        base = d->kind == SW_DEVICE_SCALED ? sw_device_product(base, d->factor) : base;
     }
     if (d->same > 0) {
         d->same -= d->width;
     } else {
-        base = code_element(d, base, 0);
+        value = code_element(d, value, 0);
         d->count--;
     }
-    d->value = base;
+    d->value = value;
     d->pending = d->width;
-    return SW_OK;
 }
 
-/* A little more of the block, and no more than `size` bytes, to out + *done; adds to that how many. */
-static sw_status next_piece(sw_device *d, uint8_t *out, uint32_t size, uint32_t *done) {
-    const uint32_t reached = d->made + *done;
-    uint8_t *to = out + *done;
+/* A little more of the block, and no more than `size` bytes, at `reached` bytes of the block. Returns how many. */
+static uint32_t next_piece(sw_device *d, const uint8_t *out, uint32_t reached, uint8_t *to, uint32_t size) {
     if (d->pending > 0) {
         *to = (uint8_t)d->value;
         d->value >>= 8;
         d->pending--;
-        size = 1;
-    } else if (d->missing > 4) {
-        return SW_ERROR_TRUNCATED;
-    } else if (d->count + d->same == 0) {
-        return read_segment(d, reached);
-    } else {
-        if (sw_is_elements(d->kind)) {
-            if (d->same == 0 && d->kind != SW_DEVICE_NUMBERS) {
-                const unsigned run = code_run(d, d->count, 0);
-                d->same = run * d->width;
-                d->count -= run;
-            }
-            if (d->same == 0 || d->kind == SW_DEVICE_SCALED) {
-                return next_element(d, out, reached);
-            }
-        }
-        /* Elements that are the same as the base's are bytes of it. */
-        uint32_t *left = d->same > 0 ? &d->same : &d->count;
-        size = no_more(size, *left);
-        if (sw_is_said_by_byte(d->kind)) {
-            size = 1;
-            *to = d->kind == SW_DEVICE_BYTES   ? code_byte(d, 0)
-                  : d->kind == SW_DEVICE_PLAIN ? (uint8_t)equal_odds(d, 8, 0)
-                                               : next_byte(d);
-        } else {
-            const sw_status status = read_source(d, out, reached, to, size);
-            if (status != SW_OK) {
-                return status;
-            }
-        }
-        *left -= size;
+        return 1;
     }
-    *done += size;
-    return SW_OK;
+    if (d->count + d->same == 0) {
+        read_segment(d, reached);
+        return 0;
+    }
+    if (sw_is_elements(d->kind)) {
+        if (d->same == 0 && d->kind != SW_DEVICE_NUMBERS) {
+            const unsigned run = code_run(d, d->count, 0);
+            d->same = run * d->width;
+            d->count -= run;
+        }
+        if (d->same == 0 || d->kind == SW_DEVICE_SCALED) {
+            next_element(d, out, reached);
+            return 0;
+        }
+    }
+    /* Elements that are the same as the base's are bytes of it. */
+    uint32_t *left = d->same > 0 ? &d->same : &d->count;
+    size = no_more(size, *left);
+    if (sw_is_said_by_byte(d->kind)) {
+        size = 1;
+        *to = d->kind == SW_DEVICE_BYTES   ? code_byte(d, 0)
+              : d->kind == SW_DEVICE_PLAIN ? (uint8_t)equal_odds(d, 8, 0)
+                                           : next_byte(d);
+    } else {
+        read_source(d, out, reached, to, size);
+    }
+    *left -= size;
+    return size;
 }
 
 sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
@@ -244,17 +254,14 @@ sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
     if (size > d->length - d->made) {
         return SW_ERROR_TRUNCATED;
     }
-    while (done < size) {
-        const sw_status status = next_piece(d, out, (uint32_t)size - done, &done);
-        if (status != SW_OK) {
-            return status;
-        }
+    while (done < size && d->failed == 0) {
+        done += next_piece(d, out, d->made + done, out + done, (uint32_t)size - done);
     }
     d->made += done;
-    return SW_OK;
+    return (sw_status)-d->failed;
 }
 
 sw_status sw_device_end(sw_device *d) {
     /* A segment never makes more than the block lacks: with the last byte, none is open. */
-    return d->left == 0 && d->missing <= 4 && d->made == d->length ? SW_OK : SW_ERROR_TRUNCATED;
+    return d->left == 0 && d->failed == 0 && d->made == d->length ? SW_OK : SW_ERROR_TRUNCATED;
 }

@@ -1,8 +1,5 @@
 /* The model of DEVICE blocks: no division, 32-bit products, 136 bytes of tables. */
-#include "adaptive.h"
 #include "device.h"
-
-enum { SEEN = 15, TOP = 4095, LIMIT = 32767 };
 
 bool sw_device_take_shape(sw_device *d, unsigned element) {
     /* By SW_ELEMENT_: 1 plus the logarithm of the width; 4 for a float; 8 times the lowest bit of its exponent. */
@@ -26,69 +23,28 @@ void sw_device_reset(sw_device *d, uint16_t *state, unsigned bytes) {
     d->region = sw_device_region(bytes);
 }
 
-/* 2048 times log2(p / q), each logarithm with a straight line between powers; 1 <= p, q <= 4095. */
-static int32_t logarithm_of_odds(uint32_t p, uint32_t q) {
-    const unsigned skip_p = (unsigned)__builtin_clz(p);
-    const unsigned skip_q = (unsigned)__builtin_clz(q);
-    /* The leading ones of both, at bit 11, cancel. */
-    return (int32_t)(((skip_q - skip_p) << 11) + (p << skip_p >> 20) - (q << skip_q >> 20));
-}
-
-uint32_t sw_device_predict(sw_device *d, unsigned set, uint32_t node) {
-    const uint16_t *weight = d->weights = d->state + set * SW_DEVICE_VOTERS;
-    uint16_t *slots = d->state + SW_DEVICE_SETS * SW_DEVICE_VOTERS;
-    int32_t sum = 0;
-    for (sw_device_voter *v = d->voters; v < d->voters + SW_DEVICE_VOTERS; v++) {
-        const uint32_t hash = (v->context * 256 + node) * 0x9E3779B1u >> 16;
-        v->slot = slots + (hash * d->region >> 16);
-        slots += d->region;
-        const uint32_t p = *v->slot >> 4;
-        /* 177 / 2048 turns binary logarithms into natural ones, in 1/256. */
-        v->vote = logarithm_of_odds(p, TOP + 1 - p) * 177 >> 11;
-        sum += v->vote * (int16_t)*weight++;
-    }
-    sum >>= 14;
-    sum = sum > SW_DEVICE_SUM ? SW_DEVICE_SUM : sum < -SW_DEVICE_SUM ? -SW_DEVICE_SUM : sum;
-    return d->probability = sw_squash(sum);
-}
-
-void sw_device_learn(sw_device *d, unsigned bit) {
-    /* 65536 / (n + 1.5) for a slot seen n times. */
-    static const uint16_t step[SEEN + 1] = {43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710,
-                                            6898, 6241, 5698, 5242, 4854, 4519, 4228, 3971};
-    uint16_t *weight = d->weights;
-    const int32_t error = ((int32_t)(bit << 16) - (int32_t)d->probability) >> 2;
-    const uint32_t flip = bit ? TOP : 0;
-    for (sw_device_voter *v = d->voters; v < d->voters + SW_DEVICE_VOTERS; v++, weight++) {
-        const int32_t taught = (int16_t)*weight + ((v->vote * error + (1 << 14)) >> 15);
-        *weight = (uint16_t)(taught > LIMIT ? LIMIT : taught < -LIMIT ? -LIMIT : taught);
-        const uint32_t slot = *v->slot;
-        const uint32_t seen = slot & SEEN;
-        /* The probability of what did not come: TOP - p, or p. */
-        uint32_t other = slot >> 4 ^ flip;
-        other -= other * step[seen] >> 16;
-        *v->slot = (uint16_t)((other ^ flip) << 4 | (seen + (seen < SEEN)));
-    }
-}
-
 uint32_t sw_device_product(uint32_t a, uint32_t b) {
+    const uint32_t top = 1u << 31;
     const uint32_t high = a >> 23 & 255;
     const uint32_t low = b >> 23 & 255;
     if (high - 1 > 253 || low - 1 > 253) {
         return 0;
     }
-    uint64_t product = (uint64_t)((a & 0x7FFFFF) | 0x800000) * ((b & 0x7FFFFF) | 0x800000);
-    uint32_t exponent = high + low;
-    /* 2^46 <= product < 2^48. Rounded at bit 23 or 24; a carry out of the mantissa adds to the exponent. */
-    const unsigned cut = 23 + (unsigned)(product >> 47);
-    exponent += cut - 23;
-    const uint32_t rest = (uint32_t)product & ((1u << cut) - 1);
-    uint32_t mantissa = (uint32_t)(product >> cut);
-    const uint32_t half = 1u << (cut - 1);
-    mantissa += rest > half || (rest == half && (mantissa & 1));
+    /* Of mantissas with their leading 1 on top: at least 2^62. */
+    uint64_t product = (uint64_t)(a << 8 | top) * (b << 8 | top);
+    uint32_t exponent = high + low - 126;
+    if (product >> 63 == 0) {
+        product <<= 1;
+        exponent--;
+    }
+    /* What lies below these 32 bits only tells whether a half is a half. */
+    uint32_t mantissa = (uint32_t)(product >> 32) | ((uint32_t)product != 0);
+    const uint32_t rest = mantissa & 255;
+    mantissa >>= 8;
+    mantissa += rest + (mantissa & 1) > 128;
     exponent += mantissa >> 24; /* then the mantissa is 2^24, and its low bits are 0 */
-    if (exponent < 128 || exponent > 127 + 254) {
+    if (exponent - 1 > 253) {
         return 0;
     }
-    return ((a ^ b) & 0x80000000u) | (exponent - 127) << 23 | (mantissa & 0x7FFFFF);
+    return ((a ^ b) & top) | exponent << 23 | (mantissa & 0x7FFFFF);
 }

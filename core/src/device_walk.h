@@ -71,19 +71,19 @@ static uint32_t code_tree(SW_CODER *c, unsigned set, unsigned bits, uint32_t wan
     return node - (1u << bits);
 }
 
-static void ask(sw_device *d, unsigned what, unsigned before) {
-    set_contexts(d, SW_KIND_SEGMENT, what * 8u, what * 8u + before, what * 8u + d->kind);
+static void ask(sw_device *d, unsigned what) {
+    set_contexts(d, SW_KIND_SEGMENT, what * 8u, what * 8u + d->before, what * 8u + d->kind);
 }
 
 /* An answer of `bits` bits about a segment. */
-static uint32_t code_answer(SW_CODER *c, unsigned what, unsigned before, unsigned bits, uint32_t wanted) {
-    ask(model_of(c), what, before);
+static uint32_t code_answer(SW_CODER *c, unsigned what, unsigned bits, uint32_t wanted) {
+    ask(model_of(c), what);
     return code_tree(c, SW_SET_SEGMENT, bits, wanted);
 }
 
 /* Yes or no. */
-static unsigned code_flag(SW_CODER *c, unsigned what, unsigned before, unsigned wanted) {
-    ask(model_of(c), what, before);
+static unsigned code_flag(SW_CODER *c, unsigned what, unsigned wanted) {
+    ask(model_of(c), what);
     return decide(c, SW_SET_SEGMENT, 0, wanted);
 }
 
@@ -105,8 +105,8 @@ static uint32_t code_digits(SW_CODER *c, unsigned length, uint32_t first, uint32
 }
 
 /* Below 2^31. */
-static uint32_t code_integer(SW_CODER *c, unsigned what, unsigned before, uint32_t wanted) {
-    ask(model_of(c), what, before);
+static uint32_t code_integer(SW_CODER *c, unsigned what, uint32_t wanted) {
+    ask(model_of(c), what);
     const uint32_t length = code_tree(c, SW_SET_BITS, 5, sw_bits(wanted));
     return length > 0 ? code_digits(c, length, 32 + 4 * length, wanted) : 0;
 }

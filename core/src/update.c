@@ -25,10 +25,10 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-static swd_result next(swd_update *u, phase what) {
+static swd_ending next(swd_update *u, phase what) {
     u->phase = (uint8_t)what;
     u->progress = 0;
-    return SWD_MORE;
+    return MORE;
 }
 
 static void digest_start(const swd_update *u) {
@@ -137,7 +137,7 @@ static bool place_beside(const swd_update *u, uint32_t base, uint32_t *target) {
 }
 
 /* Everything is known to fit: the first record, or the last one is gone on from. */
-static swd_result begin(swd_update *u) {
+static swd_ending begin(swd_update *u) {
     swd_state *s = &u->record.state;
     uint32_t base = s->model.address;
     phase what = START_CHUNK;
@@ -145,7 +145,7 @@ static swd_result begin(swd_update *u) {
     s->chunk = 0;
     s->reached = 0;
     if (!(is_in_place(u->config) ? place_over(u, &base, &s->target) : place_beside(u, base, &s->target))) {
-        return SWD_ERROR_ROOM;
+        return NO_ROOM;
     }
     if (SWD_IN_PLACE && base != s->model.address) {
         what = MOVE;
@@ -158,7 +158,7 @@ static swd_result begin(swd_update *u) {
 }
 
 /* One sector of the old model, the last first, so that none is overwritten before it is copied. */
-static swd_result move(swd_update *u) {
+static swd_ending move(swd_update *u) {
     swd_state *s = &u->record.state;
     const uint32_t sector = u->config->sector;
     const uint32_t offset = s->reached -= sector;
@@ -172,22 +172,22 @@ static swd_result move(swd_update *u) {
         return begin(u);
     }
     record(u, 0);
-    return SWD_MORE;
+    return MORE;
 }
 
 /* All chunks, before the first erase. */
-static swd_result check_patch(swd_update *u) {
+static swd_ending check_patch(swd_update *u) {
     const swd_chunk *chunk = &u->chunks[u->progress];
     if (u->unread == 0) {
         digest_start(u);
         u->unread = chunk->coded;
     }
     if (!refill(u)) {
-        return SWD_ERROR_READ;
+        return NO_BYTES;
     }
     if (u->unread == 0) {
         if (!is_digest(u, chunk->digest, u->digest_size)) {
-            return SWD_ERROR_DIGEST;
+            return BAD_DIGEST;
         }
         if (++u->progress == u->chunk_count) {
             for (uint32_t i = 0; i < u->chunk_count; i++) {
@@ -196,11 +196,11 @@ static swd_result check_patch(swd_update *u) {
             return begin(u);
         }
     }
-    return SWD_MORE;
+    return MORE;
 }
 
 /* The digest of the old model, or of the new one. */
-static swd_result check_model(swd_update *u) {
+static swd_ending check_model(swd_update *u) {
     const bool is_new = u->phase == CHECK_TARGET;
     const swd_identity *wanted = is_new ? &u->target : &u->base;
     swd_state *s = &u->record.state;
@@ -213,10 +213,10 @@ static swd_result check_model(swd_update *u) {
     digest_add(u, u->out, now);
     u->progress += now;
     if (u->progress < wanted->size) {
-        return SWD_MORE;
+        return MORE;
     }
     if (!is_digest(u, wanted->digest, SWD_DIGEST)) {
-        return is_new ? SWD_ERROR_DIGEST : SWD_ERROR_BASE;
+        return is_new ? BAD_DIGEST : OTHER_BASE;
     }
     if (!is_new) {
         return is_in_place(u->config) ? next(u, CHECK_PATCH) : begin(u);
@@ -227,11 +227,11 @@ static swd_result check_model(swd_update *u) {
     memcpy(s->model.digest, wanted->digest, SWD_DIGEST);
     s->doing = SWD_IDLE;
     record(u, 0);
-    return SWD_DONE;
+    return DONE;
 }
 
 /* The head of a chunk's only block, or of the bytes behind a cut. */
-static swd_result start_chunk(swd_update *u) {
+static swd_ending start_chunk(swd_update *u) {
     const uint32_t number = u->record.state.chunk;
     const swd_chunk *chunk = &u->chunks[number];
     sw_device *d = &u->record.decoder.decoder;
@@ -255,19 +255,19 @@ static swd_result start_chunk(swd_update *u) {
             status = sw_device_start_stored(d, &u->io, length);
         }
     }
-    return status == SW_OK ? next(u, MAKE) : SWD_ERROR_PATCH;
+    return status == SW_OK ? next(u, MAKE) : BAD_PATCH;
 }
 
 /* Bytes that were decoded before a cut only count for the digest. */
-static swd_result skip(swd_update *u) {
+static swd_ending skip(swd_update *u) {
     if (next_byte(u) < 0) {
-        return SWD_ERROR_READ;
+        return NO_BYTES;
     }
-    return --u->skipped == 0 ? next(u, MAKE) : SWD_MORE;
+    return --u->skipped == 0 ? next(u, MAKE) : MORE;
 }
 
 /* The next bytes of the model: up to a whole batch of them in `out`, which is then programmed. */
-static swd_result make(swd_update *u) {
+static swd_ending make(swd_update *u) {
     const swd_config *config = u->config;
     swd_state *s = &u->record.state;
     sw_device *d = &u->record.decoder.decoder;
@@ -275,13 +275,13 @@ static swd_result make(swd_update *u) {
     if ((s->reached & (config->sector - 1)) == 0) {
         if (s->reached - u->checkpoint >= config->checkpoint * config->sector) {
             record(u, u->state_size);
-            return SWD_MORE;
+            return MORE;
         }
         swd_erase(u, s->target + s->reached);
     }
     const uint32_t size = smaller(SWD_BATCH - filled, d->length - d->made);
     if (sw_device_next(d, u->out + filled, size) != SW_OK) {
-        return SWD_ERROR_PATCH;
+        return BAD_PATCH;
     }
     s->reached += size;
     if (filled + size == SWD_BATCH || s->reached == u->target.size) {
@@ -289,17 +289,17 @@ static swd_result make(swd_update *u) {
         swd_program(u, s->target + s->reached - filled - size, u->out, SWD_BATCH);
     }
     if (d->made < d->length) {
-        return SWD_MORE;
+        return MORE;
     }
     const swd_chunk *chunk = &u->chunks[s->chunk++];
     if (sw_device_end(d) != SW_OK) {
-        return SWD_ERROR_PATCH;
+        return BAD_PATCH;
     }
-    return is_digest(u, chunk->digest, u->digest_size) ? next(u, START_CHUNK) : SWD_ERROR_DIGEST;
+    return is_digest(u, chunk->digest, u->digest_size) ? next(u, START_CHUNK) : BAD_DIGEST;
 }
 
 /* Go on behind the last record. */
-static swd_result resume(swd_update *u) {
+static swd_ending resume(swd_update *u) {
     const swd_state *s = &u->record.state;
     sw_device *d = &u->record.decoder.decoder;
     u->checkpoint = s->reached;
@@ -307,10 +307,10 @@ static swd_result resume(swd_update *u) {
         return next(u, MOVE);
     }
     if (!swd_journal_has_decoder(u)) {
-        return s->chunk + s->reached == 0 ? next(u, START_CHUNK) : SWD_ERROR_PATCH;
+        return s->chunk + s->reached == 0 ? next(u, START_CHUNK) : BAD_PATCH;
     }
     if (s->chunk >= u->chunk_count) {
-        return SWD_ERROR_PATCH;
+        return BAD_PATCH;
     }
     const uint32_t from = u->last + (uint32_t)sizeof *s;
     swd_read(u, from, &u->record.decoder, sizeof u->record.decoder);
@@ -321,19 +321,19 @@ static swd_result resume(swd_update *u) {
     }
     u->skipped = chunk->coded - d->left;
     if (d->left > chunk->coded || sw_device_resume(d, &u->io, u->base.size, chunk->made, u->config->state, u->state_size) != SW_OK) {
-        return SWD_ERROR_PATCH;
+        return BAD_PATCH;
     }
     return next(u, START_CHUNK);
 }
 
 /* Whether the patch is for this device, and where to go on. */
-static swd_result judge(swd_update *u, uint32_t crc) {
+static swd_ending judge(swd_update *u, uint32_t crc) {
     swd_state *s = &u->record.state;
     if (s->doing == SWD_IDLE && memcmp(s->model.digest, u->target.digest, SWD_DIGEST) == 0) {
-        return SWD_DONE;
+        return DONE;
     }
     if (u->counter < s->model.counter) {
-        return SWD_ERROR_ROLLBACK;
+        return ROLLED_BACK;
     }
     if (s->doing != SWD_IDLE && s->patch == crc) {
         return resume(u);
@@ -344,13 +344,13 @@ static swd_result judge(swd_update *u, uint32_t crc) {
     }
     /* What an update in place left of the old model is no base. */
     if (u->base.size != s->model.size || (is_in_place(u->config) && s->doing != SWD_IDLE)) {
-        return SWD_ERROR_BASE;
+        return OTHER_BASE;
     }
     return next(u, CHECK_BASE);
 }
 
 /* Into the memory of the decoder's state, which nothing needs yet. */
-static swd_result read_opening(swd_update *u) {
+static swd_ending read_opening(swd_update *u) {
     const swd_config *config = u->config;
     uint8_t *bytes = (uint8_t *)config->state;
     swd_row manifest = {bytes + SIZE_AT, LEAST - SIZE_AT, 0};
@@ -358,36 +358,36 @@ static swd_result read_opening(swd_update *u) {
     uint32_t signature = 0;
     if (u->offset >= LEAST) {
         if (sw_load32(bytes) != magic) {
-            return SWD_ERROR_PATCH;
+            return BAD_PATCH;
         }
         if (bytes[4] != VERSION || bytes[5] > SIGNED) {
-            return SWD_ERROR_UNSUPPORTED;
+            return UNSUPPORTED;
         }
         signature = bytes[5] * SWD_SIGNATURE;
         const uint32_t size = swd_row_varint(&manifest);
         total = (uint32_t)(manifest.at - bytes) + CRC + signature + size;
         if (size > config->state_size || total > config->state_size) {
-            return SWD_ERROR_ROOM;
+            return NO_ROOM;
         }
         manifest.left = (int32_t)size;
     }
     if (u->offset < total) {
-        return fetch(u, bytes + u->offset, total - u->offset) < 0 ? SWD_ERROR_READ : SWD_MORE;
+        return fetch(u, bytes + u->offset, total - u->offset) < 0 ? NO_BYTES : MORE;
     }
     const uint32_t message = total - signature;
     const uint32_t crc = swd_crc32(0, bytes, message - CRC);
     if (sw_load32(bytes + message - CRC) != crc) {
-        return SWD_ERROR_PATCH;
+        return BAD_PATCH;
     }
     if (config->is_signed != NULL &&
         (signature == 0 || !config->is_signed(config->context, bytes, message, bytes + message))) {
-        return SWD_ERROR_SIGNATURE;
+        return BAD_SIGNATURE;
     }
-    const swd_result result = swd_read_manifest(u, &manifest);
-    if (result != SWD_DONE) {
+    const swd_ending result = swd_read_manifest(u, &manifest);
+    if (result != MORE) {
         return result;
     }
-    return signature > 0 && u->digest_size != SWD_DIGEST ? SWD_ERROR_PATCH : judge(u, crc);
+    return signature > 0 && u->digest_size != SWD_DIGEST ? BAD_PATCH : judge(u, crc);
 }
 
 swd_result swd_update_start(swd_update *u, const swd_config *config) {
@@ -405,7 +405,7 @@ swd_result swd_update_start(swd_update *u, const swd_config *config) {
     return u->failed ? SWD_ERROR_FLASH : SWD_MORE;
 }
 
-static swd_result step(swd_update *u) {
+static swd_ending step(swd_update *u) {
     switch ((phase)u->phase) {
     case READ_OPENING:
         return read_opening(u);
@@ -419,20 +419,20 @@ static swd_result step(swd_update *u) {
     case MAKE:
         return make(u);
     case CHECK_PATCH:
-        return SWD_IN_PLACE ? check_patch(u) : SWD_ERROR_CONFIG;
+        return SWD_IN_PLACE ? check_patch(u) : DONE;
     case MOVE:
-        return SWD_IN_PLACE ? move(u) : SWD_ERROR_CONFIG;
+        break;
     }
-    return SWD_ERROR_CONFIG;
+    return SWD_IN_PLACE ? move(u) : DONE;
 }
 
 swd_result swd_update_step(swd_update *u) {
     swd_state *s = &u->record.state;
-    const swd_result result = step(u);
+    const swd_ending ending = step(u);
     /* What was made so far may be at fault: the next try is to begin anew. In place there is no other begin. */
-    if ((result == SWD_ERROR_DIGEST || result == SWD_ERROR_PATCH) && s->doing == SWD_MAKING && !is_in_place(u->config)) {
+    if ((ending == BAD_DIGEST || ending == BAD_PATCH) && s->doing == SWD_MAKING && !is_in_place(u->config)) {
         s->doing = SWD_IDLE;
         record(u, 0);
     }
-    return u->failed ? SWD_ERROR_FLASH : result;
+    return u->failed ? SWD_ERROR_FLASH : (swd_result)(SWD_MORE - ending);
 }

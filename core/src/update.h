@@ -40,7 +40,23 @@ typedef struct {
 uint32_t swd_varint(int (*next_byte)(void *), void *context);
 uint32_t swd_row_varint(swd_row *row);
 
-/* What the manifest says, into the update. */
-swd_result swd_read_manifest(swd_update *u, swd_row *manifest);
+/* A swd_result less than SWD_MORE, turned round: a short Thumb instruction loads no negative number. */
+typedef uint8_t swd_ending;
+enum {
+    MORE = 0,
+    DONE = SWD_MORE - SWD_DONE,
+    BAD_PATCH = SWD_MORE - SWD_ERROR_PATCH,
+    UNSUPPORTED = SWD_MORE - SWD_ERROR_UNSUPPORTED,
+    BAD_SIGNATURE = SWD_MORE - SWD_ERROR_SIGNATURE,
+    ROLLED_BACK = SWD_MORE - SWD_ERROR_ROLLBACK,
+    GUARDED = SWD_MORE - SWD_ERROR_GUARD,
+    OTHER_BASE = SWD_MORE - SWD_ERROR_BASE,
+    NO_ROOM = SWD_MORE - SWD_ERROR_ROOM,
+    BAD_DIGEST = SWD_MORE - SWD_ERROR_DIGEST,
+    NO_BYTES = SWD_MORE - SWD_ERROR_READ
+};
+
+/* What the manifest says, into the update. MORE, or why not. */
+swd_ending swd_read_manifest(swd_update *u, swd_row *manifest);
 
 #endif

@@ -5,22 +5,18 @@
 
 enum { ARENA_BYTES = 1, MODEL_VERSION = 2, RUNTIME_ABI = 3, OPERATOR_SET = 5, IO_SCHEMA = 7, FAMILY = 9, HASH = 8 };
 
-static bool starts_with(const uint8_t *known, const uint8_t *content, uint32_t size) {
+/* Whether the content is this text, which ends with a 0, or this hash. A guard's text holds no 0. */
+static bool is_same(const void *known, const uint8_t *content, uint32_t size, bool is_hash) {
+    const uint8_t *at = known;
+    if (at == NULL || (is_hash && size != HASH)) {
+        return false;
+    }
     while (size-- > 0) {
-        if (*known++ != *content++) {
+        if (*at++ != *content++) {
             return false;
         }
     }
-    return true;
-}
-
-/* A text in memory ends with a 0, one in a guard holds none. */
-static bool is_text(const char *known, const uint8_t *content, uint32_t size) {
-    return known != NULL && starts_with((const uint8_t *)known, content, size) && known[size] == 0;
-}
-
-static bool is_hash(const uint8_t *known, const uint8_t *content, uint32_t size) {
-    return known != NULL && size == HASH && starts_with(known, content, HASH);
+    return is_hash || *at == 0;
 }
 
 bool swd_guard(const swd_facts *facts, uint32_t type, const uint8_t *content, uint32_t size) {
@@ -31,13 +27,13 @@ bool swd_guard(const swd_facts *facts, uint32_t type, const uint8_t *content, ui
     case MODEL_VERSION:
         return true;
     case RUNTIME_ABI:
-        return is_text(facts->runtime_abi, content, size);
+        return is_same(facts->runtime_abi, content, size, false);
     case FAMILY:
-        return is_text(facts->family, content, size);
+        return is_same(facts->family, content, size, false);
     case OPERATOR_SET:
-        return is_hash(facts->operator_set, content, size);
+        return is_same(facts->operator_set, content, size, true);
     case IO_SCHEMA:
-        return is_hash(facts->io_schema, content, size);
+        return is_same(facts->io_schema, content, size, true);
     default:
         return false;
     }

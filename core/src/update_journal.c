@@ -23,15 +23,21 @@ uint32_t swd_record_size(uint32_t state_size) {
 }
 
 void swd_read(swd_update *u, uint32_t address, void *to, uint32_t size) {
-    u->failed = u->failed || !u->config->flash_read(u->config->context, address, to, size);
+    if (!u->failed && !u->config->flash_read(u->config->context, address, to, size)) {
+        u->failed = true;
+    }
 }
 
 void swd_program(swd_update *u, uint32_t address, const void *from, uint32_t size) {
-    u->failed = u->failed || !u->config->flash_program(u->config->context, address, from, size);
+    if (!u->failed && !u->config->flash_program(u->config->context, address, from, size)) {
+        u->failed = true;
+    }
 }
 
 void swd_erase(swd_update *u, uint32_t address) {
-    u->failed = u->failed || !u->config->flash_erase(u->config->context, address);
+    if (!u->failed && !u->config->flash_erase(u->config->context, address)) {
+        u->failed = true;
+    }
 }
 
 /* Bytes of the record at `address`, of which `room` can be its own; 0 if there is no valid one. */

@@ -58,53 +58,53 @@ static bool next_record(swd_row *row, uint32_t *type, swd_row *content) {
     return true;
 }
 
-static swd_result read_identity(swd_row *row, swd_identity *identity) {
+static swd_ending read_identity(swd_row *row, swd_identity *identity) {
     if (next_byte(row) != A_FILE) {
-        return SWD_ERROR_UNSUPPORTED;
+        return UNSUPPORTED;
     }
     identity->size = swd_row_varint(row);
     take(row, identity->digest, SWD_DIGEST);
-    return SWD_DONE;
+    return MORE;
 }
 
-static swd_result read_chunks(swd_update *u, swd_row *row) {
+static swd_ending read_chunks(swd_update *u, swd_row *row) {
     uint32_t left = u->target.size;
     const uint32_t digest_size = u->digest_size = (uint8_t)next_byte(row);
     while (row->left > 0) {
         swd_chunk *chunk = &u->chunks[u->chunk_count];
         if (u->chunk_count == SWD_CHUNKS) {
-            return SWD_ERROR_ROOM;
+            return NO_ROOM;
         }
         u->chunk_count++;
         chunk->made = swd_row_varint(row);
         chunk->coded = swd_row_varint(row);
         if (chunk->made - 1 >= left || chunk->coded == 0 || (digest_size != 8 && digest_size != SWD_DIGEST)) {
-            return SWD_ERROR_PATCH;
+            return BAD_PATCH;
         }
         left -= chunk->made;
         take(row, chunk->digest, digest_size);
     }
-    return left == 0 ? SWD_DONE : SWD_ERROR_PATCH;
+    return left == 0 ? MORE : BAD_PATCH;
 }
 
 /* Whether all guards that must hold do. */
-static swd_result read_guards(const swd_config *config, swd_row *row) {
+static swd_ending read_guards(const swd_config *config, swd_row *row) {
     while (row->left > 0) {
         uint32_t type;
         swd_row content;
         if (!next_record(row, &type, &content)) {
-            return SWD_ERROR_PATCH;
+            return BAD_PATCH;
         }
         const bool holds = SWD_GUARDS && config->holds != NULL &&
                            config->holds(config->context, type, content.at, (uint32_t)content.left);
         if (!holds && type % 2 == 1) {
-            return SWD_ERROR_GUARD;
+            return GUARDED;
         }
     }
-    return SWD_DONE;
+    return MORE;
 }
 
-static swd_result read_record(swd_update *u, uint32_t tag, swd_row *row) {
+static swd_ending read_record(swd_update *u, uint32_t tag, swd_row *row) {
     switch (tag) {
     case BASE:
         return read_identity(row, &u->base);
@@ -131,32 +131,32 @@ static swd_result read_record(swd_update *u, uint32_t tag, swd_row *row) {
         return read_guards(u->config, row);
     default:
         row->left = 0;
-        return tag % 2 == 1 ? SWD_ERROR_UNSUPPORTED : SWD_DONE;
+        return tag % 2 == 1 ? UNSUPPORTED : MORE;
     }
-    return SWD_DONE;
+    return MORE;
 }
 
-swd_result swd_read_manifest(swd_update *u, swd_row *manifest) {
+swd_ending swd_read_manifest(swd_update *u, swd_row *manifest) {
     manifest->least = 1;
     while (manifest->left > 0) {
         uint32_t tag;
         swd_row content;
         if (!next_record(manifest, &tag, &content)) {
-            return SWD_ERROR_PATCH;
+            return BAD_PATCH;
         }
-        const swd_result result = read_record(u, tag, &content);
-        if (result != SWD_DONE) {
+        const swd_ending result = read_record(u, tag, &content);
+        if (result != MORE) {
             return result;
         }
         if (content.left != 0) {
-            return SWD_ERROR_PATCH;
+            return BAD_PATCH;
         }
     }
     if (u->chunk_count == 0 || u->state_size == 0 || u->hash != SHA_256) {
-        return SWD_ERROR_UNSUPPORTED;
+        return UNSUPPORTED;
     }
     if (u->state_size != SW_DEVICE_SMALL && u->state_size != SW_DEVICE_LARGE) {
-        return SWD_ERROR_PATCH;
+        return BAD_PATCH;
     }
-    return u->state_size > u->config->state_size ? SWD_ERROR_ROOM : SWD_DONE;
+    return u->state_size > u->config->state_size ? NO_ROOM : MORE;
 }
