@@ -24,7 +24,7 @@ export type { BaseSource, Bytes, PatchSource, ReadAt } from "./sources.js";
  */
 export async function applyPatch(base: BaseSource | null, patch: PatchSource, options: Options = {}): Promise<Uint8Array> {
   const sink = new MemorySink();
-  await withPatch(patch, async (reader) => {
+  await withPatch(patch, options, async (reader) => {
     const opening = await openAllowed(reader, options, MOST_IN_MEMORY);
     await build(opening.manifest, base, reader, options, async () => sink);
   });
@@ -43,7 +43,7 @@ export async function applyStream(
   sink: SinkTarget,
   options: Options = {},
 ): Promise<PatchInfo> {
-  return withPatch(patch, async (reader) => {
+  return withPatch(patch, options, async (reader) => {
     let opened: Promise<Sink> | null = null;
     const open = () => (opened ??= openSink(sink));
     try {
@@ -52,7 +52,7 @@ export async function applyStream(
       return describePatch(opening);
     } catch (error) {
       // Who waits for the stream's other end must not wait for ever.
-      if (opened === null && !isFile(sink)) await open().then((unused) => unused.abandon(error));
+      if (opened === null && !isFile(sink)) await open().then((unused) => unused.abandon(error), () => {});
       throw error;
     }
   });
@@ -60,7 +60,7 @@ export async function applyStream(
 
 /** Check a patch as far as what is given allows: with its base, or if it needs none, the target is built and dropped. */
 export async function verify(base: BaseSource | null, patch: PatchSource, options: Options = {}): Promise<PatchInfo> {
-  return withPatch(patch, async (reader) => {
+  return withPatch(patch, options, async (reader) => {
     const opening = await openAllowed(reader, options, Infinity);
     if (base === null && opening.manifest.base !== null) await checkChunks(opening.manifest, reader, options);
     else await build(opening.manifest, base, reader, options, async () => NOWHERE);
@@ -70,14 +70,14 @@ export async function verify(base: BaseSource | null, patch: PatchSource, option
 
 /** What a patch says about itself. Only its opening is read; nothing is proved. */
 export async function info(patch: PatchSource): Promise<PatchInfo> {
-  return withPatch(patch, async (reader) => describePatch(await readOpening(reader, undefined)));
+  return withPatch(patch, {}, async (reader) => describePatch(await readOpening(reader, undefined)));
 }
 
-async function withPatch<T>(patch: PatchSource, work: (reader: PatchReader) => Promise<T>): Promise<T> {
-  const reader = PatchReader.open(patch);
+async function withPatch<T>(patch: PatchSource, options: Options, work: (reader: PatchReader) => Promise<T>): Promise<T> {
+  const reader = PatchReader.open(patch, options.signal);
   try {
     return await work(reader);
   } finally {
-    await reader.close();
+    reader.close();
   }
 }

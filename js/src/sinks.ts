@@ -45,8 +45,11 @@ export const NOWHERE: Sink = {
 /** A stream, closed when all is right and aborted else; a file, which keeps its old content until then. */
 export async function openSink(target: SinkTarget): Promise<Sink> {
   if (isFile(target)) return streamSink(await target.createWritable().catch(storageFailed));
-  if (target instanceof WritableStream) return streamSink(target);
-  throw new WrongCall("a target goes to a WritableStream or a FileSystemFileHandle");
+  if (!(target instanceof WritableStream)) {
+    throw new WrongCall("a target goes to a WritableStream or a FileSystemFileHandle");
+  }
+  if (target.locked) throw new WrongCall("the target's stream is being written by someone else");
+  return streamSink(target);
 }
 
 export function isFile(target: SinkTarget): target is FileSystemFileHandle {

@@ -105,23 +105,18 @@ export class PatchReader {
   offset = 0;
   private held: Uint8Array = new Uint8Array();
 
-  private constructor(private readonly pieces: Iterator<Uint8Array> | AsyncIterator<Uint8Array>) {}
+  private constructor(
+    private readonly pieces: ReadableStreamDefaultReader<Uint8Array>,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    signal?.addEventListener("abort", this.letGo);
+  }
 
-  static open(source: PatchSource): PatchReader {
-    const bytes = bytesOf(source);
-    if (bytes !== null) return new PatchReader([bytes].values());
-    if (source instanceof Blob) return new PatchReader(piecesOf(source.stream()));
-    if (source instanceof ReadableStream) return new PatchReader(piecesOf(source));
-    if (typeof Response !== "undefined" && source instanceof Response) {
-      if (!source.ok || source.body === null) {
-        throw new StorageFailure("the patch could not be fetched", {
-          found: `${source.status} ${source.statusText}`.trim(),
-          advice: "Check its address.",
-        });
-      }
-      return new PatchReader(piecesOf(source.body));
-    }
-    throw new WrongCall("a patch is bytes, a Blob, a ReadableStream or a Response");
+  /** The signal also ends waiting for more. */
+  static open(source: PatchSource, signal?: AbortSignal): PatchReader {
+    const stream = streamOf(source);
+    if (stream.locked) throw new WrongCall("the patch's stream is being read by someone else, or has been");
+    return new PatchReader(stream.getReader(), signal);
   }
 
   /** The next `size` bytes. */
@@ -156,47 +151,50 @@ export class PatchReader {
     }
   }
 
-  /** Let go of the stream; an error in that changes nothing. */
-  async close(): Promise<void> {
-    try {
-      await this.pieces.return?.();
-    } catch {
-      // the stream has failed before, or is done
-    }
+  /** No more is wanted. */
+  close(): void {
+    this.signal?.removeEventListener("abort", this.letGo);
+    this.letGo();
   }
 
+  /** What becomes of the rest of the stream is of no interest, an error in it neither. */
+  private readonly letGo = (): void => void this.pieces.cancel().catch(() => {});
+
+  /** Hold the next piece; false if there is none. */
   private async fill(): Promise<boolean> {
     for (;;) {
-      const next = await this.pieces.next();
-      if (next.done) return false;
-      if (!(next.value instanceof Uint8Array)) {
-        throw new WrongCall("the patch's stream gives no bytes", { found: typeof next.value });
+      const { value, done } = await this.pieces.read().catch(unfetched);
+      this.signal?.throwIfAborted();
+      if (done) return false;
+      if (!(value instanceof Uint8Array)) {
+        throw new WrongCall("the patch's stream gives no bytes", { found: typeof value });
       }
-      if (next.value.length > 0) {
-        this.held = next.value;
+      if (value.length > 0) {
+        this.held = value;
         return true;
       }
     }
   }
 }
 
-/** Not every browser can iterate over a stream. */
-async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  let done = false;
-  try {
-    while (!done) {
-      const next = await reader.read();
-      done = next.done;
-      if (next.value !== undefined) yield next.value;
-    }
-  } catch (cause) {
-    done = true;
-    throw cause instanceof SapwoodError
-      ? cause
-      : new StorageFailure("the patch cannot be read to its end", { cause, found: String(cause), advice: "Fetch it again." });
-  } finally {
-    if (!done) await reader.cancel();
-    reader.releaseLock();
-  }
+function streamOf(source: PatchSource): ReadableStream<Uint8Array> {
+  const bytes = bytesOf(source);
+  if (bytes !== null) return new ReadableStream({ start: (stream) => (stream.enqueue(bytes), stream.close()) });
+  if (source instanceof Blob) return source.stream();
+  if (source instanceof ReadableStream) return source;
+  if (!(source instanceof Response)) throw new WrongCall("a patch is bytes, a Blob, a ReadableStream or a Response");
+  if (source.ok && source.body !== null) return source.body;
+  throw new StorageFailure("the patch could not be fetched", {
+    found: `${source.status} ${source.statusText}`.trim(),
+    advice: "Check its address.",
+  });
+}
+
+function unfetched(cause: unknown): never {
+  if (cause instanceof SapwoodError) throw cause;
+  throw new StorageFailure("the patch cannot be read to its end", {
+    cause,
+    found: String(cause),
+    advice: "Fetch it again.",
+  });
 }

@@ -67,6 +67,13 @@ test("failing storage and networks are told as such", async () => {
 });
 
 test("calls that make no sense are refused", async () => {
+  const used = new Response(patch);
+  await used.arrayBuffer();
+  const locked = recorder().stream;
+  locked.getWriter();
+  await assert.rejects(applyPatch(base, used), WrongCall);
+  await assert.rejects(applyStream(base, patch, locked), WrongCall);
+  await assert.rejects(applyPatch(base, new ReadableStream({ start: (stream) => stream.enqueue("text") })), WrongCall);
   await assert.rejects(applyPatch(base, 5), WrongCall);
   await assert.rejects(applyPatch("model", patch), WrongCall);
   await assert.rejects(applyStream(base, patch, "file"), WrongCall);
@@ -92,6 +99,16 @@ test("a signal ends the work with its reason", async () => {
   await assert.rejects(applyStream(base, patch, stream, { signal: ending.signal, onProgress }), reason);
   assert.equal(seen.reason, reason);
   await assert.rejects(applyPatch(base, patch, { signal: AbortSignal.abort(reason) }), reason);
+});
+
+test("a signal ends waiting for a patch that does not come", async () => {
+  let cancelled = false;
+  const waiting = new ReadableStream({ cancel: () => void (cancelled = true) });
+  const ending = new AbortController();
+  const working = applyPatch(base, waiting, { signal: ending.signal });
+  setTimeout(() => ending.abort(new Error("enough")), 20);
+  await assert.rejects(working, { message: "enough" });
+  assert(cancelled);
 });
 
 test("a large target flows: no more is held than is in hand", async () => {
