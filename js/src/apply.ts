@@ -4,6 +4,7 @@ import { ByteReader, equal, hex } from "./bytes.js";
 import { Decoders } from "./decode.js";
 import { Hasher } from "./digest.js";
 import { CorruptPatch, DigestMismatch, FETCH_AGAIN, WrongBase, WrongCall } from "./errors.js";
+import { KeptBytes } from "./kept_bytes.js";
 import type { Chunk, Identity, Manifest } from "./manifest.js";
 import { MAX_BLOCK } from "./limits.js";
 import { readOpening, type Opening } from "./opening.js";
@@ -112,15 +113,18 @@ async function buildInto(
   watch: Watch,
 ): Promise<void> {
   const { target, chunks, hash } = manifest;
+  const kept = new KeptBytes(manifest.kept);
+  const stream = manifest.kept.length > 0 ? joined(base, kept) : base;
   const whole = await Hasher.create(hash);
-  const decoders = new Decoders(base, manifest.secondBase === null && base.size <= 0xffffffff);
+  const decoders = new Decoders(stream, stream === base && manifest.secondBase === null && base.size <= 0xffffffff);
   whole.start();
   let done = 0;
   for (const chunk of chunks) {
     const at = patch.offset;
     const coded = await takeChunk(patch, chunk, digests);
-    for await (const piece of chunkPieces(new ByteReader(coded, at), chunk, base, decoders)) {
+    for await (const piece of chunkPieces(new ByteReader(coded, at), chunk, stream, decoders)) {
       whole.add(piece);
+      kept.add(done, piece);
       await sink.write(piece);
       done += piece.length;
       watch.report(done, target.size, "target");
@@ -156,7 +160,7 @@ async function* chunkPieces(
 ): AsyncGenerator<Uint8Array, void> {
   let made = 0;
   decoders.startChunk();
-  for (const block of readBlocks(reader, base.size)) {
+  for (const block of readBlocks(reader, base)) {
     made += block.length;
     if (made > chunk.decoded) break;
     yield* decoders.decode(block);

@@ -38,11 +38,11 @@ export interface Block {
   readonly span: Span | null;
 }
 
-/** The blocks of a chunk, one after the other, each within the base. */
-export function* readBlocks(reader: ByteReader, baseSize: number): Generator<Block, void> {
+/** The blocks of a chunk, one after the other, each within the base as large as it is then. */
+export function* readBlocks(reader: ByteReader, base: { readonly size: number }): Generator<Block, void> {
   let position = 0;
   while (reader.left > 0) {
-    const block = readBlock(reader, position, baseSize);
+    const block = readBlock(reader, position, base.size);
     if (block.span !== null) position = block.span.start + block.span.length;
     yield block;
   }

@@ -33,11 +33,13 @@ export interface PatchInfo {
   /** What a device needs; null for a patch that is for none. */
   readonly profile: Profile | null;
   readonly guards: readonly Guard[];
+  /** Bytes of the target that are read again for what repeats them. */
+  readonly kept: number;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 export function describePatch({ manifest, isSigned, size }: Opening): PatchInfo {
-  const { base, secondBase, target, chunks, keyId, metadata, format, hash, versionCounter, profile, guards } = manifest;
+  const { base, secondBase, target, chunks, keyId, metadata, format, hash, versionCounter, profile, guards, kept } = manifest;
   return {
     size: chunks.reduce((sum, { coded }) => sum + coded, size),
     format,
@@ -51,6 +53,7 @@ export function describePatch({ manifest, isSigned, size }: Opening): PatchInfo 
     keyId: hex(keyId),
     profile,
     guards,
+    kept: kept.reduce((sum, { length }) => sum + length, 0),
     metadata: Object.fromEntries(metadata),
   };
 }

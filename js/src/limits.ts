@@ -3,6 +3,8 @@
 export const MAX_MANIFEST = 16 << 20;
 export const MAX_RECORDS = 256;
 export const MAX_FILES = 100_000;
+/** Spans of the target that are read again. */
+export const MAX_KEPT = 1 << 18;
 export const MAX_GUARDS = 64;
 /** Bytes of one guard's content. */
 export const MAX_GUARD = 1024;
@@ -16,6 +18,9 @@ export const MAX_CHUNK = 4 << 20;
 export const MAX_BLOCK = 1 << 20;
 /** FACTORS blocks of one chunk: they take time and make nothing. */
 export const MAX_FACTORS = 256;
+
+/** Bytes of the target that are held to be read again, unless told otherwise. */
+export const MOST_KEPT = 2 ** 28;
 
 /** Bytes of a target that applyPatch makes in memory, unless told otherwise. */
 export const MOST_IN_MEMORY = 2 ** 30;

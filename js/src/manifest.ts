@@ -1,8 +1,10 @@
 /** The manifest: what an update is, from what, to what, and the digest of every chunk (docs/SPEC.md, "Manifest"). */
+import type { Span } from "./blocks.js";
 import { ByteReader } from "./bytes.js";
 import type { HashName } from "./digest.js";
 import { LimitExceeded, UnsupportedPatch } from "./errors.js";
 import { readGuards, type Guard } from "./guards.js";
+import { readKept } from "./kept_bytes.js";
 import { MAX_CHUNK, MAX_DEPTH, MAX_FILES, MAX_PATH, MAX_RECORDS } from "./limits.js";
 
 const BASE = 1;
@@ -18,6 +20,7 @@ const VERSION_COUNTER = 11;
 const SECOND_BASE = 13;
 const HASH = 15;
 const GUARDRAILS = 17;
+const KEPT = 19;
 
 const TAGS = new Map([
   [BASE, "BASE"],
@@ -33,6 +36,7 @@ const TAGS = new Map([
   [SECOND_BASE, "SECOND_BASE"],
   [HASH, "HASH"],
   [GUARDRAILS, "GUARDRAILS"],
+  [KEPT, "KEPT"],
 ]);
 
 /** A file of a folder: its path with `/`, and its size in bytes. */
@@ -75,6 +79,8 @@ export interface Manifest {
   readonly keyId: Uint8Array;
   readonly profile: Profile | null;
   readonly guards: readonly Guard[];
+  /** Parts of the target that later blocks read as if they were behind the base. */
+  readonly kept: readonly Span[];
 }
 
 /** Parse a manifest that begins at `offset` of its patch. */
@@ -98,6 +104,7 @@ export function readManifest(data: Uint8Array, offset: number): Manifest {
   if (secondBase !== null && (base === null || records.has(PROFILE))) {
     throw all.error("a second base without a first, or for a device");
   }
+  if (records.has(KEPT) && records.has(PROFILE)) throw all.error("kept spans for a device");
   const made = chunks.reduce((sum, chunk) => sum + chunk.decoded, 0);
   if (made !== target.size) {
     throw all.error("the chunks do not make the target", { expected: target.size, found: made });
@@ -114,6 +121,7 @@ export function readManifest(data: Uint8Array, offset: number): Manifest {
     keyId: read(KEY_ID, (r) => r.take(8, "key id")) ?? new Uint8Array(),
     profile,
     guards: read(GUARDRAILS, readGuards) ?? [],
+    kept: read(KEPT, (r) => readKept(r, target.size)) ?? [],
   };
 }
 

@@ -1,6 +1,7 @@
 /** What every call takes, and the check of what a patch says against it. */
 import { LimitExceeded, RollbackRefused, UnsupportedPatch } from "./errors.js";
 import { checkGuards, type DeviceFacts } from "./guards.js";
+import { MOST_KEPT } from "./limits.js";
 import type { Manifest } from "./manifest.js";
 import type { PublicKey } from "./signature.js";
 import type { BaseSource } from "./sources.js";
@@ -15,6 +16,8 @@ export interface Options {
   minVersion?: number | bigint;
   /** Bytes of the largest target that is taken. In memory 1 GiB if nothing else is said, else without a limit. */
   maxTarget?: number;
+  /** Bytes of the target that are held in memory because the patch reads them again; 256 MiB if not said. */
+  maxKept?: number;
   /** What the device is for which the patch is: guardrails are checked. Without it they are not. */
   device?: DeviceFacts;
   /** The second base, for a patch that was made with one. */
@@ -42,6 +45,15 @@ export function checkAllowed(manifest: Manifest, options: Options, most: number)
       expected: `at most ${largest} bytes`,
       found: `${manifest.target.size} bytes`,
       advice: "Raise maxTarget if you trust whoever made the patch.",
+    });
+  }
+  const kept = manifest.kept.reduce((sum, { length }) => sum + length, 0);
+  const mostKept = options.maxKept ?? MOST_KEPT;
+  if (kept > mostKept) {
+    throw new LimitExceeded("more of the target would be held in memory than is allowed", {
+      expected: `at most ${mostKept} bytes`,
+      found: `${kept} bytes`,
+      advice: "Raise maxKept, or apply the patch with the command line.",
     });
   }
   if ([manifest.base, manifest.secondBase, manifest.target].some((model) => model?.shape === "folder")) {

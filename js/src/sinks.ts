@@ -1,5 +1,6 @@
 /** Where targets go. What was written counts only once it is committed. */
 import { DiskFull, SapwoodError, StorageFailure, WrongCall } from "./errors.js";
+import { Growing } from "./growing.js";
 
 export interface Sink {
   /** They are only lent: copy what is kept. */
@@ -10,20 +11,12 @@ export interface Sink {
 
 export type SinkTarget = WritableStream<Uint8Array> | FileSystemFileHandle;
 
-/** A target in memory. It grows as bytes come, never by what a patch claims. */
+/** A target in memory. */
 export class MemorySink implements Sink {
-  private room = new Uint8Array(65536);
-  private size = 0;
+  private readonly held = new Growing();
 
   async write(bytes: Uint8Array): Promise<void> {
-    const wanted = this.size + bytes.length;
-    if (wanted > this.room.length) {
-      const larger = new Uint8Array(Math.max(wanted, 2 * this.room.length));
-      larger.set(this.room.subarray(0, this.size));
-      this.room = larger;
-    }
-    this.room.set(bytes, this.size);
-    this.size = wanted;
+    this.held.add(bytes);
   }
 
   async commit(): Promise<void> {}
@@ -31,7 +24,7 @@ export class MemorySink implements Sink {
   async abandon(): Promise<void> {}
 
   bytes(): Uint8Array {
-    return this.room.slice(0, this.size);
+    return this.held.view(0, this.held.size).slice();
   }
 }
 

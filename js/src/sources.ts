@@ -82,10 +82,12 @@ function unreadable(cause: unknown): never {
   throw new StorageFailure("the base cannot be read", { cause, found: String(cause) });
 }
 
-/** Two bases end to end: the second is read behind the first. */
+/** Two bases end to end: the second, which may grow, is read behind the first. */
 export function joined(first: Base, second: Base): Base {
   return {
-    size: first.size + second.size,
+    get size() {
+      return first.size + second.size;
+    },
     bytes: null,
     read(at, length) {
       const before = Math.max(0, Math.min(length, first.size - at));

@@ -111,6 +111,18 @@ test("a target larger than what is allowed is refused, whatever it claims", asyn
   await refuses(sapwood.LimitExceeded, container([record(3, uncounted), record(9, chunks)], []));
 });
 
+test("bytes that are read again are held up to a limit, and never for a device", async () => {
+  const { base: from, target: to, patch } = byName("patch_kept");
+  const { kept } = await info(patch);
+  assert(kept > 0);
+  assert.deepEqual(await applyPatch(from, patch, { maxKept: kept }), to);
+  await refuses(sapwood.LimitExceeded, patch, { maxKept: kept - 1 }, from);
+  const profile = [8, Buffer.from([1, 1, 1, 1])];
+  for (const extra of [[[19, [0, 1]], profile], [[19, []]], [[19, [0, 0]]], [[19, [target.length, 1]]], [[19, [0, 1, 0]]]]) {
+    await refuses(sapwood.CorruptPatch, await storedPatch(base, target, { extra }));
+  }
+});
+
 test("what later versions add is refused, or passed over if it is even", async () => {
   await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { version: 2 }));
   await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { flags: 2 }));
