@@ -67,7 +67,6 @@ void swd_journal_load(swd_update *u, const swd_config *config) {
     u->config = config;
     /* If there is no record at all, the first goes to the lower half. */
     u->half = config->journal + half_size;
-    u->end = u->half + half_size;
     for (uint32_t half = config->journal, i = 0; i < 2; i++, half += half_size) {
         swd_state state;
         uint32_t size;
@@ -76,19 +75,12 @@ void swd_journal_load(swd_update *u, const swd_config *config) {
                 u->record.state = state;
                 u->half = half;
                 u->last = at;
-                u->end = at + size;
             }
         }
     }
-    /* A torn record may have left marks behind the last whole one: then the next goes to the other half. */
-    const uint32_t limit = u->half + half_size;
-    for (uint32_t at = u->end; at < limit; at++) {
-        uint8_t byte;
-        swd_read(u, at, &byte, 1);
-        if (byte != 0xFF) {
-            u->end = limit;
-        }
-    }
+    /* Behind the last record a cut may have begun another one, and cells that read as erased need not be: the next
+     * record goes to the other half, which is erased first. */
+    u->end = u->half + half_size;
 }
 
 void swd_journal_append(swd_update *u, uint32_t state_size) {

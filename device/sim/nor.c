@@ -55,6 +55,8 @@ bool nor_program(nor *flash, uint32_t address, const void *from, uint32_t size) 
     }
     bool torn;
     const bool lost = loses_power(flash, &torn);
+    /* Power may go before a cell has changed that much that it reads so. */
+    const bool seen = torn && any(flash) > 40;
     for (uint32_t i = 0; i < size; i++) {
         uint8_t *cell = &flash->bytes[address + i];
         uint8_t *unit = &flash->programmed[(address + i) / flash->unit];
@@ -67,7 +69,7 @@ bool nor_program(nor *flash, uint32_t address, const void *from, uint32_t size) 
         }
         if (!lost) {
             *cell = bytes[i];
-        } else if (torn) {
+        } else if (seen) {
             const uint8_t how = any(flash);
             *cell = (uint8_t)(how < 90 ? *cell : how < 180 ? bytes[i] : bytes[i] | any(flash));
         }
