@@ -84,6 +84,17 @@ def test_layers_that_moved_under_names_of_others_are_copied() -> None:
     both(base, patch.to_bytes(), target)
 
 
+def test_the_first_of_two_is_compared_with_what_the_second_is_named_after() -> None:
+    weights = RANDOM.normal(0, 0.05, (300, 300)).astype(np.float32)
+    moved = (weights * (1 + 1e-4 * RANDOM.normal(0, 1, weights.shape))).astype(np.float32)
+    base = models.safetensors_file({"model.weight": weights})
+    once, twice = ({**average, "model.weight": moved} for average in ({}, {"average": moved}))
+    target = models.safetensors_file(twice)
+    patch = sapwood.diff(base, target)
+    assert patch.size < sapwood.diff(base, models.safetensors_file(once)).size + 200
+    both(base, patch.to_bytes(), target)
+
+
 def test_zeros_and_small_tensors_are_not_kept() -> None:
     small = POOL[0][:8]
     for array in (np.zeros((500, 500), np.float32), np.ones(9000, np.float16), small):

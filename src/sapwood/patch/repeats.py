@@ -6,6 +6,7 @@ copied from the target is kept for it (SPEC, "Manifest", KEPT).
 """
 
 import bisect
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -89,6 +90,29 @@ class _Known:
         return next((place for place in alike if _core.equal(self._read(place, tensor.length), data)), None)
 
 
+class _Plan:
+    """Pieces in target order, by the tensors that they make up."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = pieces
+        self._starts = [piece.start for piece in pieces]
+
+    def of(self, start: int, length: int) -> Sequence[Piece]:
+        """The pieces of a tensor."""
+        first, last = (bisect.bisect_left(self._starts, at) for at in (start, start + length))
+        return self._pieces[first:last]
+
+    def with_others(self, others: dict[int, list[Piece]]) -> list[Piece]:
+        """All pieces, some tensors' replaced by others, which are named by where they start."""
+        result: list[Piece] = []
+        reached = 0
+        for start, instead in sorted(others.items()):
+            result += self._pieces[reached : bisect.bisect_left(self._starts, start)]
+            result += instead
+            reached = bisect.bisect_left(self._starts, instead[-1].start + instead[-1].length)
+        return [*result, *self._pieces[reached:]]
+
+
 def with_repeats(
     pieces: Sequence[Piece], models: tuple[Model, Model], base: ByteStream, target: ByteStream
 ) -> tuple[list[Piece], KeptSpans]:
@@ -99,23 +123,24 @@ def with_repeats(
     known = _Known(base, target)
     for tensor in _tensors(models[0]):
         known.add(tensor, in_base=True)
-    starts = [piece.start for piece in pieces]
+    plan = _Plan(pieces)
     copied: list[tuple[_Tensor, _Place]] = []
+    others: dict[int, list[Piece]] = {}
     for tensor in _tensors(models[1]):
-        piece = pieces[bisect.bisect_left(starts, tensor.start)]
-        place = known.find(tensor, piece.base if piece.base is not None else -1)
-        if place is not None:
-            copied.append((tensor, place))
-        else:
+        own = plan.of(tensor.start, tensor.length)
+        place = known.find(tensor, -1 if own[0].base is None else own[0].base)
+        if place is None:
             known.add(tensor, in_base=False)
+            continue
+        copied.append((tensor, place))
+        first = plan.of(place.start, tensor.length)
+        if not place.in_base and first[0].base is None and own[0].base is not None:
+            # Of an average and its model the later one may be the one that the base knows by name.
+            move = place.start - tensor.start
+            others.setdefault(place.start, [dataclasses.replace(p, start=p.start + move) for p in own])
     lengths = {place.start: tensor.length for tensor, place in copied if not place.in_base}
     kept = KeptSpans(sorted(lengths.items()))
-    result: list[Piece] = []
-    reached = 0
     for tensor, place in copied:
         at = place.start if place.in_base else base.size + kept.before(place.start)
-        begin, end = (bisect.bisect_left(starts, x) for x in (tensor.start, tensor.start + tensor.length))
-        result += pieces[reached:begin]
-        result.append(Piece(tensor.start, tensor.length, at, tensor.element, tensor.kind))
-        reached = end
-    return [*result, *pieces[reached:]], kept
+        others[tensor.start] = [Piece(tensor.start, tensor.length, at, tensor.element, tensor.kind)]
+    return plan.with_others(others), kept
