@@ -14,7 +14,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake src/sapwood/*.c
 	core/src/*.[ch] core/host/*.[ch] device/sim/*.[ch])
 TYPED := $(wildcard src tests bench examples device)
 
-.PHONY: help demo test test-all ctest bench bench-full bench-device profile fuzz js js-demo lint format sdist clean
+.PHONY: help demo test test-all ctest bench bench-full bench-device device-size profile fuzz js js-demo lint format sdist clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -50,6 +50,9 @@ bench-full: $(VENV)/with-bench ## compare with the peers on every pair
 
 bench-device: $(VENV)/with-bench ## compare patches for devices with the peers'
 	$(VENV)/bin/python -m bench.device
+
+device-size: $(VENV)/with-test ## code and memory of an update on Cortex-M, into docs/DEVICE_SIZE.md
+	$(VENV)/bin/python -m tests.device.thumb.size --write docs/DEVICE_SIZE.md
 
 profile: $(VENV)/with-bench ## where the time goes: cycles a weight, loop by loop
 	$(VENV)/bin/python -m bench.profile

@@ -52,7 +52,7 @@ enum {
     SWD_SIGNATURE = 64
 };
 
-/* What a build can do. Each that is left out makes the code smaller: docs/DEVICE.md says by how much. */
+/* What a build can do. Each that is left out makes the code smaller: docs/DEVICE_SIZE.md says by how much. */
 #ifndef SWD_IN_PLACE
 #define SWD_IN_PLACE 1 /* 0: two slots only; a config in place is refused */
 #endif

@@ -8,6 +8,7 @@ from tests.device.patches import Pair, make_pair, need_arm_compiler
 
 pytest.importorskip("unicorn", reason="the test extra is not installed")
 
+from tests.device.thumb import size
 from tests.device.thumb.instructions import instructions
 from tests.device.thumb.machine import DONE, Layout, Symbols, build
 from tests.device.thumb.sweep import IN_PLACE, SLOTS, a_device, sweep
@@ -64,3 +65,12 @@ def test_a_model_that_is_damaged_is_no_base(symbols: Symbols, pair: Pair) -> Non
 
 def test_instructions_for_a_byte(symbols: Symbols, tmp_path: Path) -> None:
     assert 20 < instructions(symbols, "my_cnn_ft_lr1e-5x1", tmp_path) < 150
+
+
+def test_code_and_memory(tmp_path: Path) -> None:
+    need_arm_compiler()
+    code = [size.code("m3", options, tmp_path).total() for options in size.BUILDS]
+    assert 2000 < code[2] < code[1] < code[0] < 6500
+    update, _ = size.sizes(tmp_path)
+    for state, most in ((512, 1536), (2048, 3072)):
+        assert state + update + size.stack(tmp_path, Layout(state=state)) < most

@@ -131,6 +131,12 @@ class Device:
 
         self.uc.hook_add(unicorn.UC_HOOK_BLOCK, block)
 
+    def stack_used(self) -> int:
+        """Bytes of stack written to since the last restart."""
+        memory = bytes(self.uc.mem_read(STACK, STACK_TOP - STACK))
+        untouched = b"\xa5" * 256
+        return len(memory) - memory.rfind(untouched) - len(untouched)
+
     def call(self, name: str) -> int:
         """Run one of harness.c's functions; its result."""
         self.uc.reg_write(arm.UC_ARM_REG_SP, STACK_TOP)
