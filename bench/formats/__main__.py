@@ -1,14 +1,16 @@
 """Every format by every operation, each cell run on real files: ``python -m bench.formats``.
 
-Files are made once, into --made, by the makers of ``rows``; a row whose maker lacks a package is skipped, by
-name. A maker may run in another environment: --python make_openvino=/path/to/bin/python. Two columns more
-than operations: the size of the patch against that of the same weights as safetensors, and the files' origin.
+Files are made once, into --made, by the makers of ``rows``. A maker whose packages are not here gets an
+environment of its own, into which pip installs them; where that fails a row is skipped, by name. --python
+make_openvino=/path/to/bin/python names another interpreter. Two columns more than operations: the size of the
+patch against that of the same weights as safetensors, and the files' origin.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.formats import operations
+from bench.formats import document, environments, operations
 from bench.formats.rows import ROWS, Row, place
 
 _REPO = Path(__file__).parents[2]
@@ -34,12 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.formats and not any(word in row.format for word in options.formats):
             continue
         if row.maker and row.maker not in makers:
-            makers[row.maker] = _make(row.maker, options.made, pythons.get(row.maker, sys.executable))
+            makers[row.maker] = _make(row.maker, options.made, pythons.get(row.maker))
         done.append(_fill(row, makers.get(row.maker, ""), options.made, options.corpus))
     if not done:
         print("no format matches", file=sys.stderr)
         return 2
     _show(done)
+    if options.document:
+        options.document.write_text(document.written(done), encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps(done, indent=1) + "\n")
     return int(any(cell["state"] == "failed" for line in done for cell in line["cells"].values()))
@@ -54,21 +58,32 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--corpus", type=Path, default=Path("build/bench"), help="where python -m bench keeps its files")
     add("--python", nargs="*", default=[], metavar="MAKER=PATH", help="the interpreter for a maker")
     add("--json", type=Path, help="also write everything to this file")
+    add("--document", type=Path, help="also write the table as Markdown")
     return parser.parse_args(arguments)
 
 
-def _make(maker: str, made: Path, python: str) -> str:
+def _make(maker: str, made: Path, given: str | None) -> str:
     """Run a maker that has not run yet; why it made nothing, or ""."""
     folder = (made / maker).absolute()
     if (folder / "complete").exists():
         return ""
     folder.mkdir(parents=True, exist_ok=True)
+    reason = _run(maker, folder, given or sys.executable)
+    if reason and given is None and maker in environments.PACKAGES:
+        python, reason = environments.python_of(maker, made / "environments")
+        reason = reason or _run(maker, folder, python)
+    if not reason:
+        (folder / "complete").touch()
+    return reason
+
+
+def _run(maker: str, folder: Path, python: str) -> str:
     command = [python, "-m", f"bench.formats.{maker}", str(folder)]
-    ended = subprocess.run(command, cwd=_REPO, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        return (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-    (folder / "complete").touch()
-    return ""
+    told = {**environments.VARIABLES, **os.environ}
+    ended = subprocess.run(command, cwd=_REPO, capture_output=True, text=True, check=False, env=told)
+    if not ended.returncode:
+        return ""
+    return (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
 
 
 def _fill(row: Row, reason: str, made: Path, corpus: Path) -> dict[str, Any]:
