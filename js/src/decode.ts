@@ -1,12 +1,13 @@
 /** A block and the base -> target bytes. */
-import type { Block } from "./blocks.js";
+import type { Block, Span } from "./blocks.js";
 import { DeviceDecoder } from "./device_decoder.js";
-import { LimitExceeded, UnsupportedPatch } from "./errors.js";
+import { LimitExceeded } from "./errors.js";
 import type { HostDecoder } from "./host_decoder.js";
-import { MAX_FACTORS } from "./limits.js";
+import { MAX_BLOCK, MAX_FACTORS } from "./limits.js";
 import type { Base } from "./sources.js";
 import { decodeSplice } from "./splice.js";
 import { damaged } from "./wasm.js";
+import { decompress } from "./zstd.js";
 
 /** The decoders of one patch. What a patch does not need is not loaded. */
 export class Decoders {
@@ -30,13 +31,7 @@ export class Decoders {
   async *decode(block: Block): AsyncGenerator<Uint8Array, void> {
     switch (block.codec) {
       case "STORED":
-        if (block.payload.length !== block.length) {
-          throw damaged("STORED block makes another length than it says", {
-            expected: block.length,
-            found: block.payload.length,
-          });
-        }
-        yield block.payload;
+        yield exactly(block, block.payload);
         return;
       case "DEVICE":
         if (!this.forDevices) throw damaged("a DEVICE block needs a base that is one file below 4 GiB");
@@ -60,10 +55,14 @@ export class Decoders {
         }
         (await this.forHosts()).addFactors(block);
         return;
-      default:
-        throw new UnsupportedPatch(`this package does not decode ${block.codec} blocks`, {
-          advice: "Apply it with the command line: sapwood apply.",
-        });
+      case "ZSTD":
+        yield exactly(block, await decompress(block.payload, MAX_BLOCK, null));
+        return;
+      case "ZSTD_BASE": {
+        const { start, length } = block.span as Span;
+        yield exactly(block, await decompress(block.payload, MAX_BLOCK, await this.base.read(start, length)));
+        return;
+      }
     }
   }
 
@@ -75,4 +74,9 @@ export class Decoders {
     }
     return this.host;
   }
+}
+
+function exactly({ codec, length }: Block, made: Uint8Array): Uint8Array {
+  if (made.length === length) return made;
+  throw damaged(`${codec} block makes another length than it says`, { expected: length, found: made.length });
 }

@@ -6,15 +6,16 @@ import type { HostDecoder, Run } from "./host_decoder.js";
 import { MAX_BLOCK } from "./limits.js";
 import type { Base } from "./sources.js";
 import { damaged, refused } from "./wasm.js";
+import { decompress } from "./zstd.js";
 
 const MOST_CONTENT = 2 << 20;
 const MOST_RUNS = 1 << 16;
 const MOST_MODELLED = 1 << 18;
 
+const ZSTD = 0;
+const LZMA = 1;
 const PLAIN = 2;
 const MODELLED = 3;
-/** Kinds that need another decoder. */
-const LEFT_OUT = ["zstd", "LZMA"];
 
 /** A run, and whether its literals are added to the base's bytes where the run before ended. */
 type PlainRun = Run & { readonly replaces: boolean };
@@ -26,15 +27,21 @@ export async function* decodeSplice(block: Block, base: Base, host: HostDecoder)
   if (kind === MODELLED) {
     const [runs, literals] = await readModelled(reader, block, host);
     yield* replay(runs, new ByteReader(literals), base);
-  } else if (kind === PLAIN && reader.left <= MOST_CONTENT) {
-    yield* replay(readRuns(reader, block, base.size), reader, base);
-  } else if (LEFT_OUT[kind] !== undefined) {
-    throw new UnsupportedPatch(`this package does not decode SPLICE blocks of kind ${LEFT_OUT[kind]}`, {
-      advice: "Apply it with the command line: sapwood apply.",
-    });
-  } else {
-    throw reader.error("unknown kind of a splice, or too large a one", { expected: "0 to 3", found: kind });
+    return;
   }
+  const content = new ByteReader(await readContent(reader, kind));
+  yield* replay(readRuns(content, block, base.size), content, base);
+}
+
+async function readContent(reader: ByteReader, kind: number): Promise<Uint8Array> {
+  if (kind === ZSTD) return decompress(reader.take(reader.left, "splice"), MOST_CONTENT, null);
+  if (kind === PLAIN && reader.left <= MOST_CONTENT) return reader.take(reader.left, "splice");
+  if (kind === LZMA) {
+    throw new UnsupportedPatch("this package does not decode SPLICE blocks of kind LZMA", {
+      advice: "Apply the patch with the command line: sapwood apply.",
+    });
+  }
+  throw reader.error("unknown kind of a splice, or too large a one", { expected: "0 to 3", found: kind });
 }
 
 async function readModelled(reader: ByteReader, block: Block, host: HostDecoder): Promise<[PlainRun[], Uint8Array]> {
