@@ -14,7 +14,8 @@ static bool has_spell16(const sw_encoder *e, const sw_encode_kernels *kernels) {
 }
 
 bool sw_spells_again(const sw_encoder *e, const sw_encode_kernels *kernels) {
-    return has_spell16(e, kernels) && e->exact_count <= SW_FEW_EXACT;
+    /* Where few groups are coded, runs are short, and the values lie side by side. */
+    return has_spell16(e, kernels) && e->exact_count <= SW_FEW_EXACT && 2 * e->coded_elements > e->h.elements;
 }
 
 static void take_classes(const sw_encoder *e, const sw_encode_kernels *kernels, sw_run r, uint8_t *classes) {
@@ -42,8 +43,11 @@ static uint64_t spell_run(const sw_encoder *e, const sw_encode_kernels *kernels,
         any = kernels->spell16(base, target, done, exact, symbols, raw, largest);
         base += 2 * done;
     }
-    int32_t values[SW_RUN];
     const size_t rest = r.count - done;
+    if (rest == 0) {
+        return any;
+    }
+    int32_t values[SW_RUN];
     any |= kernels->differences(base, target + done * shape->width, rest, shape, values);
     for (size_t i = 0; i < rest && e->h.shift > 0; i++) {
         values[i] >>= e->h.shift;
