@@ -36,12 +36,17 @@ void sw_adaptive_reset(sw_adaptive_work *w);
 sw_status sw_adaptive_compare(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
                               const uint8_t *expected, size_t size, sw_adaptive_work *work);
 
-/* Logistic domain in 1/256 -> probability in 1/65536, from 1 to 65535. */
-static inline uint32_t sw_squash(int32_t x) {
-    const uint32_t m = (uint32_t)(x < 0 ? -x : x);
+/* Logistic domain in 1/256 -> probability in 1/65536, from 1 to 65535. What is farther out than `most` counts as that. */
+static inline uint32_t sw_squash_within(int32_t x, uint32_t most) {
+    uint32_t m = (uint32_t)(x < 0 ? -x : x);
+    m = m > most ? most : m;
     const uint16_t *curve = sw_adaptive_curve + (m >> 6);
     const uint32_t p = curve[0] + (((uint32_t)(curve[1] - curve[0]) * (m & 63) + 32) >> 6);
     return x < 0 ? 65536 - p : p;
+}
+
+static inline uint32_t sw_squash(int32_t x) {
+    return sw_squash_within(x, UINT32_MAX);
 }
 
 /* Let voter `voter` speak from the slot of its context and the place in the decision tree, node < 256. */

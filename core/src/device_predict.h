@@ -6,7 +6,7 @@
 #include "adaptive.h"
 #include "device.h"
 
-enum { SW_DEVICE_SEEN = 15, SW_DEVICE_TOP = 4095, SW_DEVICE_LIMIT = 32767 };
+enum { SW_DEVICE_SEEN = 15, SW_DEVICE_TOP = 4095 };
 
 /* 2048 times log2(p / q), each logarithm with a straight line between powers; 1 <= p, q <= 4095. */
 static inline int32_t logarithm_of_odds(uint32_t p, uint32_t q) {
@@ -14,6 +14,12 @@ static inline int32_t logarithm_of_odds(uint32_t p, uint32_t q) {
     const unsigned skip_q = (unsigned)__builtin_clz(q);
     /* The leading ones of both, at bit 11, cancel. */
     return (int32_t)(((skip_q - skip_p) << 11) + (p << skip_p >> 20) - (q << skip_q >> 20));
+}
+
+/* No less than -32767, no more than 32767: one instruction for -32768 too, where there is one. */
+static inline int32_t within_16_bits(int32_t x) {
+    x = x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x;
+    return x + (x == INT16_MIN);
 }
 
 /* The probability that the next decision is 1, in 1/65536, by the voters' contexts and the place in its tree. */
@@ -30,8 +36,7 @@ static inline uint32_t predict(sw_device *d, const uint16_t *weights, uint32_t n
         v->vote = logarithm_of_odds(p, SW_DEVICE_TOP + 1 - p) * 177 >> 11;
         sum += v->vote * (int16_t)*weights++;
     }
-    sum >>= 14;
-    return sw_squash(sum > SW_DEVICE_SUM ? SW_DEVICE_SUM : sum < -SW_DEVICE_SUM ? -SW_DEVICE_SUM : sum);
+    return sw_squash_within(sum >> 14, SW_DEVICE_SUM);
 }
 
 /* Teach the slots and the weights of the last prediction what came. */
@@ -43,7 +48,7 @@ static inline void learn(sw_device *d, uint16_t *weights, uint32_t probability, 
     const uint32_t flip = bit ? SW_DEVICE_TOP : 0;
     for (const sw_device_voter *v = d->voters; v < d->voters + SW_DEVICE_VOTERS; v++, weights++) {
         const int32_t taught = (int16_t)*weights + ((v->vote * error + (1 << 14)) >> 15);
-        *weights = (uint16_t)(taught > SW_DEVICE_LIMIT ? SW_DEVICE_LIMIT : taught < -SW_DEVICE_LIMIT ? -SW_DEVICE_LIMIT : taught);
+        *weights = (uint16_t)within_16_bits(taught);
         const uint32_t slot = *v->slot;
         const uint32_t seen = slot & SW_DEVICE_SEEN;
         /* The probability of what did not come: TOP - p, or p. */
