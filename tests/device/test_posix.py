@@ -3,6 +3,7 @@
 import hashlib
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +150,20 @@ def test_signed_patches_are_taken(run: Run, pair: Pair, tmp_path: Path) -> None:
     run(signed, "--key", f"{wrong}.pub", code=5)
     run(signed, "--key", f"{key}.pub")
     expect(run, pair.target, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "layout", [("--state", "2048"), ("--state", "512", "--sector", "512", "--unit", "4"), IN_PLACE]
+)
+def test_updates_an_image_of_the_host(run: Run, tmp_path: Path, layout: tuple[str, ...]) -> None:
+    """What ``sapwood device image`` writes is laid out as here."""
+    state = 512 if "512" in layout else 2048
+    pair = make_pair("my_cnn_ft_lr1e-5x1", tmp_path, state=state)
+    command = [sys.executable, "-m", "sapwood", "device", "image", str(pair.base), "-o"]
+    subprocess.run([*command, str(tmp_path / "flash.bin"), *layout], check=True, capture_output=True)
+    expect(run, pair.base, tmp_path / "out", *layout)
+    run(pair.patch, *layout)
+    expect(run, pair.target, tmp_path / "out", *layout)
 
 
 def test_a_flash_too_small(run: Run) -> None:

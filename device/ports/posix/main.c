@@ -19,8 +19,8 @@ static const char help[] =
     "What the flash is, the same in every call: the models from its start, the journal at its end.\n"
     "  --sector BYTES      erased at once [4096]\n"
     "  --unit BYTES        programmed at least: 1, 2, 4, 8 or 16 [8]\n"
-    "  --journal BYTES     of the journal [the least that serves]\n"
-    "  --checkpoint N      sectors between two records of the decoder [1]\n"
+    "  --journal BYTES     of the journal [each half has room for three records]\n"
+    "  --checkpoint N      sectors between two records of the decoder [4]\n"
     "  --state BYTES       of the decoder: 512 or 2048 [2048]\n"
     "  --in-place          one region for models, not two slots; PATCH must be a file then\n"
     "What the device is:\n"
@@ -118,20 +118,21 @@ static void read_call(int count, char **arguments, call *c, swd_config *config, 
     }
 }
 
-/* The journal's halves hold a record each; the models get the rest. */
+/* As `sapwood device image` does: the journal's halves hold three records each, and the models get the rest. */
 static bool lay_out(swd_config *config, const port *p, uint32_t state_size) {
     const uint32_t sector = config->sector;
     if (sector == 0 || sector > p->flash_size || (state_size != SW_DEVICE_SMALL && state_size != SW_DEVICE_LARGE)) {
         return false;
     }
     if (config->journal_size == 0) {
-        config->journal_size = 2 * ((swd_record_size(state_size) + sector - 1) / sector * sector);
+        config->journal_size = 2 * ((3 * swd_record_size(state_size) + sector - 1) / sector * sector);
     }
     if (config->journal_size > p->flash_size || p->flash_size % sector != 0) {
         return false;
     }
     config->journal = p->flash_size - config->journal_size;
-    config->models_size = config->journal / (2 * sector) * 2 * sector;
+    const uint32_t step = config->in_place ? sector : 2 * sector;
+    config->models_size = config->journal / step * step;
     config->state_size = state_size;
     return true;
 }
@@ -214,7 +215,7 @@ int main(int count, char **arguments) {
     static swd_config config;
     call c = {.state = SW_DEVICE_LARGE};
     config = (swd_config){&p, patch_read, flash_read, flash_program, flash_erase, digest_start, digest_add, digest_end,
-                          .holds = holds, .sector = 4096, .unit = 8, .checkpoint = 1, .state = state};
+                          .holds = holds, .sector = 4096, .unit = 8, .checkpoint = 4, .state = state};
     read_call(count, arguments, &c, &config, &p);
     if (c.key != NULL) {
         p.key = read_key(c.key);

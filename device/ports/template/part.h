@@ -1,0 +1,42 @@
+/* What you write for your part. port.c does the rest. Each returns false if it failed. */
+#ifndef PART_H
+#define PART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where things lie. The part's data sheet says what a sector and a unit are; docs/DEVICE.md, how large the rest must be. */
+#define PART_SECTOR 4096u
+#define PART_UNIT 8u
+#define PART_MODELS 0x08020000u
+#define PART_MODELS_SIZE (48u * PART_SECTOR)
+#define PART_JOURNAL (PART_MODELS + PART_MODELS_SIZE)
+#define PART_JOURNAL_SIZE (4u * PART_SECTOR)
+#define PART_STATE_SIZE 512u
+
+/* `size` bytes, whole units, all erased before. Returns when the part has done it. */
+bool part_program(uint32_t address, const void *bytes, uint32_t size);
+
+/* One sector. Returns when the part has done it. */
+bool part_erase(uint32_t address);
+
+/* For flash that the processor sees: memcpy. For another chip: its read command. */
+bool part_read(uint32_t address, void *to, uint32_t size);
+
+/* The next bytes of the patch, up to `size`: how many came, 0 if none has yet, negative if the link is down. */
+int part_receive(uint8_t *to, uint32_t size);
+
+/* Ask the sender to begin anew at `offset`; false if it cannot. */
+bool part_seek(uint32_t offset);
+
+void part_feed_watchdog(void);
+
+/* SHA-256: the part's own, or a library's. */
+void part_sha256_start(void);
+void part_sha256_add(const void *bytes, uint32_t size);
+void part_sha256_end(uint8_t digest[32]);
+
+/* Ed25519, by the key of whoever may update this device. */
+bool part_is_signed(const uint8_t *message, uint32_t size, const uint8_t signature[64]);
+
+#endif
