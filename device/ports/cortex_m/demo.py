@@ -31,11 +31,11 @@ def shown(facts: dict[str, str]) -> str:
     return f"model {facts['digest']}, {facts['size']} bytes at {int(facts['address']):#x}"
 
 
-def run(board: str, pair: str, folder: Path, *, in_place: bool) -> bool:
+def run(board: str, pair: str, folder: Path, *, in_place: bool, signed: bool) -> bool:
     base, target = (MODELS / f"{pair}.{age}.tflite" for age in ("old", "new"))
     key = folder / "key"
     public = sapwood.generate_key(key)
-    raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw) if signed else b""
     patch = folder / "update.swpatch"
     sapwood.diff(base, target, patch, profile="device", state=BOARDS[board], version_counter=1, key=key)
     print(f"{pair}: {target.stat().st_size} bytes; signed patch: {patch.stat().st_size} bytes")
@@ -60,12 +60,20 @@ def main() -> int:
     parser.add_argument("--board", choices=BOARDS, default="mps2-an385")
     parser.add_argument("--pair", default="my_cnn_ft_lr1e-5x1", help="of bench/corpus/tflite")
     parser.add_argument("--in-place", action="store_true")
+    parser.add_argument("--unsigned", action="store_true", help="build it without signatures")
     options = parser.parse_args()
     if lacking := missing():
         print(f"missing: apt-get install {' '.join(lacking)}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        return 0 if run(options.board, options.pair, Path(folder), in_place=options.in_place) else 1
+        right = run(
+            options.board,
+            options.pair,
+            Path(folder),
+            in_place=options.in_place,
+            signed=not options.unsigned,
+        )
+    return 0 if right else 1
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ static void configure(void) {
                           .digest_start = digest_start,
                           .digest_add = digest_add,
                           .digest_end = digest_end,
-                          .is_signed = is_signed,
+                          .is_signed = WANT_SIGNATURE ? is_signed : NULL,
                           .models = board.models,
                           .models_size = board.models_size,
                           .journal = board.journal,

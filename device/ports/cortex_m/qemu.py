@@ -42,7 +42,7 @@ class Answer:
 
 
 def build(board: str, key: bytes, firmware: Path, out: Path, *, in_place: bool = False) -> None:
-    """Write the firmware for a board that takes patches signed with ``key`` (32 bytes).
+    """Write the firmware for a board that takes patches signed with ``key`` (32 bytes; any patch without).
 
     What all boards share is kept in the folder ``out``, one build at a time.
     """
