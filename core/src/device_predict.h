@@ -16,26 +16,32 @@ static inline int32_t logarithm_of_odds(uint32_t p, uint32_t q) {
     return (int32_t)(((skip_q - skip_p) << 11) + (p << skip_p >> 20) - (q << skip_q >> 20));
 }
 
-/* No less than -32767, no more than 32767: one instruction for -32768 too, where there is one. */
+/* No less than -32767, no more than 32767. Most are far from both: one comparison tells. */
 static inline int32_t within_16_bits(int32_t x) {
-    x = x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x;
-    return x + (x == INT16_MIN);
+    if ((uint32_t)(x + INT16_MAX) > 2 * INT16_MAX) {
+        return x < 0 ? -INT16_MAX : INT16_MAX;
+    }
+    return x;
 }
 
 /* The probability that the next decision is 1, in 1/65536, by the voters' contexts and the place in its tree. */
 static inline uint32_t predict(sw_device *d, const uint16_t *weights, uint32_t node) {
     const uint32_t region = d->region;
     uint16_t *slots = d->state + SW_DEVICE_SETS * SW_DEVICE_VOTERS;
+    /* (context * 256 + node) * factor, in one step for each voter. */
+    const uint32_t factor = 0x9E3779B1u;
+    const uint32_t of_node = node * factor;
+    sw_device_voter *v = d->voters;
     int32_t sum = 0;
-    for (sw_device_voter *v = d->voters; v < d->voters + SW_DEVICE_VOTERS; v++) {
-        const uint32_t hash = (v->context * 256 + node) * 0x9E3779B1u >> 16;
+    do {
+        const uint32_t hash = (v->context * (factor << 8) + of_node) >> 16;
         v->slot = slots + (hash * region >> 16);
         slots += region;
         const uint32_t p = *v->slot >> 4;
         /* 177 / 2048 turns binary logarithms into natural ones, in 1/256. */
         v->vote = logarithm_of_odds(p, SW_DEVICE_TOP + 1 - p) * 177 >> 11;
         sum += v->vote * (int16_t)*weights++;
-    }
+    } while (++v < d->voters + SW_DEVICE_VOTERS);
     return sw_squash_within(sum >> 14, SW_DEVICE_SUM);
 }
 
@@ -46,16 +52,17 @@ static inline void learn(sw_device *d, uint16_t *weights, uint32_t probability, 
                                                       6898, 6241, 5698, 5242, 4854, 4519, 4228, 3971};
     const int32_t error = ((int32_t)(bit << 16) - (int32_t)probability) >> 2;
     const uint32_t flip = bit ? SW_DEVICE_TOP : 0;
-    for (const sw_device_voter *v = d->voters; v < d->voters + SW_DEVICE_VOTERS; v++, weights++) {
+    const sw_device_voter *v = d->voters;
+    do {
         const int32_t taught = (int16_t)*weights + ((v->vote * error + (1 << 14)) >> 15);
-        *weights = (uint16_t)within_16_bits(taught);
+        *weights++ = (uint16_t)within_16_bits(taught);
         const uint32_t slot = *v->slot;
         const uint32_t seen = slot & SW_DEVICE_SEEN;
         /* The probability of what did not come: TOP - p, or p. */
         uint32_t other = slot >> 4 ^ flip;
         other -= other * step[seen] >> 16;
         *v->slot = (uint16_t)((other ^ flip) << 4 | (seen + (seen < SW_DEVICE_SEEN)));
-    }
+    } while (++v < d->voters + SW_DEVICE_VOTERS);
 }
 
 #endif
