@@ -119,6 +119,10 @@ sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t base_s
     if (d->range < 1u << 24) { /* it would never be large enough */
         d->range = UINT32_MAX;
     }
+    /* No probability of a slot is 0. */
+    for (unsigned i = SW_DEVICE_SETS * SW_DEVICE_VOTERS; i < bytes / 2; i++) {
+        state[i] |= (uint16_t)((state[i] < 16) << 4);
+    }
     /* Where the segment reads is checked when it does. */
     if (d->region > sw_device_region(bytes) || d->made > length || d->kind > SW_DEVICE_STORED || !take_shape(d)) {
         return SW_ERROR_HEADER;

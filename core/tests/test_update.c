@@ -413,6 +413,9 @@ static void test_lying_journal(void) {
         for (unsigned changes = any() % 4; changes > 0; changes--) {
             decoder[any() % sizeof u.record.decoder] = (uint8_t)any();
         }
+        for (unsigned changes = any() % 40; changes > 0; changes--) {
+            a_device.board.state[any() % (SW_DEVICE_SMALL / 2)] = (uint16_t)(any() % 2 ? any() : any() % 16);
+        }
         swd_journal_append(&u, any() % 8 ? SW_DEVICE_SMALL : 0);
         assert(!u.failed);
         const swd_result result = board_update(&a_device.board);
