@@ -8,10 +8,12 @@ from tests.device.patches import Pair, make_pair, need_arm_compiler
 
 pytest.importorskip("unicorn", reason="the test extra is not installed")
 
+from unicorn.arm_const import UC_ARM_REG_R0
+
 from tests.device.thumb import size
 from tests.device.thumb.instructions import instructions
-from tests.device.thumb.machine import DONE, Layout, Symbols, build
-from tests.device.thumb.sweep import IN_PLACE, SLOTS, a_device, sweep
+from tests.device.thumb.machine import STACK, Layout, Symbols, build
+from tests.device.thumb.sweep import IN_PLACE, SLOTS, a_device, sweep, what_fails
 
 LAYOUTS = pytest.mark.parametrize("layout", [SLOTS, IN_PLACE], ids=["slots", "in place"])
 TORN = pytest.mark.parametrize("torn", [False, True], ids=["clean", "torn"])
@@ -45,12 +47,20 @@ def test_all_power_cuts(symbols: Symbols, pair: Pair, layout: Layout, torn: bool
     assert found.points > 600
 
 
-def test_what_flash_would_not_do_is_told(symbols: Symbols, pair: Pair) -> None:
-    """The sweep can fail: a unit of the journal was programmed, and nobody erases it before."""
+def test_the_sweep_can_fail(symbols: Symbols, pair: Pair) -> None:
+    models = pair.base.read_bytes(), pair.target.read_bytes()
     device = a_device(symbols, SLOTS, pair)
-    journal = SLOTS.journal_size // SLOTS.unit
-    device.restart(device.flash, bytes(len(device.programmed) - journal) + b"\1" * journal)
-    assert device.call("run_update") < DONE
+    flash = bytearray(device.flash)
+    flash[SLOTS.models_size :] = b"\xff" * SLOTS.journal_size
+    device.restart(flash, device.programmed)
+    assert what_fails(device, models, in_place=False) == "no model to boot"
+
+
+def test_what_flash_would_not_do_is_told(symbols: Symbols, pair: Pair) -> None:
+    device = a_device(symbols, SLOTS, pair)
+    for register, value in ((1, 0), (2, STACK), (3, SLOTS.unit)):
+        device.uc.reg_write(UC_ARM_REG_R0 + register, value)
+    assert device.call("hook_program") == 0
     assert device.fault == "a program of a unit that was not erased"
 
 

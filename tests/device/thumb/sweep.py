@@ -54,7 +54,7 @@ def _cuts(
         change(now, programmed, layout, operation)
 
 
-def _fails(device: Device, pair: tuple[bytes, bytes], in_place: bool) -> str:
+def what_fails(device: Device, pair: tuple[bytes, bytes], *, in_place: bool) -> str:
     """Why what follows a cut is not as it must be; empty if it is."""
     result, model = device.boot()
     if not (result == DONE and model in pair) and not (result == MORE and in_place):
@@ -78,7 +78,7 @@ def sweep(symbols: Symbols, layout: Layout, pair: Pair, *, step: int, torn: bool
     for number, left, marked in _cuts(flash, marks, operations, layout, step=step, torn=torn):
         device.restart(left, marked)
         points += 1
-        if why := _fails(device, models, layout.in_place):
+        if why := what_fails(device, models, in_place=layout.in_place):
             failures.append(f"operation {number}: {why}")
     return Found(points, failures)
 
