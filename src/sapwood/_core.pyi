@@ -135,6 +135,7 @@ class DeviceParser:
     def run(self, start: int, end: int, shift: int) -> list[tuple[int, int, int, int, int]]: ...
 
 UPDATE_BATCH: int
+UPDATE_CHUNK: int
 UPDATE_MEMORY: int
 
 def update_record_size(state: int) -> int: ...

@@ -165,7 +165,8 @@ class SimulatedDevice {
 void bind_update(nb::module_ &m) {
     m.def("update_record_size", &swd_record_size, nb::arg("state"));
     m.attr("UPDATE_BATCH") = static_cast<int>(SWD_BATCH);
-    m.attr("UPDATE_MEMORY") = sizeof(swd_update);
+    m.attr("UPDATE_CHUNK") = sizeof(swd_chunk);
+    m.attr("UPDATE_MEMORY") = sizeof(swd_update) - SWD_CHUNKS * sizeof(swd_chunk);
     nb::class_<SimulatedDevice>(m, "SimulatedDevice")
         .def(nb::init<uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, bool, uint32_t, nb::callable, nb::object,
                       nb::callable>(),

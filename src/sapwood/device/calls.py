@@ -41,7 +41,9 @@ class DevicePlan:
 
     Attributes:
         part: The part, with all sizes.
-        memory: The engine and the decoder's state; the stack and the platform's digest come to it.
+        chunks: What SWD_CHUNKS must be, at least.
+        memory: The engine and the decoder's state, with so many chunks; the stack and the platform's digest
+            come to it.
         programmed: Written to flash, the journal too.
         erased: Sectors erased, the journal's too.
         most_erased: Erases of the sector that wears most.
@@ -53,6 +55,7 @@ class DevicePlan:
     patch_size: int
     base_size: int
     target_size: int
+    chunks: int
     memory: int
     programmed: int
     erased: int
@@ -86,6 +89,7 @@ class _Update:
     base: bytes
     target: bytes
     patch: bytes
+    chunks: int
     key: Ed25519PublicKey | None
     facts: Facts | None
 
@@ -112,8 +116,9 @@ def _read_update(
     if not isinstance(new, bytes):
         raise CorruptPatch("a device patch that makes a folder")
     sized = part.with_room(len(old), len(new), profile.behind)
+    chunks = len(opened.manifest.chunks)
     read = None if facts is None else facts_of(facts)
-    return _Update(sized, old, new, opened.to_bytes(), public_key(key), read)
+    return _Update(sized, old, new, opened.to_bytes(), chunks, public_key(key), read)
 
 
 def _file(model: Source) -> bytes:
@@ -168,7 +173,8 @@ def device_plan(
         patch_size=len(update.patch),
         base_size=len(update.base),
         target_size=len(update.target),
-        memory=_core.UPDATE_MEMORY + sized.state,
+        chunks=update.chunks,
+        memory=_core.UPDATE_MEMORY + update.chunks * _core.UPDATE_CHUNK + sized.state,
         programmed=device.programmed,
         erased=device.erased,
         most_erased=device.most_erased,

@@ -48,8 +48,12 @@ class Part:
             WrongCall: A number makes no sense, or does not fit the others.
         """
         batch = _core.UPDATE_BATCH
-        _expect(self.sector > 0 and self.sector % batch == 0, "sector", f"a multiple of {batch}", self.sector)
-        _expect(self.sector <= _MOST_FLASH, "sector", f"at most {_MOST_FLASH}", self.sector)
+        _expect(
+            batch <= self.sector <= _MOST_FLASH and self.sector.bit_count() == 1,
+            "sector",
+            f"a power of two, at least {batch}",
+            self.sector,
+        )
         _expect(self.unit in (1, 2, 4, 8, _LARGEST_UNIT), "unit", "1, 2, 4, 8 or 16", self.unit)
         _expect(self.state in _STATES, "state", "512 or 2048", self.state)
         _expect(self.checkpoint > 0, "checkpoint", "at least 1", self.checkpoint)

@@ -55,6 +55,7 @@ def command(
         {
             "patch": f"{plan.patch_size} bytes, {plan.link_seconds:.2f} s on the link",
             "memory": f"{plan.memory} bytes at most, and the stack and the platform's digest",
+            "chunks": f"{plan.chunks}: SWD_CHUNKS must be that or more",
             "flash": f"{plan.part.models_size} bytes for models, {plan.part.journal_size} for the journal",
             "programmed": f"{plan.programmed} bytes, {share:.2f} of the model",
             "erased": f"{plan.erased} sectors; the most worn one {plan.most_erased} times",
