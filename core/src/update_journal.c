@@ -46,8 +46,11 @@ static uint32_t check_record(swd_update *u, uint32_t address, uint32_t room, swd
         return 0;
     }
     swd_read(u, address, state, sizeof *state);
+    if (u->failed) {
+        return 0;
+    }
     const uint32_t size = (state->size & 0xFFFF) * SWD_UNIT;
-    if (u->failed || state->size >> 16 != MARK || size > room) {
+    if (state->size >> 16 != MARK || size > room) {
         return 0;
     }
     const uint32_t wanted = state->crc;
@@ -56,9 +59,12 @@ static uint32_t check_record(swd_update *u, uint32_t address, uint32_t room, swd
     for (uint32_t at = sizeof *state; at < size; at += SWD_UNIT) {
         uint8_t piece[SWD_UNIT];
         swd_read(u, address + at, piece, SWD_UNIT);
+        if (u->failed) {
+            return 0;
+        }
         crc = swd_crc32(crc, piece, SWD_UNIT);
     }
-    return !u->failed && crc == wanted ? size : 0;
+    return crc == wanted ? size : 0;
 }
 
 void swd_journal_load(swd_update *u, const swd_config *config) {
