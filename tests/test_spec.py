@@ -303,7 +303,7 @@ def test_numbers_of_device_blocks() -> None:
     assert kinds == {k.name: k.value for k in Kind}
     assert kinds == {name: c[f"SW_DEVICE_{name}"] for name in kinds}
     assert f"{kinds['PLAIN'] + 1} is refused" in text
-    steps = re.search(r"step\[SEEN \+ 1\] = \{(.*?)\}", _source("device_model.c"), re.DOTALL)
+    steps = re.search(r"step\[SW_DEVICE_SEEN \+ 1\] = \{(.*?)\}", _source("device_predict.h"), re.DOTALL)
     assert steps is not None
     assert [int(w) for w in re.findall(r"\d+", steps[1])] == [131072 // (2 * n + 3) for n in range(16)]
 
