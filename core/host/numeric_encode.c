@@ -63,6 +63,10 @@ size_t sw_numeric_encode(const sw_encode_kernels *encode_kernels, const sw_numer
     e.h.element = element;
     e.h.shape = sw_shape_of((unsigned)element);
     e.h.has_base = base != NULL;
+    /* Of a wide difference the values without a symbol of their own take most of the bits, and of the time. */
+    if (base != NULL && e.h.shape.width >= 4 && level == SW_LEVEL_FAST) {
+        e.level = level = SW_LEVEL_DEFAULT;
+    }
     if (e.h.shape.width == 0 || size == 0 || size > SW_MAX_BLOCK || size % e.h.shape.width != 0) {
         return 0;
     }
