@@ -157,6 +157,7 @@ typedef struct {
     const swd_config *config;
     uint8_t phase;       /* what the next step does */
     bool failed;         /* a flash callback did: then none is called any more */
+    bool ended;          /* no more of the patch will come */
     uint8_t in_at;       /* bytes of `in` that are taken */
     uint8_t in_size;
     uint8_t chunk_count;

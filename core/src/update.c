@@ -72,7 +72,11 @@ static bool refill(swd_update *u) {
 static int next_byte(void *context) {
     swd_update *u = context;
     while (u->in_at == u->in_size) {
-        if (u->unread == 0 || !refill(u)) {
+        if (u->unread == 0) {
+            return -1;
+        }
+        if (!refill(u)) {
+            u->ended = true;
             return -1;
         }
     }
@@ -230,6 +234,11 @@ static swd_ending check_model(swd_update *u) {
     return DONE;
 }
 
+/* A link that ended is no fault of the patch: the next try goes on. */
+static swd_ending broken(const swd_update *u) {
+    return u->ended ? NO_BYTES : BAD_PATCH;
+}
+
 /* The head of a chunk's only block, or of the bytes behind a cut. */
 static swd_ending start_chunk(swd_update *u) {
     const uint32_t number = u->record.state.chunk;
@@ -255,7 +264,7 @@ static swd_ending start_chunk(swd_update *u) {
             status = sw_device_start_stored(d, &u->io, length);
         }
     }
-    return status == SW_OK ? next(u, MAKE) : BAD_PATCH;
+    return status == SW_OK ? next(u, MAKE) : broken(u);
 }
 
 /* Bytes that were decoded before a cut only count for the digest. */
@@ -280,8 +289,9 @@ static swd_ending make(swd_update *u) {
         swd_erase(u, s->target + s->reached);
     }
     const uint32_t size = smaller(SWD_BATCH - filled, d->length - d->made);
-    if (sw_device_next(d, u->out + filled, size) != SW_OK) {
-        return BAD_PATCH;
+    /* A decoder takes missing bytes for zeros: nothing of that is written. */
+    if (sw_device_next(d, u->out + filled, size) != SW_OK || u->ended) {
+        return broken(u);
     }
     s->reached += size;
     if (filled + size == SWD_BATCH || s->reached == u->target.size) {

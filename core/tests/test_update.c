@@ -376,6 +376,7 @@ static void test_bad_bytes(void) {
             assert(result < 0 && a_device.board.flash.fault == NULL);
             assert(result == SWD_ERROR_READ || result == SWD_ERROR_PATCH || result == SWD_ERROR_DIGEST ||
                    result == SWD_ERROR_UNSUPPORTED || result == SWD_ERROR_ROOM);
+            assert(!shorter || result == SWD_ERROR_READ);
             swd_model model;
             assert(swd_boot(&a_device.board.config, &model) == SWD_DONE && model.size == a_case.base_size);
             assert(memcmp(a_device.bytes + model.address, a_case.base, model.size) == 0);
@@ -385,6 +386,33 @@ static void test_bad_bytes(void) {
             assert(board_update(&a_device.board) == SWD_DONE);
             expect_target(&a_device, &a_case);
         }
+    }
+}
+
+/* A link that ends anywhere costs no more than the sectors since the last checkpoint. */
+static void test_dropped_link(void) {
+    for (unsigned how = SLOTS; how <= IN_PLACE_BELOW; how++) {
+        make_case(&a_case, 20);
+        make_patch(&a_case);
+        make_device(&a_device, &a_case, (layout)how);
+        nor *flash = &a_device.board.flash;
+        uint64_t most = 0;
+        const uint64_t before = flash->programmed_bytes;
+        assert(board_update(&a_device.board) == SWD_DONE);
+        const uint64_t whole = flash->programmed_bytes - before;
+        make_device(&a_device, &a_case, (layout)how);
+        const uint64_t start = flash->programmed_bytes;
+        for (uint32_t i = a_case.patch.size / 4; i < a_case.patch.size; i += a_case.patch.size / 9) {
+            a_device.board.patch_size = i;
+            /* In place all of the patch must come before anything is begun. */
+            assert(board_update(&a_device.board) == SWD_ERROR_READ);
+            most += how == SLOTS;
+        }
+        a_device.board.patch_size = a_case.patch.size;
+        assert(board_update(&a_device.board) == SWD_DONE);
+        expect_target(&a_device, &a_case);
+        const uint64_t lost = most * (a_device.board.config.checkpoint * SECTOR + swd_record_size(a_case.state));
+        assert(flash->programmed_bytes - start <= whole + lost);
     }
 }
 
@@ -428,6 +456,7 @@ int main(void) {
     test_whole_updates();
     test_refusals();
     test_bad_bytes();
+    test_dropped_link();
     test_lying_journal();
     test_power_cuts();
     puts("ok");
