@@ -52,25 +52,27 @@ static size_t make_patch(uint8_t *patch, const uint8_t *manifest, uint8_t manife
 
 /* The fuzzer's bytes over the last record, under a right CRC. */
 static void lie(board *b, const uint8_t *bytes, size_t size) {
-    swd_journal journal;
-    uint8_t decoder[sizeof(((swd_update *)0)->decoder)] = {0};
-    if (!swd_journal_load(&journal, &b->config)) {
-        abort();
+    static swd_update u;
+    swd_journal_load(&u, &b->config);
+    uint8_t *decoder = u.record.decoder.bytes;
+    if (swd_journal_has_decoder(&u)) {
+        swd_read(&u, u.last + (uint32_t)sizeof u.record.state, decoder, sizeof u.record.decoder);
     }
-    if (swd_journal_decoder(&journal) != 0) {
-        nor_read(&b->flash, swd_journal_decoder(&journal), decoder, sizeof decoder);
-    }
-    uint8_t *state = (uint8_t *)&journal.state;
+    uint8_t *state = (uint8_t *)&u.record.state;
+    enum { KEPT = 12 }; /* size, sequence and CRC are the journal's own */
     for (size_t i = 0; i + 2 < size && i < 60; i += 3) {
         const size_t at = bytes[i] | (size_t)bytes[i + 1] << 8;
-        const size_t place = at % (sizeof journal.state - 8 + sizeof decoder);
-        if (place < sizeof journal.state - 8) {
-            state[8 + place] ^= bytes[i + 2];
+        const size_t place = at % (sizeof u.record.state - KEPT + sizeof u.record.decoder);
+        if (place < sizeof u.record.state - KEPT) {
+            state[KEPT + place] ^= bytes[i + 2];
         } else {
-            decoder[place - (sizeof journal.state - 8)] ^= bytes[i + 2];
+            decoder[place - (sizeof u.record.state - KEPT)] ^= bytes[i + 2];
         }
     }
-    swd_journal_append(&journal, &b->config, decoder, sizeof decoder, SW_DEVICE_SMALL);
+    swd_journal_append(&u, SW_DEVICE_SMALL);
+    if (u.failed) {
+        abort();
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

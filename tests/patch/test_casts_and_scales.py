@@ -159,6 +159,11 @@ def test_odd_floats_have_no_scale() -> None:
         assert find_scales(data, Element.F64, data, Element.F64) == ()
 
 
+def test_quotients_beyond_any_number_are_no_scale() -> None:
+    old, new = (memoryview(np.full(200, size).tobytes()) for size in (1e-300, 1e300))
+    assert find_scales(old, Element.F64, new, Element.F64) == ()
+
+
 def test_a_device_patch_has_no_predictions() -> None:
     base = weights()
     old, new = models.safetensors_file(base), models.safetensors_file(as_type(base, TYPES["f16"]))

@@ -56,6 +56,9 @@ def find_scales(
         # Quotients, and how far rounding may have moved each.
         ratios, reach = (new / old)[good], (half_ulps(new, element) / np.abs(old))[good]
         middle, width = _mode(ratios)
+        # Numbers of usual size may have quotients of none.
+        if not (math.isfinite(middle) and math.isfinite(width)):
+            return ()
         near = np.abs(ratios - middle) <= np.maximum(_NEAR * reach, width)
         # An update scatters its ratios; the shift of all of them must stand out.
         if abs(middle - 1.0) <= max(2 * width, float(np.min(reach[near]))):
