@@ -12,7 +12,7 @@ import sapwood
 from device.ports.cortex_m.qemu import BOARDS, Answer, Board, build
 from tests.device.patches import MODELS, ROOT, need, need_arm_compiler
 
-DONE, CUT, DAMAGED, SIGNATURE, ANOTHER_BASE = "0", "1", 3, 5, 8
+DONE, CUT, ENDED, SIGNATURE, ANOTHER_BASE = "0", "1", 12, 5, 8
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BASE, TARGET = ((MODELS / f"my_cnn_ft_lr1e-5x1.{age}.tflite").read_bytes() for age in ("old", "new"))
 FURTHER = ("mps2-an386", "mps2-an500", "mps2-an505")
@@ -110,7 +110,7 @@ def test_what_a_board_refuses(tmp_path: Path) -> None:
     tries = ((forged, SIGNATURE), (unsigned.read_bytes(), SIGNATURE), (wrong.read_bytes(), ANOTHER_BASE))
     with power(board, tmp_path)() as device:
         start(device)
-        for content, code in (*tries, (patch[:-1], DAMAGED)):
+        for content, code in (*tries, (patch[:-1], ENDED)):
             assert result(device.update(content)) == code
             facts = device.boot()
             assert (facts["ready"], facts["digest"]) == (DONE, digest(BASE))
