@@ -5,14 +5,15 @@
 
 enum { ARENA_BYTES = 1, MODEL_VERSION = 2, RUNTIME_ABI = 3, OPERATOR_SET = 5, IO_SCHEMA = 7, FAMILY = 9, HASH = 8 };
 
-/* Whether the content is this text, which ends with a 0, or this hash. A guard's text holds no 0. */
+/* Whether the content is this text, which ends with a 0, or this hash. Content with a 0 is no text: it would lead
+ * behind the end of what is known. */
 static bool is_same(const void *known, const uint8_t *content, uint32_t size, bool is_hash) {
     const uint8_t *at = known;
     if (at == NULL || (is_hash && size != HASH)) {
         return false;
     }
-    while (size-- > 0) {
-        if (*at++ != *content++) {
+    for (; size > 0; size--, at++) {
+        if (*at != *content++ || (!is_hash && *at == 0)) {
             return false;
         }
     }

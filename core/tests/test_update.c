@@ -352,6 +352,20 @@ static void test_refusals(void) {
     a_case.base_size = base_size;
 }
 
+/* A guard's bytes may be any: none leads behind what the device knows of itself. */
+static void test_guards_of_strangers(void) {
+    uint8_t *family = malloc(3);
+    assert(family != NULL);
+    memcpy(family, "ab", 3);
+    const swd_facts facts = {.family = (const char *)family};
+    enum { FAMILY = 9 };
+    assert(swd_guard(&facts, FAMILY, (const uint8_t *)"ab", 2));
+    assert(!swd_guard(&facts, FAMILY, (const uint8_t *)"a", 1));
+    assert(!swd_guard(&facts, FAMILY, (const uint8_t *)"abc", 3));
+    assert(!swd_guard(&facts, FAMILY, (const uint8_t *)"ab\0\0\0\0\0\0\0\0", 10));
+    free(family);
+}
+
 /* Whatever one byte becomes, and wherever the patch ends: the old model boots, and the right patch goes on. In place
  * nothing is written for a wrong one. */
 static void test_bad_bytes(void) {
@@ -455,6 +469,7 @@ static void test_lying_journal(void) {
 int main(void) {
     test_whole_updates();
     test_refusals();
+    test_guards_of_strangers();
     test_bad_bytes();
     test_dropped_link();
     test_lying_journal();

@@ -112,9 +112,6 @@ class SimulatedDevice {
     uint64_t operations() const { return board_.flash.operations; }
     uint64_t programmed() const { return board_.flash.programmed_bytes; }
     uint64_t erased() const { return board_.flash.erased_sectors; }
-    std::optional<std::string> fault() const {
-        return board_.flash.fault == nullptr ? std::nullopt : std::optional<std::string>(board_.flash.fault);
-    }
 
   private:
     void bring(const Buffer &patch) {
@@ -184,6 +181,5 @@ void bind_update(nb::module_ &m) {
         .def_prop_ro("erases", &SimulatedDevice::erases)
         .def_prop_ro("operations", &SimulatedDevice::operations)
         .def_prop_ro("programmed", &SimulatedDevice::programmed)
-        .def_prop_ro("erased", &SimulatedDevice::erased)
-        .def_prop_ro("fault", &SimulatedDevice::fault);
+        .def_prop_ro("erased", &SimulatedDevice::erased);
 }

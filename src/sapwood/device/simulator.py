@@ -27,7 +27,7 @@ from sapwood.errors import (
 from sapwood.patch.guard import Guard
 from sapwood.patch.guardrails import Facts, check_guards
 
-__all__ = ["Cut", "Model", "SimulatedDevice", "expect_done"]
+__all__ = ["Cut", "Model", "SimulatedDevice"]
 
 _DONE: Final = 0
 # By swd_result of core/include/sapwood_device.h.
@@ -95,11 +95,11 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def expect_done(result: int, path: str | None = None) -> None:
+def _expect_done(result: int) -> None:
     """Raise what a device's refusal means on a host."""
     if result != _DONE:
         kind, message = _REFUSALS[result]
-        raise kind(message, path=path, advice=_ADVICE.get(result, ""))
+        raise kind(message, advice=_ADVICE.get(result, ""))
 
 
 class SimulatedDevice:
@@ -125,7 +125,6 @@ class SimulatedDevice:
         """Write the model and the first record of the journal."""
         if part.models_size is None or part.journal_size is None:
             raise AssertionError("a part without sizes")
-        self._part = part
         self._core = _core.SimulatedDevice(
             part.models_size,
             part.journal_size,
@@ -143,7 +142,7 @@ class SimulatedDevice:
             room = part.models_size if part.in_place else part.models_size // 2
             if len(model) > room:
                 raise LimitExceeded("the model does not fit the flash", expected=room, found=len(model))
-            expect_done(self._core.provision(model, address, counter, _sha256(model)))
+            _expect_done(self._core.provision(model, address, counter, _sha256(model)))
         self._core.keep()
         self._before = (self._core.programmed, self._core.erased, self._core.erases)
 
@@ -154,16 +153,16 @@ class SimulatedDevice:
             BadData: None does.
         """
         result, address, size, counter, digest = self._core.boot()
-        expect_done(result)
+        _expect_done(result)
         return Model(address, size, counter, digest)
 
-    def update(self, patch: bytes, path: str | None = None) -> None:
+    def update(self, patch: bytes) -> None:
         """Run an update to its end, without a cut.
 
         Raises:
             SapwoodError: The device refused it; the old model still counts.
         """
-        expect_done(self._core.update(patch), path)
+        _expect_done(self._core.update(patch))
 
     def cut(
         self, patch: bytes, models: tuple[bytes, bytes], at: int, kind: Cut, *, more: int = 0
