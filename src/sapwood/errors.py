@@ -5,7 +5,8 @@ The number is the exit code of the command line. Numbers are part of the interfa
     SapwoodError              1
     ├── WrongCall             2   the caller's mistake
     │   ├── MissingInput      3
-    │   └── GuardrailRefused  4
+    │   ├── GuardrailRefused  4
+    │   └── MergeConflict    29
     ├── BadData              10   what was read is not what it should be
     │   ├── CorruptPatch     11
     │   ├── WrongBase        12
@@ -40,6 +41,7 @@ __all__ = [
     "GuardrailRefused",
     "LimitExceeded",
     "MalformedModel",
+    "MergeConflict",
     "MissingDependency",
     "MissingInput",
     "RollbackRefused",
@@ -126,6 +128,13 @@ class GuardrailRefused(WrongCall):
 
     # The caller brought together what does not belong together: neither the patch nor the device is at fault.
     exit_code: ClassVar[int] = 4
+
+
+class MergeConflict(WrongCall):
+    """Two sides of a merge changed the same thing, and the strategy cannot make one of both."""
+
+    # The models are sound: the user, or another strategy, has to decide.
+    exit_code: ClassVar[int] = 29
 
 
 class BadData(SapwoodError):

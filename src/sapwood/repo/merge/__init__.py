@@ -1,0 +1,1 @@
+"""Merging tensors: three-way rule, strategies and their arithmetic. Pure data, no files."""
