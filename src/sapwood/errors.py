@@ -16,7 +16,9 @@ The number is the exit code of the command line. Numbers are part of the interfa
     │   ├── UnsupportedPatch 16
     │   ├── LimitExceeded    17
     │   ├── MalformedModel   18
-    │   └── BrokenChain      19
+    │   ├── BrokenChain      19
+    │   ├── DamagedStore     24
+    │   └── MissingObject    25
     └── Unavailable          20   a device, a server or a package fails
         ├── StorageFailure   21
         ├── DiskFull         22
@@ -35,6 +37,7 @@ __all__ = [
     "BadSignature",
     "BrokenChain",
     "CorruptPatch",
+    "DamagedStore",
     "DigestMismatch",
     "DiskFull",
     "ExitCode",
@@ -44,6 +47,7 @@ __all__ = [
     "MergeConflict",
     "MissingDependency",
     "MissingInput",
+    "MissingObject",
     "RollbackRefused",
     "SapwoodError",
     "StorageFailure",
@@ -195,6 +199,18 @@ class BrokenChain(BadData):
     """The links of a chain do not lead from one version to the next."""
 
     exit_code: ClassVar[int] = 19
+
+
+class DamagedStore(BadData):
+    """A store's pack, file or index is damaged."""
+
+    exit_code: ClassVar[int] = 24
+
+
+class MissingObject(BadData):
+    """An object that is asked for is not in the store."""
+
+    exit_code: ClassVar[int] = 25
 
 
 class Unavailable(SapwoodError):

@@ -32,8 +32,9 @@ from sapwood.patch.file_region import FileRegion
 from sapwood.patch.guardrails import Facts
 from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Manifest, Shape
-from sapwood.patch.patch import Patch, PathLike, thread_count, without_waiting
+from sapwood.patch.patch import Patch, PathLike, without_waiting
 from sapwood.patch.target_writer import write_target
+from sapwood.patch.workers import thread_count
 
 __all__ = ["Chain", "Route"]
 

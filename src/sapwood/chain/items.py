@@ -20,7 +20,8 @@ from sapwood.patch.calls import diff
 from sapwood.patch.container import MAGIC
 from sapwood.patch.digest import identify
 from sapwood.patch.hash_kind import HashKind
-from sapwood.patch.patch import Patch, PathLike, thread_count, without_waiting
+from sapwood.patch.patch import Patch, PathLike, without_waiting
+from sapwood.patch.workers import thread_count
 
 __all__ = ["Item", "Making", "Tip", "as_patch", "patches_of"]
 

@@ -30,9 +30,10 @@ from sapwood.patch.container import PLAIN_DIGEST, SIGNED_DIGEST
 from sapwood.patch.device_plan import DeviceLimits
 from sapwood.patch.diff import diff_models, write_patch
 from sapwood.patch.manifest import Profile
-from sapwood.patch.patch import Patch, PathLike, thread_count
+from sapwood.patch.patch import Patch, PathLike
 from sapwood.patch.signing import key_id, load_private_key
 from sapwood.patch.spool import open_spool
+from sapwood.patch.workers import thread_count
 
 __all__ = ["Squash", "chain_squash"]
 

@@ -11,7 +11,7 @@ from sapwood.errors import MissingInput, WrongCall
 from sapwood.formats.model import open_model
 from sapwood.patch.digest import identify
 from sapwood.patch.hash_kind import HashKind
-from sapwood.patch.patch import thread_count
+from sapwood.patch.workers import thread_count
 
 __all__ = ["VersionNames"]
 

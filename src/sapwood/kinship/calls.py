@@ -13,7 +13,8 @@ from sapwood.kinship.database import Database, Match
 from sapwood.kinship.exact import Progress, digests_of
 from sapwood.kinship.fingerprint import KEY, Fingerprint, read_fingerprint
 from sapwood.kinship.sketch import sketch_of
-from sapwood.patch.patch import PathLike, thread_count
+from sapwood.patch.patch import PathLike
+from sapwood.patch.workers import thread_count
 
 __all__ = ["fingerprint", "fingerprint_add", "fingerprint_compare", "fingerprint_find"]
 

@@ -19,11 +19,8 @@ import numpy.typing as npt
 
 from sapwood.errors import (
     BadData,
-    DiskFull,
     LimitExceeded,
     MissingInput,
-    SapwoodError,
-    StorageFailure,
     WrongCall,
 )
 from sapwood.kinship import limits
@@ -31,6 +28,7 @@ from sapwood.kinship.compare import Comparison, Relation, compare_all
 from sapwood.kinship.fingerprint import DIGEST_SIZE, Fingerprint
 from sapwood.kinship.signature import MARKS, SIZE, agreement, distances
 from sapwood.kinship.sketch_bytes import read_sketch, write_sketch
+from sapwood.kinship.sqlite_errors import sqlite_error
 
 __all__ = ["Database", "Match"]
 
@@ -256,7 +254,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise _said(error, self._path) from error
+            raise sqlite_error(error, self._path, "database") from error
         except (MemoryError, UnicodeDecodeError) as error:
             # So Python says that a value of bounded size ends outside the file, and that a message quotes it.
             raise BadData("the database is damaged", path=self._path) from error
@@ -277,17 +275,6 @@ def _fingerprint(row: tuple[Any, ...], path: str) -> Fingerprint:
     except BadData as error:
         error.path = path
         raise
-
-
-def _said(error: sqlite3.Error, path: str) -> SapwoodError:
-    code = getattr(error, "sqlite_errorname", "")
-    if code == "SQLITE_FULL":
-        return DiskFull("no room left to write", path=path, advice="Free some space, or use another disk.")
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return StorageFailure("another process is writing to the database", path=path, advice="Try again.")
-    if code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOMEM")):
-        return StorageFailure(f"the database cannot be read or written: {error}", path=path)
-    return BadData(f"the database is damaged: {error}", path=path)
 
 
 def _order(match: Match) -> tuple[int, float, bool, float, int, str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sapwood.formats.dtype import BYTES, DTYPES, DType
 
-__all__ = ["ARRAY_TYPES", "FLOATS", "layout_dtype"]
+__all__ = ["ARRAY_TYPES", "FLOATS", "array_dtype", "layout_dtype"]
 
 FLOATS: Final[dict[str, np.dtype[Any]]] = {
     name: np.dtype(kind)
@@ -70,3 +70,8 @@ _NAMES: Final = {kind.name: name for name, kind in (FLOATS | _OTHERS).items()}
 def layout_dtype(kind: np.dtype[Any]) -> DType:
     """The dtype by which a layout knows the elements of an array; bytes for what it does not know."""
     return DTYPES[_NAMES[kind.name]] if kind.name in _NAMES else BYTES
+
+
+def array_dtype(dtype: DType) -> np.dtype[Any] | None:
+    """NumPy's type for the elements of a layout's dtype; None for what shares bytes, or has no such type."""
+    return FLOATS.get(dtype.name) or _OTHERS.get(dtype.name)

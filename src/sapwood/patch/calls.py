@@ -17,8 +17,9 @@ from sapwood.patch.device_plan import DeviceLimits
 from sapwood.patch.diff import diff_models
 from sapwood.patch.guardrails import Facts, guards_of_model, guards_of_values, merge_guards
 from sapwood.patch.manifest import Manifest
-from sapwood.patch.patch import Patch, PatchSource, PathLike, thread_count
+from sapwood.patch.patch import Patch, PatchSource, PathLike
 from sapwood.patch.signing import load_private_key
+from sapwood.patch.workers import thread_count
 
 __all__ = ["apply", "as_level", "compress", "decompress", "diff", "open_patch", "sign", "verify"]
 

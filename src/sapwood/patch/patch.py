@@ -23,6 +23,7 @@ from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
 from sapwood.patch.signing import key_id, load_public_key
 from sapwood.patch.target_writer import TargetWriter, write_target
+from sapwood.patch.workers import thread_count
 
 __all__ = [
     "Patch",
@@ -30,22 +31,12 @@ __all__ = [
     "PathLike",
     "facts_of",
     "public_key",
-    "thread_count",
     "without_waiting",
 ]
 
 PathLike = str | os.PathLike[str]
 
 _MOST_FACTS = 1 << 20
-
-
-def thread_count(threads: int | None) -> int:
-    """``threads``, or as many as this process may use."""
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise WrongCall("threads are counted from 1", found=threads)
-    return threads
 
 
 def public_key(key: Ed25519PublicKey | PathLike | None) -> Ed25519PublicKey | None:

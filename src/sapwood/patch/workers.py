@@ -1,18 +1,30 @@
 """The threads of one call: work in order with little of it under way at once, and work beside it."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-__all__ = ["Workers"]
+from sapwood.errors import WrongCall
+
+__all__ = ["Workers", "thread_count"]
 
 # Threads of coding that take as long as one that hashes what they code.
 _CODING: Final = 16
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def thread_count(threads: int | None) -> int:
+    """``threads``, or as many as this process may use."""
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise WrongCall("threads are counted from 1", found=threads)
+    return threads
 
 
 class Workers:

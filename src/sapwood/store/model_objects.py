@@ -1,0 +1,136 @@
+"""Model files into objects and back, bit for bit, glue included."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from blake3 import blake3
+
+from sapwood.errors import DamagedStore
+from sapwood.formats.model import ModelFile
+from sapwood.patch.array_types import array_dtype
+from sapwood.patch.match_tensors import plain_name
+from sapwood.store.kinds import Digest, Kind
+from sapwood.store.recipe import Item, Recipe, read_recipe, write_recipe
+from sapwood.store.store import Store
+from sapwood.store.writer import Put, Writer
+
+__all__ = ["StoredTensors", "get_recipe", "put_model_file", "tensors", "write_model_file"]
+
+
+class _Like:
+    """The objects of an earlier version of a file, to be found by what stands in their place."""
+
+    def __init__(self, recipe: Recipe | None) -> None:
+        self._tensors: dict[str, Digest] = {}
+        self._plain: dict[str, Digest] = {}
+        self._glue: dict[str, Digest] = {}
+        before = ""
+        for item in () if recipe is None else recipe.items:
+            tensor = item.span.tensor
+            if tensor is None:
+                self._glue.setdefault(before, item.digest)
+            else:
+                before = tensor.name
+                self._tensors.setdefault(tensor.name, item.digest)
+                self._plain.setdefault(plain_name(tensor.name), item.digest)
+
+    def tensor(self, name: str) -> Digest | None:
+        """The tensor of that name, or of that name but for what frameworks put before it."""
+        return self._tensors.get(name) or self._plain.get(plain_name(name))
+
+    def glue(self, before: str) -> Digest | None:
+        """The glue behind the tensor of that name; "" for the file's beginning."""
+        return self._glue.get(before)
+
+
+def get_recipe(store: Store | Writer, digest: Digest) -> Recipe:
+    """The recipe of that name, verified.
+
+    Raises:
+        MissingObject: It is not there. DamagedStore, BadData: It is damaged, or no recipe.
+    """
+    return read_recipe(store.read(digest))
+
+
+def put_model_file(writer: Writer, file: ModelFile, *, like: Digest | None = None) -> Digest:
+    """Put one file of a model; returns the name of its recipe.
+
+    ``like``: the recipe of an earlier version, whose tensors of the same names become bases.
+
+    Raises:
+        MissingObject, DamagedStore: ``like`` cannot be read.
+        StorageFailure, DiskFull: The disk failed; nothing of this writer will count.
+    """
+    known = _Like(None if like is None else get_recipe(writer, like))
+    whole = writer.beside(lambda: blake3(file.data).digest())
+
+    def puts() -> Iterator[Put]:
+        before = ""
+        for span in file.layout.spans:
+            tensor = span.tensor
+            if tensor is None:
+                base = known.glue(before)
+            else:
+                before = tensor.name
+                base = known.tensor(tensor.name)
+            data = file.data[span.offset : span.offset + span.length]
+            yield Put(Item(span, b"").description, data, base)
+
+    names = writer.put_all(puts())
+    items = tuple(Item(span, name) for span, name in zip(file.layout.spans, names, strict=True))
+    recipe = Recipe(file.layout.format, file.layout.size, whole.result(), items)
+    return writer.put(Kind.RECIPE, write_recipe(recipe), base=like)
+
+
+def write_model_file(store: Store, digest: Digest, sink: BinaryIO) -> int:
+    """Write the file that a recipe says to ``sink``, in bounded memory; returns its bytes.
+
+    Raises:
+        MissingObject, DamagedStore: An object is missing or damaged, named; ``sink`` has got bytes that are
+            wrong or not all of them.
+    """
+    recipe = get_recipe(store, digest)
+    hasher = blake3()
+    for _, piece in store.pieces([item.digest for item in recipe.items]):
+        hasher.update(piece)
+        sink.write(piece)
+    if hasher.digest() != recipe.file_digest:
+        for item in recipe.items:
+            store.read(item.digest)
+        raise DamagedStore("the objects of a recipe do not make its file", path=f"object {digest.hex()[:16]}")
+    return recipe.size
+
+
+class StoredTensors(Mapping[str, npt.NDArray[Any]]):
+    """The tensors of a model file by name, each read when it is asked for.
+
+    What is stored as it is comes as a read-only view of the store's file, without a copy. Tensors of block
+    types, and of elements that do not fill a byte, come as bytes.
+    """
+
+    def __init__(self, store: Store, recipe: Recipe) -> None:
+        self._store = store
+        self._found = {tensor.name: (tensor, digest) for tensor, digest in recipe.tensors()}
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        tensor, digest = self._found[name]
+        data = np.frombuffer(self._store.read(digest), np.uint8)
+        kind = array_dtype(tensor.dtype)
+        return data if kind is None else data.view(kind).reshape(tensor.shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def digest(self, name: str) -> Digest:
+        """The object that holds a tensor."""
+        return self._found[name][1]
+
+
+def tensors(store: Store, recipe: Digest) -> StoredTensors:
+    """The tensors of the model file that a recipe says."""
+    return StoredTensors(store, get_recipe(store, recipe))

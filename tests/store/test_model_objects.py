@@ -1,0 +1,134 @@
+"""Model files of every format go in and come out bit for bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sapwood.errors import BadData
+from sapwood.formats.model import open_model
+from sapwood.store.kinds import Form, Kind
+from sapwood.store.model_objects import get_recipe, put_model_file, tensors
+from sapwood.store.recipe import Item, Recipe, read_recipe, write_recipe
+from tests.formats import samples
+from tests.store.stores import get_bytes, model_bytes, new_store, put_bytes, version
+
+FORMATS = {name: made for name, made in vars(samples).items() if name.endswith("_file") and callable(made)}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_comes_back_bit_for_bit(tmp_path: Path, name: str) -> None:
+    data = FORMATS[name]()
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            recipe = put_bytes(writer, data)
+            again = put_bytes(writer, data, like=recipe)
+        assert again == recipe
+        assert get_bytes(store, recipe) == data
+
+
+@pytest.mark.parametrize("data", [b"", b"x", bytes(5_000_000), b"text " * 1000])
+def test_so_do_files_of_no_known_format(tmp_path: Path, data: bytes) -> None:
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            recipe = put_bytes(writer, data)
+        assert get_bytes(store, recipe) == data
+
+
+def test_versions_share_what_they_have_in_common(tmp_path: Path) -> None:
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            first = put_bytes(writer, model_bytes(0))
+            second = put_bytes(writer, model_bytes(1), like=first)
+        old, new = tensors(store, first), tensors(store, second)
+        assert old.digest("steps") == new.digest("steps")
+        assert store.info(new.digest("embed.weight")).base == old.digest("embed.weight")
+        assert get_bytes(store, first) == model_bytes(0)
+        assert get_bytes(store, second) == model_bytes(1)
+
+
+def test_tensors_are_found_by_the_names_other_frameworks_give_them(tmp_path: Path) -> None:
+    renamed = safetensors.numpy.save({f"module.{name}": array for name, array in version(1).items()})
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            first = put_bytes(writer, model_bytes(0))
+            second = put_bytes(writer, renamed, like=first)
+        there = tensors(store, second).digest("module.embed.weight")
+        assert store.info(there).form is Form.DELTA
+
+
+def test_tensors_come_as_arrays(tmp_path: Path) -> None:
+    arrays = version(0)
+    with new_store(tmp_path / "s", compress="off") as store:
+        with store.writer() as writer:
+            recipe = put_bytes(writer, model_bytes(0))
+        found = tensors(store, recipe)
+        assert set(found) == set(arrays)
+        assert len(found) == len(arrays)
+        for name, array in arrays.items():
+            assert found[name].dtype == array.dtype
+            assert np.array_equal(found[name], array)
+        assert np.shares_memory(found["embed.weight"], found["embed.weight"])
+        with pytest.raises(ValueError, match="read-only"):
+            found["embed.weight"][0] = 1
+        with pytest.raises(KeyError):
+            found["none"]
+
+
+def test_tied_tensors_are_stored_once(tmp_path: Path) -> None:
+    array = version(0)["embed.weight"]
+    data = safetensors.numpy.save({"a": array, "b": array})
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            recipe = put_bytes(writer, data)
+        assert len(list(store.objects(Kind.TENSOR))) == 1
+        assert get_bytes(store, recipe) == data
+
+
+def test_a_folder_is_many_files(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"model-{number}.safetensors").write_bytes(model_bytes(number))
+    with new_store(tmp_path / "s") as store, open_model(tmp_path) as model:
+        found = {}
+        with store.writer() as writer:
+            for file in model.files:
+                if file.path.endswith(".safetensors"):
+                    found[file.path] = put_model_file(writer, file)
+        for path, recipe in found.items():
+            assert get_bytes(store, recipe) == (tmp_path / path).read_bytes()
+
+
+def test_a_recipe_is_read_as_written(tmp_path: Path) -> None:
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            digest = put_bytes(writer, model_bytes(0))
+        recipe = get_recipe(store, digest)
+        assert read_recipe(write_recipe(recipe)) == recipe
+        assert recipe.layout.format == "safetensors"
+
+
+@given(st.integers(0, 10_000), st.integers(0, 255), st.booleans())
+def test_a_damaged_recipe_is_refused_or_is_another(at: int, byte: int, cut: bool) -> None:
+    data = bytearray(RECIPE)
+    if cut:
+        del data[at % len(data) :]
+    else:
+        data[at % len(data)] = byte
+    try:
+        recipe = read_recipe(bytes(data))
+    except BadData:
+        return
+    assert write_recipe(recipe) == data
+
+
+def _recipe() -> bytes:
+    with open_model(model_bytes(0)) as model:
+        layout = model.files[0].layout
+    items = tuple(Item(span, bytes([i]) * 32) for i, span in enumerate(layout.spans))
+    return write_recipe(Recipe(layout.format, layout.size, bytes(32), items))
+
+
+RECIPE = _recipe()
