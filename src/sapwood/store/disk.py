@@ -16,6 +16,7 @@ from sapwood.errors import MissingDependency, storage_error
 __all__ = ["lock", "make_room", "sync_folder", "told", "write_all"]
 
 # Where room cannot be had in advance, it is found while writing.
+_TOO_MUCH = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_ALLOCATION = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
 # Some network file systems cannot flush a folder; they order renames themselves.
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
@@ -41,15 +42,22 @@ def write_all(descriptor: int, pieces: Iterable[bytes | memoryview], at: int) ->
     return at
 
 
-def make_room(descriptor: int, at: int, size: int) -> None:
-    """Have the disk hold room for ``size`` bytes at ``at``, so that a full one is known before the write."""
-    if size <= 0 or not hasattr(os, "posix_fallocate"):
-        return
-    try:
-        os.posix_fallocate(descriptor, at, size)
-    except OSError as error:
-        if error.errno not in _NO_ALLOCATION:
-            raise
+def make_room(descriptor: int, at: int, size: int, step: int) -> int:
+    """Have the disk hold room for ``size`` bytes at ``at``, so that a full one is known before the write.
+
+    If there is as much, room for ``step`` bytes; returns where the room ends.
+    """
+    for wanted in (max(size, step), size):
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, at, wanted)
+        except OSError as error:
+            if wanted > size and error.errno in _TOO_MUCH:
+                continue
+            if error.errno not in _NO_ALLOCATION:
+                raise
+        return at + wanted
+    raise AssertionError
 
 
 def sync_folder(folder: Path) -> None:

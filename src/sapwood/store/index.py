@@ -225,11 +225,7 @@ class Index:
         """
         with self.transaction() as connection:
             for path, size in files:
-                connection.execute(
-                    "INSERT INTO file (path, size) VALUES (?, ?) "
-                    "ON CONFLICT (path) DO UPDATE SET size = max(size, excluded.size)",
-                    (path, size),
-                )
+                _put_file(connection, path, size)
             connection.executemany(
                 "INSERT OR IGNORE INTO object "
                 "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, id, ?, ? FROM file WHERE path = ?",
@@ -238,6 +234,50 @@ class Index:
             connection.executemany(
                 "UPDATE object SET added = ? WHERE digest = ?", ((now, digest) for digest in again)
             )
+
+    def forget(self, digests: Iterable[Digest]) -> None:
+        """Forget objects, all or none, and the files that held one alone."""
+        with self.transaction() as connection:
+            connection.executemany("DELETE FROM object WHERE digest = ?", ((digest,) for digest in digests))
+            connection.execute(
+                "DELETE FROM file WHERE path LIKE 'objects/%' AND id NOT IN (SELECT file FROM object)"
+            )
+
+    def move(self, before: str, after: str, size: int, places: Iterable[tuple[Digest, int]]) -> None:
+        """Objects have moved, each to its offset in another file, which has ``size`` bytes now."""
+        with self.transaction() as connection:
+            _put_file(connection, after, size)
+            connection.executemany(
+                "UPDATE object SET offset = ?, file = (SELECT id FROM file WHERE path = ?) "
+                "WHERE digest = ? AND file = (SELECT id FROM file WHERE path = ?)",
+                ((offset, after, digest, before) for digest, offset in places),
+            )
+
+    def drop_file(self, path: str) -> bool:
+        """Forget a file; False, and nothing done, if it holds an object."""
+        with self.transaction() as connection:
+            connection.execute(
+                "DELETE FROM file WHERE path = ? AND id NOT IN (SELECT file FROM object)", (path,)
+            )
+            return not connection.execute("SELECT 1 FROM file WHERE path = ?", (path,)).fetchall()
+
+    def faults(self) -> list[str]:
+        """What SQLite itself finds wrong with the database."""
+        with self.told():
+            rows = self.connection.execute("PRAGMA integrity_check(20)").fetchall()
+        return [] if rows == [("ok",)] else [str(message) for (message,) in rows]
+
+    def join(self) -> None:
+        """Have all that was written in one file, without a log beside it."""
+        with self.told():
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.connection.execute("PRAGMA journal_mode = DELETE")
+            self.connection.execute("PRAGMA journal_mode = WAL")
+
+    def settings(self) -> dict[str, str]:
+        """All settings that were set."""
+        with self.told():
+            return dict(self.connection.execute("SELECT name, value FROM setting").fetchall())
 
     def setting(self, name: str) -> str | None:
         """The store's setting of that name, None if it was not set."""
@@ -280,6 +320,14 @@ class Index:
             found=digest,
             advice="Make the index anew from the packs with fsck.",
         )
+
+
+def _put_file(connection: sqlite3.Connection, path: str, size: int) -> None:
+    connection.execute(
+        "INSERT INTO file (path, size) VALUES (?, ?) "
+        "ON CONFLICT (path) DO UPDATE SET size = max(size, excluded.size)",
+        (path, size),
+    )
 
 
 def _row(entry: Entry) -> tuple[object, ...]:

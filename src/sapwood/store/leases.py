@@ -11,7 +11,8 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from sapwood.store.disk import lock, told, write_all
 from sapwood.store.kinds import DIGEST_SIZE, Digest
@@ -35,6 +36,14 @@ class Lease:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o666)
             lock(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
 
     def pin(self, digests: Iterable[Digest]) -> None:
         """Keep these, whether they are there already or come later."""
@@ -63,17 +72,18 @@ def _gate(path: Path, *, shared: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def collecting(folder: Path) -> Iterator[tuple[set[Digest], set[str]]]:
     """What leases pin, and their names; until the block ends, none is taken and nothing more is pinned."""
-    with told(folder), contextlib.ExitStack() as held:
-        held.enter_context(_gate(folder / _GATE, shared=False))
-        pinned: set[Digest] = set()
-        names: set[str] = set()
-        for path in sorted(folder.glob(f"*{_SUFFIX}")):
-            if _is_held(path):
-                names.add(path.stem)
-                data = path.read_bytes()
-                pinned |= {data[i : i + DIGEST_SIZE] for i in range(0, len(data), DIGEST_SIZE)}
-            else:
-                path.unlink(missing_ok=True)
+    pinned: set[Digest] = set()
+    names: set[str] = set()
+    with contextlib.ExitStack() as held:
+        with told(folder):
+            held.enter_context(_gate(folder / _GATE, shared=False))
+            for path in sorted(folder.glob(f"*{_SUFFIX}")):
+                if _is_held(path):
+                    names.add(path.stem)
+                    data = path.read_bytes()
+                    pinned |= {data[i : i + DIGEST_SIZE] for i in range(0, len(data), DIGEST_SIZE)}
+                else:
+                    path.unlink(missing_ok=True)
         yield pinned, names
 
 

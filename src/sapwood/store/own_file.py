@@ -32,8 +32,7 @@ class OwnFile:
         size = sum(map(len, pieces))
         with told(self.path):
             if self._end + size > self._room:
-                make_room(self._descriptor, self._end, max(size, _STEP))
-                self._room = self._end + max(size, _STEP)
+                self._room = make_room(self._descriptor, self._end, size, _STEP)
             self._end = write_all(self._descriptor, pieces, self._end)
 
     def finish(self, record: Record) -> int:

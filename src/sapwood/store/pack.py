@@ -30,19 +30,24 @@ class OpenPack:
         self._sealed = end
 
     @classmethod
-    def create(cls, path: Path) -> Self:
-        """A new pack; its name is flushed with it.
+    def create(cls, path: Path) -> Self | None:
+        """A new pack, whose name is flushed with it; None if another process was faster.
 
         Raises:
-            FileExistsError: Another writer was faster.
             StorageFailure, DiskFull: The file system failed.
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with told(path):
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            except FileExistsError:
+                return None
         pack = cls(path, descriptor, 0)
         try:
             with told(path):
                 if not lock(descriptor, wait=False):
-                    raise FileExistsError(path)
+                    # A repack took it for left over.
+                    os.close(descriptor)
+                    return None
                 write_all(descriptor, [PACK_MAGIC], 0)
                 sync_folder(path.parent)
         except BaseException:
@@ -99,9 +104,7 @@ class OpenPack:
 
     def _reserve(self, size: int) -> None:
         if self._end + size > self._room:
-            more = max(size, _STEP)
-            make_room(self._descriptor, self._end, more)
-            self._room = self._end + more
+            self._room = make_room(self._descriptor, self._end, size, _STEP)
 
     def seal(self) -> int:
         """Seal what was appended since the last seal and flush it; returns the offset behind it."""

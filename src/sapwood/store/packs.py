@@ -1,49 +1,76 @@
 """Which pack a writer appends to: one that no other has locked, or a new one."""
 
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 from sapwood.store.disk import told
 from sapwood.store.index import Index
 from sapwood.store.pack import OpenPack
 from sapwood.store.record import PACK_MAGIC
+from sapwood.store.scan import sealed_entries
 
-__all__ = ["open_pack"]
+__all__ = ["new_pack", "open_pack", "pack_names", "take"]
 
-_FOLDER = "packs"
+_FOLDER: Final = "packs"
+_SUFFIX: Final = ".pack"
+
+
+def pack_names(root: Path) -> list[str]:
+    """Names of the packs that are there, whether the index knows of them or not."""
+    with told(root / _FOLDER):
+        return sorted(name for name in os.listdir(root / _FOLDER) if name.endswith(_SUFFIX))  # noqa: PTH208
 
 
 def open_pack(root: Path, index: Index, most: int) -> OpenPack:
-    """A locked pack below ``most`` bytes, cut off behind what was acknowledged.
+    """A locked pack below ``most`` bytes, cut off behind what was sealed.
+
+    What was sealed and not acknowledged, because the index is older than the pack, is acknowledged now.
 
     Raises:
-        DamagedStore: A pack is shorter than what was acknowledged of it.
         StorageFailure, DiskFull: The file system failed.
     """
-    folder = root / _FOLDER
     sizes = {file.path: file.size for file in index.files()}
-    with told(folder):
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".pack"))  # noqa: PTH208  names alone
     # The last ones first: earlier ones are full, or were left for being damaged.
-    for name in reversed(names):
+    for name in reversed(pack_names(root)):
         place = f"{_FOLDER}/{name}"
         if sizes.get(place, 0) >= most:
             continue
         pack = OpenPack.open(root / place)
         if pack is None:
             continue
-        # Read under the lock: whoever held it before may have appended.
-        size = next((file.size for file in index.files() if file.path == place), len(PACK_MAGIC))
-        if size < most and pack.cut(size):
+        if take(root, index, place, pack) < most and pack.end:
             return pack
-        pack.close()
-    return _new_pack(folder, names)
+        pack.close(cut=False)
+    return new_pack(root)
 
 
-def _new_pack(folder: Path, names: list[str]) -> OpenPack:
-    number = 1 + max((int(name[:-5]) for name in names if name[:-5].isdecimal()), default=0)
+def take(root: Path, index: Index, place: str, pack: OpenPack) -> int:
+    """Cut a locked pack where it ends; returns that, and leaves the pack at 0 if it is damaged."""
+    # Read under the lock: whoever held it before may have appended.
+    known = next((file.size for file in index.files() if file.path == place), len(PACK_MAGIC))
+    entries, end = sealed_entries(root / place, place, known, beyond=False)
+    there: set[bytes] = set()
+    for entry in entries:
+        base = entry.info.base
+        if base is not None and base not in there and index.entry(base) is None:
+            # It stands on a file of the same writer that the index does not know: all of it goes.
+            entries, end = [], known
+            break
+        there.add(entry.info.digest)
+    if entries:
+        index.add([(place, end)], entries, (), int(time.time()))
+    pack.cut(end)
+    return end
+
+
+def new_pack(root: Path) -> OpenPack:
+    """A new pack, locked."""
+    numbers = [int(name[: -len(_SUFFIX)]) for name in pack_names(root) if name[: -len(_SUFFIX)].isdecimal()]
+    number = 1 + max(numbers, default=0)
     while True:
-        try:
-            return OpenPack.create(folder / f"{number:06}.pack")
-        except FileExistsError:
-            number += 1
+        pack = OpenPack.create(root / _FOLDER / f"{number:06}{_SUFFIX}")
+        if pack is not None:
+            return pack
+        number += 1

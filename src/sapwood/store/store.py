@@ -27,6 +27,9 @@ from sapwood.store.reading import Reader, check
 from sapwood.store.settings import Settings, change, read_settings
 
 if TYPE_CHECKING:
+    from sapwood.store.check import Damage
+    from sapwood.store.collect import Collected, References, Roots
+    from sapwood.store.repack import Repacked
     from sapwood.store.writer import Writer
 
 __all__ = ["PathLike", "Store"]
@@ -162,8 +165,10 @@ class Store:
         info = entry.info
         return StoredForm(digest, info.description, info.length, info.form, info.base, payload)
 
-    def writer(self) -> "Writer":
+    def writer(self, lease: Lease | None = None) -> "Writer":
         """Begin a transaction. Several may be under way, in this and in other processes.
+
+        What it puts is safe from a collection until it ends; with a ``lease``, until that is released.
 
         Raises:
             WrongCall: The store was opened to be read only.
@@ -173,16 +178,78 @@ class Store:
         from sapwood.store.writer import Writer  # noqa: PLC0415
 
         self._check_writable()
-        return Writer(self.root, self._index, self._places, self.settings, self._threads)
+        return Writer(self.root, self._index, self._places, self.settings, threads=self._threads, lease=lease)
 
     def lease(self) -> Lease:
-        """Keep objects from being collected until it is released: between putting them and naming them."""
+        """Keep what a writer puts from being collected until it is released: once a ref names it."""
         self._check_writable()
         return Lease(self.root / "leases")
 
     def _check_writable(self) -> None:
         if self.read_only:
             raise WrongCall("the store was opened to be read only", path=str(self.root))
+
+    def fsck(self) -> Iterator["Damage"]:
+        """Look at every byte and name what is damaged, and what stands on it; nothing told: all is in order.
+
+        Raises:
+            DamagedStore: The index cannot be read at all; ``rebuild`` makes it anew.
+        """
+        from sapwood.store.check import check_store  # noqa: PLC0415
+
+        # What it reads must come from the files, not from what was read before.
+        reader = Reader(self._index.entry, Places(self.root))
+        return check_store(self.root, self._index, reader, self._workers)
+
+    def gc(
+        self, roots: "Roots", references: "References", *, grace: int | None = None, dry_run: bool = False
+    ) -> "Collected":
+        """Forget objects that nothing leads to; safe beside writers of any process.
+
+        Args:
+            roots: The objects that refs name now; asked twice.
+            references: The objects that a TREE, COMMIT or TAG names.
+            grace: Seconds for which objects are kept though nothing leads to them; two weeks by default.
+            dry_run: Only tell what would go.
+
+        Raises:
+            DamagedStore, BadData: An object that names others cannot be read: nothing is forgotten.
+        """
+        from sapwood.store.collect import GRACE, collect  # noqa: PLC0415
+
+        if not dry_run:
+            self._check_writable()
+        days = GRACE if grace is None else grace
+        told = collect(self.root, self._index, self.read, roots, references, grace=days, dry_run=dry_run)
+        self._reader.forget()
+        return told
+
+    def repack(self, *, dead: float = 0.25) -> "Repacked":
+        """Write packs anew of which at least the share ``dead`` was forgotten; others and busy ones stay.
+
+        Raises:
+            DamagedStore: An object in such a pack is damaged. StorageFailure, DiskFull: Nothing is lost.
+        """
+        from sapwood.store.repack import repack  # noqa: PLC0415
+
+        self._check_writable()
+        reader = Reader(self._index.entry, Places(self.root))
+        told = repack(self.root, self._index, reader, dead=dead, most=self.settings.pack)
+        self._reader.forget()
+        return told
+
+    @staticmethod
+    def rebuild(path: PathLike) -> int:
+        """Make the index of a store anew from its packs; returns the number of objects found.
+
+        No other process may have the store open. Objects that a collection forgot may come back.
+
+        Raises:
+            StorageFailure: A writer is at work, or the file system failed: the old index stays.
+        """
+        from sapwood.store.rebuild import rebuild_index  # noqa: PLC0415
+
+        return rebuild_index(Path(path).absolute())
 
     @property
     def settings(self) -> Settings:

@@ -8,6 +8,7 @@ pack cuts them off, and a collection removes the files.
 
 import dataclasses
 import itertools
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -75,18 +76,30 @@ class Writer:
     Of one thread; it codes on several. Objects can be read through ``reader`` before they are acknowledged.
     """
 
-    def __init__(self, root: Path, index: Index, places: Places, settings: Settings, threads: int) -> None:
+    def __init__(
+        self,
+        root: Path,
+        index: Index,
+        places: Places,
+        settings: Settings,
+        *,
+        threads: int,
+        lease: Lease | None = None,
+    ) -> None:
+        """``lease`` is the caller's to release; without one, the writer takes its own."""
         self._root = root
         self._index = index
         self._settings = settings
         self._workers = Workers(threads)
-        self._lease = Lease(root / "leases")
+        self._lease = lease or Lease(root / "leases")
+        self._owns_lease = lease is None
         self._pending: dict[Digest, Entry] = {}
         self._again: set[Digest] = set()
         self._pack: OpenPack | None = None
         # Files made, and of those the finished ones with their sizes.
         self._made: list[OwnFile] = []
         self._own: list[tuple[OwnFile, int]] = []
+        self._name = secrets.token_hex(4)
         self._file_numbers = itertools.count()
         self._in_doubt = False
         self._done = False
@@ -259,7 +272,8 @@ class Writer:
         self._pack = open_pack(self._root, self._index, self._settings.pack)
 
     def _new_file(self) -> OwnFile:
-        name = f"{self._lease.name}-{next(self._file_numbers):06}.object"
+        # A lease's name comes first, so that a collection sees whose file it is.
+        name = f"{self._lease.name}-{self._name}{next(self._file_numbers):06}.object"
         self._made.append(OwnFile(self._root / "objects" / name))
         return self._made[-1]
 
@@ -368,4 +382,5 @@ class Writer:
             file.remove()
         if self._pack is not None:
             self._pack.close(cut=not self._in_doubt)
-        self._lease.release()
+        if self._owns_lease:
+            self._lease.release()
