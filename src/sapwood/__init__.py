@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sapwood.patch.signing import generate_key
     from sapwood.patch.stats import stats
     from sapwood.patch.tensors import apply_tensors, diff_tensors
+    from sapwood.repo.repository import Repository
 
 __all__ = [
     "Chain",
@@ -52,6 +53,7 @@ __all__ = [
     "Part",
     "Patch",
     "Relation",
+    "Repository",
     "SapwoodError",
     "Squash",
     "TensorStats",
@@ -99,6 +101,7 @@ _HOMES = {
     "Part": ("sapwood.device.part", "Part"),
     "Patch": ("sapwood.patch.patch", "Patch"),
     "Relation": ("sapwood.kinship.compare", "Relation"),
+    "Repository": ("sapwood.repo.repository", "Repository"),
     "Squash": ("sapwood.chain.squash", "Squash"),
     "TensorStats": ("sapwood.patch.model_stats", "TensorStats"),
     "apply": ("sapwood.patch.calls", "apply"),

@@ -6,7 +6,8 @@ The number is the exit code of the command line. Numbers are part of the interfa
     ├── WrongCall             2   the caller's mistake
     │   ├── MissingInput      3
     │   ├── GuardrailRefused  4
-    │   └── MergeConflict    29
+    │   ├── MergeConflict    29
+    │   └── UnknownRevision  27
     ├── BadData              10   what was read is not what it should be
     │   ├── CorruptPatch     11
     │   ├── WrongBase        12
@@ -22,7 +23,8 @@ The number is the exit code of the command line. Numbers are part of the interfa
     └── Unavailable          20   a device, a server or a package fails
         ├── StorageFailure   21
         ├── DiskFull         22
-        └── MissingDependency 23
+        ├── MissingDependency 23
+        └── RefMoved         28
 
 Names do not end in ``Error``: each already says what is wrong, and the base class carries the word.
 """
@@ -48,10 +50,12 @@ __all__ = [
     "MissingDependency",
     "MissingInput",
     "MissingObject",
+    "RefMoved",
     "RollbackRefused",
     "SapwoodError",
     "StorageFailure",
     "Unavailable",
+    "UnknownRevision",
     "UnsupportedPatch",
     "WrongBase",
     "WrongCall",
@@ -139,6 +143,12 @@ class MergeConflict(WrongCall):
 
     # The models are sound: the user, or another strategy, has to decide.
     exit_code: ClassVar[int] = 29
+
+
+class UnknownRevision(WrongCall):
+    """No commit goes by that name, or several do."""
+
+    exit_code: ClassVar[int] = 27
 
 
 class BadData(SapwoodError):
@@ -235,6 +245,12 @@ class MissingDependency(Unavailable):
     """An optional package that this needs is not installed."""
 
     exit_code: ClassVar[int] = 23
+
+
+class RefMoved(Unavailable):
+    """A branch moved meanwhile: another writer was first, and nothing was changed."""
+
+    exit_code: ClassVar[int] = 28
 
 
 class ExitCode(NamedTuple):

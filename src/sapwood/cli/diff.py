@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sapwood.cli import options, screen
+from sapwood.cli.repository.diff import show_changes
 
 if TYPE_CHECKING:
     from sapwood.patch.report import DiffReport
@@ -14,9 +15,14 @@ __all__ = ["command", "print_report"]
 
 
 @click.command("diff")
-@click.argument("base")
-@click.argument("target")
-@click.option("-o", "--output", "out", required=True, metavar="PATCH", help="Where to write the patch.")
+@click.argument("base", required=False)
+@click.argument("target", required=False)
+@click.option("-o", "--output", "out", metavar="PATCH", help="Make a patch, and write it there.")
+@click.option("--stat", is_flag=True, help="Of revisions: one line a file, without reading tensors.")
+@click.option("--staged", is_flag=True, help="Of revisions: against what is staged, not the work tree.")
+@click.option(
+    "--file", "files", multiple=True, metavar="PATH", help="Of revisions: this file or folder alone."
+)
 @options.level
 @options.sign
 @options.threads
@@ -71,9 +77,12 @@ __all__ = ["command", "print_report"]
 @options.as_json
 def command(
     *,
-    base: str,
-    target: str,
-    out: str,
+    base: str | None,
+    target: str | None,
+    out: str | None,
+    stat: bool,
+    staged: bool,
+    files: tuple[str, ...],
     level: str,
     key: str | None,
     threads: int | None,
@@ -88,12 +97,21 @@ def command(
     also: str | None,
     as_json: bool,
 ) -> None:
-    """Make the patch that turns BASE into TARGET.
+    """Make the patch that turns BASE into TARGET; or show what differs between revisions of a repository.
 
-    Both are files or folders. The patch is decoded and compared before it is written.
+    With --output both are files or folders. The patch is decoded and compared before it is written.
+
+    Without it both are revisions, and each tensor that differs is shown, with the share of its elements that
+    changed and the rms of the change, relative to the base's. BASE alone is compared with the work tree;
+    without BASE what is staged is, and with --staged HEAD with what is staged.
     """
     import sapwood
 
+    if out is None:
+        show_changes(base, target, stat=stat, staged=staged, files=files, as_json=as_json)
+        return
+    if base is None or target is None:
+        raise click.UsageError("A patch is made of a BASE and a TARGET.")
     with screen.progress_bar("diff") as progress:
         patch = sapwood.diff(
             base,

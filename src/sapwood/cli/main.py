@@ -49,6 +49,25 @@ def _epilog() -> str:
         "sign": "sapwood.cli.sign",
         "compress": "sapwood.cli.compress",
         "decompress": "sapwood.cli.decompress",
+        **{
+            name: f"sapwood.cli.repository.{name.replace('-', '_')}"
+            for name in (
+                "init",
+                "add",
+                "rm",
+                "status",
+                "commit",
+                "log",
+                "show",
+                "branch",
+                "switch",
+                "checkout",
+                "restore",
+                "tag",
+                "reset",
+                "config",
+            )
+        },
     },
 )
 @click.version_option(package_name="sapwood", message="%(prog)s %(version)s")

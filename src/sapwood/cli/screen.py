@@ -1,20 +1,21 @@
 """What commands print: tables for people, JSON for scripts, warnings and progress on stderr.
 
-Names come from untrusted files: nothing that a terminal would obey is printed.
+Names come from untrusted files: nothing that a terminal would obey is printed. rich is imported only where it
+draws: it takes a tenth of a second.
 """
 
 import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
-from sapwood.formats.layout import FormatWarning
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sapwood.formats.layout import FormatWarning
 
 __all__ = ["print_facts", "print_json", "print_table", "printable", "progress_bar", "share", "size", "warn"]
 
@@ -23,15 +24,16 @@ _PIPE_WIDTH = 1000
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave it to ``main``, as all else that prints does."""
-        raise BrokenPipeError
+def _console() -> "Console":
+    from rich.console import Console
 
+    class Unbroken(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to ``main``, as all else that prints does."""
+            raise BrokenPipeError
 
-def _console() -> Console:
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return _Console(highlight=False, markup=False, emoji=False, width=width)
+    return Unbroken(highlight=False, markup=False, emoji=False, width=width)
 
 
 def printable(text: str) -> str:
@@ -57,6 +59,9 @@ def share(value: float | None) -> str:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
     """A table; the first ``left`` columns are text, the others numbers."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i < left else "right", overflow="fold", no_wrap=i >= left)
@@ -77,7 +82,7 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def warn(warnings: Sequence[FormatWarning]) -> None:
+def warn(warnings: "Sequence[FormatWarning]") -> None:
     """Say what is not understood of a model, each by name, on stderr."""
     for warning in warnings:
         where = f"{warning.path}: " if warning.path else ""
@@ -90,9 +95,12 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task: TaskID = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=None)
 
         def update(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)

@@ -1,10 +1,9 @@
 """``sapwood stats``: what changed between two models."""
 
-import dataclasses
-
 import click
 
 from sapwood.cli import options, screen
+from sapwood.cli.tensor_table import print_tensors, tensor_json
 
 __all__ = ["command"]
 
@@ -29,41 +28,17 @@ def command(*, base: str, target: str, plot: str | None, as_json: bool) -> None:
     if plot is not None:
         found.plot(plot)
     if as_json:
-        rows = [
-            {**dataclasses.asdict(row), "change": row.change.value, "changed_share": row.changed_share}
-            for row in found.tensors
-        ]
         screen.print_json(
             {
                 "base_size": found.base_size,
                 "target_size": found.target_size,
                 "changed_share": found.changed_share,
-                "tensors": rows,
+                "tensors": tensor_json(found.tensors),
             }
         )
         return
-    screen.print_table(
-        ("tensor", "dtype", "shape", "state", "changed", "rms", "largest"),
-        [
-            (
-                (f"{row.file}:{row.name}" if row.file else row.name)
-                + (f" (was {row.source})" if row.source else ""),
-                row.dtype,
-                "x".join(map(str, row.shape)) or "scalar",
-                row.change.value,
-                screen.share(row.changed_share),
-                _number(row.rms),
-                _number(row.max),
-            )
-            for row in found.tensors
-        ],
-        left=4,
-    )
+    print_tensors(found.tensors)
     click.echo(
         f"\n{len(found.tensors)} tensors; "
         f"{screen.share(found.changed_share)} of the elements that could be compared changed"
     )
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2g}"

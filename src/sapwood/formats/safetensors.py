@@ -31,6 +31,9 @@ _DTYPES: Final[dict[str, DType]] = {
     **{f"{sign}{bits}".upper(): DTYPES[f"{sign}{bits}"] for sign in "iu" for bits in (64, 32, 16, 8)},
 }
 
+DTYPE_NAMES: Final = {dtype.name: name for name, dtype in _DTYPES.items()}
+"""What the format calls our dtypes."""
+
 # Possessive repeats: a hostile header cannot make the matcher go back over what it has read.
 _SPACE = r"[ \t\n\r]*+"
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\.)*+"'

@@ -1,33 +1,24 @@
 """What changed between two models, tensor by tensor; read block by block, so that memory stays small.
 
 Tensors are matched as a diff matches them (by name, then by content), and then by name alone, so that a model
-and its cast to another type compare too. Sums are in 64-bit floats; elements that are not finite on either
-side count as changed or not, but have no part in them.
+and its cast to another type compare too.
 """
 
 import contextlib
 import dataclasses
-import math
 import mmap
-from typing import Any, Final
-
-import numpy as np
-import numpy.typing as npt
 
 from sapwood.codec.element import element_of
-from sapwood.formats.dtype import DType
 from sapwood.formats.layout import Span, Tensor
 from sapwood.formats.model import Model, ModelFile, Source, open_model
 from sapwood.patch.apply import Progress
 from sapwood.patch.array_types import FLOATS
 from sapwood.patch.byte_stream import file_starts
+from sapwood.patch.element_sums import BLOCK, ElementSums, elements_of, units
 from sapwood.patch.match_tensors import BaseTensors
 from sapwood.patch.model_stats import Change, ModelStats, TensorStats
 
 __all__ = ["stats"]
-
-# Elements looked at together: their 64-bit copies take 2 MB each.
-_BLOCK: Final = 1 << 18
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,12 +118,13 @@ def _compare(old: _Held | None, change: Change, new: _Held) -> TensorStats:
         return _alone(new, change)
     source = old.tensor.name if old.tensor.name != new.tensor.name else ""
     row = _alone(new, change, source)
-    sums = _Sums()
-    units = min(old.span.length // _unit(old.tensor.dtype), new.span.length // _unit(new.tensor.dtype))
-    for start in range(0, units, _BLOCK):
-        count = min(_BLOCK, units - start)
-        sums.add(_block(old, start, count), _block(new, start, count))
-        for held in (old, new):
+    sums = ElementSums()
+    both = (old, new)
+    compared = min(units(held.tensor.dtype, held.span.length) for held in both)
+    for start in range(0, compared, BLOCK):
+        count = min(BLOCK, compared - start)
+        sums.add(*(elements_of(held.data, held.tensor.dtype, start, count) for held in both))
+        for held in both:
             _let_go(held, start, count)
     if change is Change.CHANGED and not sums.changed:
         change = Change.SAME
@@ -140,7 +132,7 @@ def _compare(old: _Held | None, change: Change, new: _Held) -> TensorStats:
     return dataclasses.replace(
         row,
         change=change,
-        compared=units,
+        compared=compared,
         changed=sums.changed,
         base_rms=base_rms,
         rms=rms,
@@ -148,73 +140,12 @@ def _compare(old: _Held | None, change: Change, new: _Held) -> TensorStats:
     )
 
 
-def _unit(dtype: DType) -> int:
-    """Bytes of what is counted as one element."""
-    return dtype.block_bytes
-
-
-def _block(held: _Held, start: int, count: int) -> npt.NDArray[Any]:
-    """Elements as floats where they are, else as rows of bytes."""
-    dtype = held.tensor.dtype
-    unit = _unit(dtype)
-    at = held.span.offset + start * unit
-    data = np.frombuffer(held.file.data[at : at + count * unit], np.uint8)
-    return data.view(FLOATS[dtype.name]) if dtype.name in FLOATS else data.reshape(count, unit)
-
-
-class _Sums:
-    """What is kept of the blocks of a tensor."""
-
-    def __init__(self) -> None:
-        self.changed = 0
-        self._floats = False
-        self._finite = 0
-        self._base_squares = 0.0
-        self._squares = 0.0
-        self._max = 0.0
-
-    def add(self, old: npt.NDArray[Any], new: npt.NDArray[Any]) -> None:
-        """One more block. Equal means equal bits, or equal values where the types differ."""
-        if old.ndim > 1:
-            self.changed += int(np.count_nonzero((old != new).any(axis=1)))
-            return
-        self._floats = True
-        before = old.astype(np.float64)
-        if old.dtype == new.dtype:
-            bits = f"u{old.dtype.itemsize}"
-            self.changed += (differ := int(np.count_nonzero(old.view(bits) != new.view(bits))))
-            after = new.astype(np.float64) if differ else before
-        else:
-            after = new.astype(np.float64)
-            self.changed += int(np.count_nonzero(before != after))
-        finite = np.isfinite(before) & np.isfinite(after)
-        if not finite.all():
-            before, after = before[finite], after[finite]
-        self._finite += len(before)
-        # The largest 64-bit floats overflow when squared; the answer is then inf, and said to be unknown.
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._base_squares += float(np.dot(before, before))
-            if after is not before and len(after):
-                difference = after - before
-                self._squares += float(np.dot(difference, difference))
-                self._max = max(self._max, float(np.abs(difference).max()))
-
-    def relative(self) -> tuple[float | None, float | None, float | None]:
-        """``base_rms``, ``rms`` and ``max`` of TensorStats."""
-        if not self._floats or not self._finite or not math.isfinite(self._base_squares + self._squares):
-            return None, None, None
-        base_rms = math.sqrt(self._base_squares / self._finite)
-        if base_rms == 0:
-            return (0.0, None, None) if self._squares else (0.0, 0.0, 0.0)
-        return base_rms, math.sqrt(self._squares / self._finite) / base_rms, self._max / base_rms
-
-
 def _let_go(held: _Held, start: int, count: int) -> None:
     """Give back the pages of elements that were read: mapped ones count as memory until then."""
     mapped = held.file.data.obj
     if not isinstance(mapped, mmap.mmap) or not hasattr(mapped, "madvise"):
         return
-    unit = _unit(held.tensor.dtype)
+    unit = held.tensor.dtype.block_bytes
     at = held.span.offset + start * unit
     first = at // mmap.PAGESIZE * mmap.PAGESIZE
     with contextlib.suppress(OSError):

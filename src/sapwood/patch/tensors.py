@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sapwood.patch.apply import Progress
 
-__all__ = ["METADATA_KEY", "Array", "apply_tensors", "diff_tensors"]
+__all__ = ["METADATA_KEY", "Array", "apply_tensors", "as_array", "diff_tensors"]
 
 Array = Any
 """A ``numpy.ndarray`` or a ``torch.Tensor`` on the CPU; untyped, because PyTorch may not be installed."""
@@ -174,7 +174,7 @@ def _described_row(row: object, size: int) -> tuple[np.dtype[Any], tuple[int, ..
 
 def _as_model(tensors: Mapping[str, Array], what: str) -> tuple[Model, list[AnyArray]]:
     """The tensors as a folder in memory, and as arrays in the order of its files."""
-    arrays = {_path(name, what): (name, _as_array(value, name)) for name, value in tensors.items()}
+    arrays = {_path(name, what): (name, as_array(value, name)) for name, value in tensors.items()}
     files = []
     for path, (name, array) in sorted(arrays.items()):
         data = array.reshape(-1).view(np.uint8).data.toreadonly()
@@ -195,8 +195,12 @@ def _path(name: str, what: str) -> str:
     return path.replace(".", "%2E") if path in (".", "..") else path
 
 
-def _as_array(value: Array, name: str) -> AnyArray:
-    """A contiguous little-endian array over the value's own bytes where it can be, else over a copy."""
+def as_array(value: Array, name: str) -> AnyArray:
+    """A contiguous little-endian array over the value's own bytes where it can be, else over a copy.
+
+    Raises:
+        WrongCall: It is neither a NumPy nor a PyTorch array of a type that a patch knows.
+    """
     if type(value).__module__.partition(".")[0] == "torch" or _is_torch(value):
         return _from_torch(value, name)
     if not isinstance(value, np.ndarray):

@@ -1,0 +1,1 @@
+"""Commands of a repository: git's names and habits."""

@@ -1,0 +1,48 @@
+"""Options that several commands of a repository share."""
+
+import click
+
+from sapwood.cli.options import read_metadata
+
+__all__ = ["author", "fields", "force", "message", "metrics", "read_metrics"]
+
+force = click.option("-f", "--force", is_flag=True, help="Give up changes that are in no commit.")
+
+message = click.option("-m", "--message", metavar="TEXT", help="Why; the first line is the title.")
+
+author = click.option("--author", metavar="WHO", help='Who made the change: "Name <address>".')
+
+
+def read_metrics(
+    _context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]
+) -> dict[str, float]:
+    """``NAME=NUMBER`` as given more than once; the last one of a name counts."""
+    parsed = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        try:
+            parsed[name] = float(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{pair!r} is not NAME=NUMBER") from error
+        if not name or not equals:
+            raise click.BadParameter(f"{pair!r} is not NAME=NUMBER")
+    return parsed
+
+
+metrics = click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    callback=read_metrics,
+    help="What was measured, such as acc=0.91; may be given more than once.",
+)
+
+fields = click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=TEXT",
+    callback=read_metadata,
+    help="A free text; may be given more than once.",
+)

@@ -1,0 +1,220 @@
+"""What the commands of a repository print, and how they end."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sapwood.repo.repository import Repository
+from tests.cli.conftest import Pair, Run
+
+
+@pytest.fixture
+def tracked(run: Run, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with two commits of ``model.safetensors``; it is the working folder."""
+    monkeypatch.setenv("SAPWOOD_AUTHOR", "Ada <ada@example.org>")
+    folder = pair.folder / "work"
+    assert run("init", folder).code == 0
+    monkeypatch.chdir(folder)
+    for i, source in enumerate((pair.base, pair.target)):
+        shutil.copy(source, "model.safetensors")
+        assert run("add", "model.safetensors").code == 0
+        ended = run(
+            "commit", "-m", f"Version {i + 1}\n\nmore", "--metric", f"acc={0.5 + i / 4}", "--field", "lr=3e-4"
+        )
+        assert ended.code == 0
+    return folder
+
+
+def test_log_in_its_forms(run: Run, tracked: Path) -> None:
+    told = json.loads(run("log", "--json").out)
+    assert [one["message"].split("\n")[0] for one in told] == ["Version 2", "Version 1"]
+    assert told[0]["metrics"] == {"acc": 0.75}
+    assert told[0]["fields"] == {"lr": "3e-4"}
+    assert told[0]["parents"] == [told[1]["commit"]]
+    shown = run("log").out
+    for text in (
+        told[0]["commit"],
+        "Author:  Ada <ada@example.org>",
+        "Metrics: acc=0.75",
+        "lr: 3e-4",
+        "    more",
+    ):
+        assert text in shown
+    short = told[0]["commit"][:7]
+    assert run("log", "--oneline").out.splitlines()[0] == f"{short} (HEAD -> main) Version 2"
+    assert run("log", "--oneline", "--graph").out.splitlines()[0].startswith(f"* {short}")
+    assert run("log", "-n", 1, "--oneline").out.count("\n") == 1
+    assert run("log", "--metric", "acc", "--best", "--oneline").out.splitlines()[0].endswith("0.75 Version 2")
+    smallest = run("log", "--metric", "acc", "--best", "--smallest", "--oneline", "-n", 1)
+    assert smallest.out.endswith("0.5 Version 1\n")
+    assert run("log", "--metric", "none", "--best").code == 2
+    assert run("log", "--best").code == 2
+    assert run("log", "HEAD~1..HEAD", "--oneline").out.count("\n") == 1
+
+
+def test_status_in_its_forms(run: Run, tracked: Path) -> None:
+    assert run("status").out == "On branch main\nnothing to commit, work tree clean\n"
+    Path("model.safetensors").write_bytes(b"changed")
+    Path("new").write_text("x")
+    assert run("status", "--short").out == " M model.safetensors\n?? new\n"
+    told = json.loads(run("status", "--json").out)
+    assert told["unstaged"] == [{"path": "model.safetensors", "state": "modified"}]
+    assert (told["untracked"], told["branch"], told["clean"]) == (["new"], "main", False)
+    run("add", "--all")
+    shown = run("status").out
+    assert "    new file:  new" in shown
+    assert "    modified:  model.safetensors" in shown
+    assert run("commit", "-m", "both").out.endswith(" 2 files changed\n")
+
+
+def test_diff_between_revisions(run: Run, tracked: Path) -> None:
+    shown = run("diff", "HEAD~1", "HEAD").out.splitlines()
+    assert shown[0].startswith("M model.safetensors  1 of 2 tensors")
+    assert shown[1].split() == ["tensor", "dtype", "shape", "state", "changed", "rms", "largest"]
+    assert shown[2].split()[:5] == ["layers.0.weight", "f32", "64x32", "changed", "50.00%"]
+    assert run("diff", "HEAD~1..HEAD").out.splitlines() == shown
+    stat = run("diff", "--stat", "HEAD~1", "HEAD").out
+    assert stat.splitlines()[-1] == "1 file changed, 1 tensors, 8.19 kB"
+    told = json.loads(run("diff", "HEAD~1", "HEAD", "--json").out)
+    assert told[0]["changes"][0]["changed_share"] == 0.5
+    assert run("diff").out == ""
+    shutil.copy("../v1.safetensors", "model.safetensors")
+    assert "layers.0.weight" in run("diff").out
+    assert "layers.0.weight" in run("diff", "HEAD").out
+    assert run("diff", "HEAD~1").out == ""
+    assert run("diff", "--staged").out == ""
+    assert run("diff", "HEAD", "--file", "other").out == ""
+
+
+def test_diff_still_makes_patches(run: Run, tracked: Path) -> None:
+    assert run("diff", "../v1.safetensors", "../v2.safetensors", "-o", "up.swpatch").code == 0
+    assert run("diff", "../v1.safetensors", "-o", "up.swpatch").code == 2
+
+
+def test_show(run: Run, tracked: Path) -> None:
+    shown = run("show", "HEAD").out
+    assert "Version 2" in shown
+    assert "M model.safetensors  1 of 2 tensors" in shown
+    assert "A model.safetensors  2 tensors" in run("show", "HEAD~1").out
+    assert json.loads(run("show", "--json").out)["files"][0]["changed_tensors"] == 1
+
+
+def test_branches_switching_and_tags(run: Run, tracked: Path, pair: Pair) -> None:
+    assert run("branch", "side", "HEAD~1").code == 0
+    assert [line[:6] for line in run("branch").out.splitlines()] == ["* main", "  side"]
+    assert run("switch", "side").err == "Switched to branch 'side'\n"
+    assert Path("model.safetensors").read_bytes() == pair.base.read_bytes()
+    assert json.loads(run("branch", "--json").out)["current"] == "side"
+    assert run("checkout", "main").code == 0
+    assert run("checkout", "HEAD~1").err.startswith("HEAD is now at ")
+    assert run("status").out.startswith("HEAD is on no branch")
+    assert run("checkout", "-b", "third").err == "Switched to a new branch 'third'\n"
+    assert run("checkout", "main", "model.safetensors").code == 0
+    assert Path("model.safetensors").read_bytes() == pair.target.read_bytes()
+    assert run("switch", "main").code == 0
+    assert run("branch", "-m", "third", "fourth").code == 0
+    assert run("branch", "-d", "fourth").out.startswith("Deleted branch fourth (was ")
+    assert run("tag", "v1", "HEAD~1", "-m", "the first").code == 0
+    assert run("tag").out == "v1\n"
+    assert list(json.loads(run("tag", "--json").out)) == ["v1"]
+    assert "tag: v1" in run("log", "--oneline").out
+    assert run("tag", "-d", "v1").code == 0
+
+
+def test_reset_restore_and_rm(run: Run, tracked: Path, pair: Pair) -> None:
+    assert run("reset", "--hard", "HEAD~1").out.endswith("Version 1\n")
+    assert Path("model.safetensors").read_bytes() == pair.base.read_bytes()
+    Path("model.safetensors").write_bytes(b"broken")
+    assert run("restore", "model.safetensors").code == 0
+    assert Path("model.safetensors").read_bytes() == pair.base.read_bytes()
+    assert run("rm", "model.safetensors").out == "rm model.safetensors\n"
+    assert not Path("model.safetensors").exists()
+    assert run("restore", "--staged", ".").code == 0
+    assert json.loads(run("status", "--json").out)["unstaged"][0]["state"] == "deleted"
+
+
+def test_settings(run: Run, tracked: Path) -> None:
+    assert run("config", "user.name", "Bo <bo@example.org>").code == 0
+    assert run("config", "user.name").out == "Bo <bo@example.org>\n"
+    assert "store.depth=8" in run("config").out
+    assert run("commit", "--allow-empty", "-m", "by Bo").code == 0
+    assert "Bo <bo@example.org>" in run("log", "-n", 1).out
+    assert run("config", "--unset", "user.name").code == 0
+    assert run("config", "user.name").code == 1
+    assert run("config", "store.depth", "1000").code == 2
+    assert run("config", "store.level", "max").code == 0
+
+
+def test_mistakes_have_their_exit_codes(run: Run, tracked: Path, tmp_path: Path) -> None:
+    assert run("show", "none").code == 27
+    assert run("switch", "none").code == 27
+    assert run("commit", "-m", "none").code == 2
+    assert run("add", "none").code == 3
+    assert run("add").code == 2
+    assert run("commit", "-m", "x", "--metric", "acc").code == 2
+    assert run("commit", "-m", "x", "--metric", "acc=high").code == 2
+    assert run("branch", "a..b").code == 2
+    Path("model.safetensors").write_bytes(b"mine")
+    refused = run("switch", "-d", "HEAD~1")
+    assert refused.code == 2
+    assert "in no commit" in refused.err
+
+
+def test_outside_a_repository_each_command_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        ["status"],
+        ["log"],
+        ["diff"],
+        ["add", "-A"],
+        ["commit", "-m", "x"],
+        ["branch"],
+        ["show"],
+    ):
+        ended = run(*command)
+        assert (ended.code, "sapwood init" in ended.err) == (3, True)
+
+
+def test_names_cannot_move_the_terminal(run: Run, tracked: Path) -> None:
+    Path("bad\x1b[2Jname").write_text("x")
+    run("add", "--all")
+    run("commit", "-m", "evil \x1b[2J title", "--field", "a=\x1b[2J")
+    for command in (
+        ["status"],
+        ["log"],
+        ["show"],
+        ["log", "--oneline", "--graph"],
+        ["diff", "HEAD~1", "--stat"],
+    ):
+        assert "\x1b" not in run(*command).out
+
+
+def test_status_and_log_need_neither_numpy_nor_rich(tracked: Path) -> None:
+    code = (
+        "import sys, contextlib; from sapwood.cli.main import main\n"
+        "with contextlib.suppress(SystemExit): main(sys.argv[1:])\n"
+        "print({'numpy', 'rich'} & {*sys.modules}, file=sys.stderr)"
+    )
+    for command in (
+        ["status"],
+        ["log", "--oneline"],
+        ["diff", "--stat", "HEAD~1", "HEAD"],
+        ["branch"],
+        ["show"],
+    ):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True
+        )
+        assert ran.stderr == "set()\n", command
+
+
+def test_the_library_sees_what_the_commands_did(run: Run, tracked: Path, pair: Pair) -> None:
+    with Repository() as repo:
+        assert [info.commit.title for info in repo.log()] == ["Version 2", "Version 1"]
+        assert (repo.path / "model.safetensors").read_bytes() == pair.target.read_bytes()
