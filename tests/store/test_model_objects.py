@@ -50,6 +50,48 @@ def test_versions_share_what_they_have_in_common(tmp_path: Path) -> None:
         assert get_bytes(store, second) == model_bytes(1)
 
 
+def test_versions_of_a_file_of_no_known_format_share_what_they_have_in_common(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    arrays = [random.standard_normal(200_000).astype(np.float32) for _ in range(2)]
+    old = b"head" + arrays[0].tobytes() + b"between" + arrays[1].tobytes()
+    moved = (arrays[1] + random.standard_normal(200_000) * 1e-5).astype(np.float32)
+    new = b"a longer head" + arrays[0].tobytes() + b"and more" + moved.tobytes()
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            first = put_bytes(writer, old)
+            second = put_bytes(writer, new, like=first)
+        assert get_bytes(store, first) == old
+        assert get_bytes(store, second) == new
+        whole, delta = (store.info(get_recipe(store, recipe).items[0].digest) for recipe in (first, second))
+        # Floats that no format tells of are found, and so are those that stayed, though they moved.
+        assert whole.stored < 0.9 * len(old)
+        assert delta.base == whole.digest
+        assert delta.stored < 0.3 * len(new)
+
+
+def test_a_model_of_no_known_predecessor_finds_its_kin(tmp_path: Path) -> None:
+    shape = (700, 300)
+    renamed = {f"net.{i}": array for i, array in enumerate(version(1, shape).values())}
+    other = version(0, shape, seed=77)
+    with new_store(tmp_path / "s") as store:
+        with store.writer() as writer:
+            first = put_bytes(writer, model_bytes(0, shape))
+        with store.writer() as writer:
+            stranger = put_bytes(writer, safetensors.numpy.save(other))
+            second = put_bytes(writer, model_bytes(1, shape))
+            third = put_bytes(writer, safetensors.numpy.save(renamed))
+        base = tensors(store, first)
+        assert store.info(tensors(store, stranger).digest("embed.weight")).base is None
+        assert store.info(tensors(store, second).digest("embed.weight")).base == base.digest("embed.weight")
+        assert tensors(store, third).digest("net.0") == tensors(store, second).digest("embed.weight")
+        assert get_bytes(store, second) == model_bytes(1, shape)
+        # It is an aid, no part of what is stored.
+        (tmp_path / "s" / "kin.sqlite").unlink()
+        with store.writer() as writer:
+            fourth = put_bytes(writer, model_bytes(2, shape))
+        assert get_bytes(store, fourth) == model_bytes(2, shape)
+
+
 def test_tensors_are_found_by_the_names_other_frameworks_give_them(tmp_path: Path) -> None:
     renamed = safetensors.numpy.save({f"module.{name}": array for name, array in version(1).items()})
     with new_store(tmp_path / "s") as store:

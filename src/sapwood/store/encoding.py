@@ -1,54 +1,36 @@
 """An object's bytes -> blocks of at most 1 MiB, each coded by itself."""
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Final
 
 from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
-from sapwood.codec.decode import decode_block
-from sapwood.codec.element import Element, element_of
+from sapwood.codec.decode import BaseReader, decode_block
+from sapwood.codec.element import element_of
 from sapwood.codec.encode import Level, encode_plain, encode_span
 from sapwood.codec.predicted import FLOATS
 from sapwood.codec.quantised import QuantisedPair, quantised_pair
 from sapwood.codec.splice import Splice, encode_splice
 from sapwood.codec.zstandard_frames import compress_against
-from sapwood.formats.dtype import DTYPES
+from sapwood.formats.dtype import BYTES, DTYPES
 from sapwood.patch.predict_job import code_related, code_scaled
 from sapwood.patch.quantised_pairs import code_pair
 from sapwood.patch.relation import Relation
 from sapwood.store.kinds import Description, Kind
+from sapwood.store.part import Part
 
-__all__ = ["Part", "encode", "parts"]
+__all__ = ["encode", "is_opaque", "parts"]
 
 # Text is coded with its base as a dictionary up to this size: that takes some 0.3 s a MB.
 _TEXT_TO: Final = 256 << 10
+# Shorter bytes of no known type are text.
+_OPAQUE_FROM: Final = 4 << 10
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """What becomes one block.
-
-    Attributes:
-        start: Offset in the object.
-        length: Bytes.
-        base: Offset in the base object of what it is like; None if nothing is.
-        element: How to take its bytes; None for text.
-        relation: How elements follow from other elements of the base; None to take their difference.
-    """
-
-    start: int
-    length: int
-    base: int | None
-    element: Element | None
-    relation: Relation | QuantisedPair | None = None
-
-    @property
-    def base_length(self) -> int:
-        """Bytes of the base behind it."""
-        if self.relation is None or self.element is None:
-            return self.length
-        return self.relation.bytes_of_base(self.length, self.element)
+def is_opaque(description: Description, length: int, *, like: bool) -> bool:
+    """Whether an object's bytes must be searched to know what they are; ``like``: whether it has a base."""
+    unknown = description.kind is Kind.GLUE or description.dtype == BYTES.name
+    return unknown and length >= (_TEXT_TO if like else _OPAQUE_FROM)
 
 
 def _relation(target: Description, base: Description) -> tuple[bool, Relation | QuantisedPair | None]:
@@ -68,14 +50,14 @@ def _relation(target: Description, base: Description) -> tuple[bool, Relation | 
 def parts(
     target: Description, length: int, base: Description | None = None, base_length: int = 0
 ) -> Iterator[Part]:
-    """The parts that an object is coded in, against a base or none.
+    """The parts that an object is coded in, against a base of the same kind or none.
 
     Of a tensor that has grown, what is behind the base's length is coded without it.
     """
     if target.kind is not Kind.TENSOR:
-        like = base is not None and max(length, base_length) <= _TEXT_TO
+        like = base is not None and 0 < base_length <= _TEXT_TO and length <= _TEXT_TO
         for at in range(0, length, MAX_BLOCK):
-            yield Part(at, min(MAX_BLOCK, length - at), 0 if like and base_length else None, None)
+            yield Part(at, min(MAX_BLOCK, length - at), 0 if like else None, None)
         return
     element = element_of(DTYPES[target.dtype])
     follows, relation = (False, None) if base is None else _relation(target, base)
@@ -92,21 +74,22 @@ def parts(
         yield Part(at, min(element.most_bytes, length - at), None, element)
 
 
-def encode(part: Part, target: memoryview, base: memoryview | None, base_size: int, level: Level) -> Block:
-    """One part as a block. ``target`` and ``base`` are the bytes of the part, and those it is like.
+def encode(part: Part, target: memoryview, base_size: int, read_base: BaseReader, level: Level) -> Block:
+    """One part, whose bytes are ``target``, as a block that has been decoded and compared.
 
-    ``base_size`` is the base object's. The block has been decoded and compared.
+    ``base_size`` and ``read_base`` are the base object's; a part that is like nothing never reads it.
     """
-    if base is None or part.base is None:
-        return (
-            encode_plain(target, level)
-            if part.element is None
-            else encode_span(None, 0, target, part.element, level)
-        )
+    if part.runs:
+        return _splice(part, target, base_size, read_base, level)
+    if part.base is None:
+        if part.element is None:
+            return encode_plain(target, level)
+        return encode_span(None, 0, target, part.element, level)
     if part.element is None:
-        return _text(target, base, level)
-    if part.length == part.base_length and _core.equal(base, target):
-        return _copy(part.base, part.length, base_size, base, level)
+        return _text(target, read_base(0, base_size), level)
+    base = read_base(part.base, part.base_length)
+    if len(base) == len(target) and _core.equal(base, target):
+        return _copied(part.base, len(target), base_size, read_base, level)
     if isinstance(part.relation, QuantisedPair):
         return code_pair(part.relation, base, part.base, target, level)
     if part.relation is not None:
@@ -120,18 +103,34 @@ def encode(part: Part, target: memoryview, base: memoryview | None, base_size: i
 def _text(target: memoryview, base: memoryview, level: Level) -> Block:
     plain = encode_plain(target, level)
     frame = compress_against(base, target)
-    known = Block(Codec.ZSTD_BASE, len(target), frame, (0, len(base)))
     if len(frame) >= len(plain.payload):
         return plain
-    if (
-        b"".join(decode_block(known, len(base), lambda offset, length: base[offset : offset + length]))
-        != target
-    ):
-        raise AssertionError("zstd did not give back what it was given")
-    return known
+    known = Block(Codec.ZSTD_BASE, len(target), frame, (0, len(base)))
+    return _checked(known, target, len(base), lambda offset, length: base[offset : offset + length])
 
 
-def _copy(offset: int, length: int, base_size: int, base: memoryview, level: Level) -> Block:
+def _copied(offset: int, length: int, base_size: int, read_base: BaseReader, level: Level) -> Block:
     splice = Splice()
     splice.copy(offset, length)
-    return encode_splice(splice, base_size, lambda at, size: base[at - offset : at - offset + size], level)
+    return encode_splice(splice, base_size, read_base, level)
+
+
+def _splice(part: Part, target: memoryview, base_size: int, read_base: BaseReader, level: Level) -> Block:
+    if all(run.base is None for run in part.runs):
+        return encode_plain(target, level)
+    splice = Splice()
+    at = 0
+    for run in part.runs:
+        if run.base is None:
+            splice.literal(target[at : at + run.length])
+        else:
+            splice.copy(run.base, run.length)
+        at += run.length
+    block = encode_splice(splice, base_size, read_base, level)
+    return _checked(block, target, base_size, read_base)
+
+
+def _checked(block: Block, target: memoryview, base_size: int, read_base: BaseReader) -> Block:
+    if b"".join(decode_block(block, base_size, read_base)) != target:
+        raise AssertionError("a block did not give back what it was made from")
+    return block

@@ -1,6 +1,7 @@
 """Model files into objects and back, bit for bit, glue included."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -8,9 +9,11 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from sapwood.errors import DamagedStore
+from sapwood.formats.layout import Tensor
 from sapwood.formats.model import ModelFile
 from sapwood.patch.array_types import array_dtype
 from sapwood.patch.match_tensors import plain_name
+from sapwood.store.kin import fingerprint_of, nearest, remember
 from sapwood.store.kinds import Digest, Kind
 from sapwood.store.recipe import Item, Recipe, read_recipe, write_recipe
 from sapwood.store.store import Store
@@ -22,23 +25,31 @@ __all__ = ["StoredTensors", "get_recipe", "put_model_file", "tensors", "write_mo
 class _Like:
     """The objects of an earlier version of a file, to be found by what stands in their place."""
 
-    def __init__(self, recipe: Recipe | None) -> None:
+    def __init__(self, recipe: Recipe | None, names: Iterable[str]) -> None:
+        """``names`` are the new file's: the tensors of these are nobody else's."""
         self._tensors: dict[str, Digest] = {}
         self._plain: dict[str, Digest] = {}
         self._glue: dict[str, Digest] = {}
+        self._renamed: dict[tuple[str, tuple[int, ...]], deque[Digest]] = defaultdict(deque)
+        taken = {plain_name(name) for name in names}
         before = ""
         for item in () if recipe is None else recipe.items:
             tensor = item.span.tensor
             if tensor is None:
                 self._glue.setdefault(before, item.digest)
-            else:
-                before = tensor.name
-                self._tensors.setdefault(tensor.name, item.digest)
-                self._plain.setdefault(plain_name(tensor.name), item.digest)
+                continue
+            before = tensor.name
+            self._tensors.setdefault(tensor.name, item.digest)
+            self._plain.setdefault(plain_name(tensor.name), item.digest)
+            if plain_name(tensor.name) not in taken:
+                self._renamed[tensor.dtype.name, tensor.shape].append(item.digest)
 
-    def tensor(self, name: str) -> Digest | None:
-        """The tensor of that name, or of that name but for what frameworks put before it."""
-        return self._tensors.get(name) or self._plain.get(plain_name(name))
+    def tensor(self, tensor: Tensor) -> Digest | None:
+        """The tensor of that name as frameworks may have changed it; else the next renamed one like it."""
+        found = self._tensors.get(tensor.name) or self._plain.get(plain_name(tensor.name))
+        if found is None and self._renamed[tensor.dtype.name, tensor.shape]:
+            return self._renamed[tensor.dtype.name, tensor.shape].popleft()
+        return found
 
     def glue(self, before: str) -> Digest | None:
         """The glue behind the tensor of that name; "" for the file's beginning."""
@@ -54,34 +65,46 @@ def get_recipe(store: Store | Writer, digest: Digest) -> Recipe:
     return read_recipe(store.read(digest))
 
 
-def put_model_file(writer: Writer, file: ModelFile, *, like: Digest | None = None) -> Digest:
+def put_model_file(
+    writer: Writer, file: ModelFile, *, like: Digest | None = None, search: bool = True
+) -> Digest:
     """Put one file of a model; returns the name of its recipe.
 
-    ``like``: the recipe of an earlier version, whose tensors of the same names become bases.
+    Args:
+        writer: Where it goes.
+        file: The file, with its layout.
+        like: The recipe of an earlier version, whose tensors become bases.
+        search: Without ``like``, look for the nearest model in the store.
 
     Raises:
         MissingObject, DamagedStore: ``like`` cannot be read.
         StorageFailure, DiskFull: The disk failed; nothing of this writer will count.
     """
-    known = _Like(None if like is None else get_recipe(writer, like))
+    own = fingerprint_of(file) if search and like is None else None
+    if own is not None:
+        like = nearest(writer.root, own, writer.__contains__)
+    names = (tensor.name for _, tensor in file.layout.tensors())
+    known = _Like(None if like is None else get_recipe(writer, like), names)
     whole = writer.beside(lambda: blake3(file.data).digest())
 
     def puts() -> Iterator[Put]:
         before = ""
         for span in file.layout.spans:
-            tensor = span.tensor
-            if tensor is None:
+            if span.tensor is None:
                 base = known.glue(before)
             else:
-                before = tensor.name
-                base = known.tensor(tensor.name)
+                before = span.tensor.name
+                base = known.tensor(span.tensor)
             data = file.data[span.offset : span.offset + span.length]
             yield Put(Item(span, b"").description, data, base)
 
-    names = writer.put_all(puts())
-    items = tuple(Item(span, name) for span, name in zip(file.layout.spans, names, strict=True))
+    digests = writer.put_all(puts())
+    items = tuple(Item(span, digest) for span, digest in zip(file.layout.spans, digests, strict=True))
     recipe = Recipe(file.layout.format, file.layout.size, whole.result(), items)
-    return writer.put(Kind.RECIPE, write_recipe(recipe), base=like)
+    named = writer.put(Kind.RECIPE, write_recipe(recipe), base=like)
+    if own is not None:
+        remember(writer.root, named, own)
+    return named
 
 
 def write_model_file(store: Store, digest: Digest, sink: BinaryIO) -> int:

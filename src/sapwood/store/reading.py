@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from sapwood.codec.block import Block
+from sapwood.codec.decode import BaseReader
 from sapwood.errors import DamagedStore, MissingObject, SapwoodError
 from sapwood.patch.workers import Workers
 from sapwood.store.block_row import BlockRow, decode
 from sapwood.store.index import Entry
-from sapwood.store.kinds import Digest, Form, ObjectInfo, object_digest
+from sapwood.store.kinds import Digest, Form, ObjectInfo, StoredForm, object_digest
 from sapwood.store.places import Places
 from sapwood.store.recent import Recent
 
-__all__ = ["Reader", "about", "check"]
+__all__ = ["Reader", "about", "check", "stored_pieces"]
 
 # Rows of blocks that are kept parsed; one takes some 300 bytes a MiB of its object.
 _ROWS: Final = 512
@@ -186,3 +187,24 @@ def check(info: ObjectInfo, data: memoryview) -> None:
             path=f"object {info.digest.hex()[:16]}",
             advice="Run fsck: it names what is damaged. Fetch the object from a remote that has it.",
         )
+
+
+def stored_pieces(
+    form: StoredForm, base_size: int, read_base: BaseReader, workers: Workers
+) -> Iterator[memoryview]:
+    """The bytes of an object that came from elsewhere, in order and not verified.
+
+    Raises:
+        DamagedStore: Its blocks are damaged.
+    """
+    if form.form is Form.RAW:
+        yield form.payload
+        return
+    row = BlockRow(form.payload, form.length, None if form.base is None else base_size)
+
+    def decoded(block: Block) -> memoryview:
+        room = memoryview(bytearray(block.length))
+        decode(block, row.base_size, read_base, room)
+        return room
+
+    yield from workers.map(decoded, row.blocks)

@@ -14,60 +14,36 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from sapwood.codec.block import Block
 from sapwood.errors import DigestMismatch, MissingObject, WrongCall
 from sapwood.patch.workers import Workers
-from sapwood.store.block_row import BlockRow, decode, needs_base, record_head
 from sapwood.store.body import Body
-from sapwood.store.encoding import Part, encode, parts
+from sapwood.store.coder import Coder, Put, Task
 from sapwood.store.index import Entry, Index
-from sapwood.store.kinds import Description, Digest, Form, Kind, ObjectInfo, StoredForm, object_digest
+from sapwood.store.kinds import (
+    Description,
+    Digest,
+    Form,
+    Kind,
+    ObjectInfo,
+    StoredForm,
+    object_digest,
+    object_hasher,
+)
 from sapwood.store.leases import Lease
 from sapwood.store.own_file import OwnFile
 from sapwood.store.pack import OpenPack
 from sapwood.store.packs import open_pack
 from sapwood.store.places import Places
-from sapwood.store.reading import Reader, check
+from sapwood.store.reading import Reader, check, stored_pieces
 from sapwood.store.record import Record
 from sapwood.store.settings import Settings
 
 __all__ = ["Put", "Writer"]
 
 R = TypeVar("R")
-
-# A whole object is kept as it is unless coding saves one byte in so many.
-_WORTH: Final = 20
-# Where whole objects are not coded, a delta must save a fifth to be worth the decoding.
-_DELTA_WORTH: Final = 5
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Put:
-    """An object to be put.
-
-    Attributes:
-        description: What it is.
-        data: Its bytes, which must not change until it is put.
-        base: An object that it may be like.
-    """
-
-    description: Description
-    data: memoryview
-    base: Digest | None = None
-
-
-@dataclasses.dataclass(slots=True)
-class _Task:
-    """An object being coded, block by block."""
-
-    put: Put
-    digest: Digest
-    base: Entry | None
-    parts: list[Part]
-    body: Body
-    used_base: bool = False
 
 
 class Writer:
@@ -87,7 +63,7 @@ class Writer:
         lease: Lease | None = None,
     ) -> None:
         """``lease`` is the caller's to release; without one, the writer takes its own."""
-        self._root = root
+        self.root = root
         self._index = index
         self._settings = settings
         self._workers = Workers(threads)
@@ -104,6 +80,7 @@ class Writer:
         self._in_doubt = False
         self._done = False
         self.reader = Reader(self._entry, places)
+        self._coder = Coder(settings, self.reader, self._entry, self._lease.pin, self._new_file)
 
     def __enter__(self) -> Self:
         return self
@@ -153,20 +130,20 @@ class Writer:
         names: list[Digest] = []
         coming: set[Digest] = set()
 
-        def work() -> Iterator[tuple[_Task, int]]:
+        def work() -> Iterator[tuple[Task, int]]:
             for put in puts:
                 digest = object_digest(put.description, put.data)
                 names.append(digest)
                 if digest in coming or self._is_there(digest):
                     continue
                 coming.add(digest)
-                task = self._task(put, digest)
+                task = self._coder.task(put, digest)
                 if not task.parts:
                     self._store(task)
                 for number in range(len(task.parts)):
                     yield task, number
 
-        for task, number, block in self._workers.map(self._code, work()):
+        for task, number, block in self._workers.map(self._coder.code, work()):
             self._collect(task, number, block)
         return names
 
@@ -180,63 +157,28 @@ class Writer:
         self._again.add(digest)
         return True
 
-    def _task(self, put: Put, digest: Digest) -> _Task:
-        base = None if put.base is None else self._usable_base(put.base)
-        described = None if base is None else base.info.description
-        row = [*parts(put.description, len(put.data), described, 0 if base is None else base.info.length)]
-        if base is None and not self._settings.compress and put.description.kind is Kind.TENSOR:
-            row = []
-        return _Task(put, digest, base, row, Body(self._settings.own_file, self._new_file))
-
-    def _usable_base(self, digest: Digest) -> Entry | None:
-        """The base, or, where the chain is long enough, what it stands on in the end."""
-        self._lease.pin([digest])
-        entry = self._entry(digest)
-        if entry is None or self._settings.depth == 0:
-            return None
-        if entry.info.depth >= self._settings.depth:
-            while entry.info.base is not None:
-                entry = self.reader.entry(entry.info.base)
-            self._lease.pin([entry.info.digest])
-        return entry
-
-    def _code(self, job: tuple[_Task, int]) -> tuple[_Task, int, Block]:
-        task, number = job
-        part = task.parts[number]
-        target = task.put.data[part.start : part.start + part.length]
-        if task.base is None or part.base is None:
-            return task, number, encode(part, target, None, 0, self._settings.level)
-        info = task.base.info
-        length = info.length if part.element is None else part.base_length
-        base = self.reader.span(info.digest, part.base, length)
-        return task, number, encode(part, target, base, info.length, self._settings.level)
-
-    def _collect(self, task: _Task, number: int, block: Block) -> None:
-        task.used_base |= needs_base(block)
-        task.body.add([record_head(block), block.payload])
-        if number == len(task.parts) - 1:
-            self._store(task)
-
-    def _store(self, task: _Task) -> None:
-        """Every block is made: keep them, or the bytes as they are."""
-        put, info = task.put, task.base.info if task.base is not None and task.used_base else None
-        length = len(put.data)
-        worth = _WORTH if info is None or self._settings.compress else _DELTA_WORTH
-        pays = bool(task.parts) and task.body.size <= length - length // worth - 1
-        if info is None and put.description.kind is Kind.TENSOR and not self._settings.compress:
-            pays = False
-        if not pays:
+    def _collect(self, task: Task, number: int, block: Block) -> None:
+        task.add(block)
+        if number < len(task.parts) - 1:
+            return
+        if self._coder.is_poor(task):
             task.body.drop()
-            task.body.add([put.data])
-            info = None
-        form = Form.RAW if not pays else Form.CODED if info is None else Form.DELTA
+            task = self._coder.task(task.put, task.digest, alone=True)
+            for _, _, again in self._workers.map(
+                self._coder.code, ((task, n) for n in range(len(task.parts)))
+            ):
+                task.add(again)
+        self._store(task)
+
+    def _store(self, task: Task) -> None:
+        form = self._coder.settle(task)
+        base = task.base.info if task.base is not None and form is Form.DELTA else None
         self._keep(
-            put.description,
-            length,
+            task.put.description,
+            len(task.put.data),
             task.digest,
             form=form,
-            base=None if info is None else info.digest,
-            depth=0 if info is None else info.depth + 1,
+            base=base,
             body=task.body,
         )
 
@@ -247,11 +189,11 @@ class Writer:
         digest: Digest,
         *,
         form: Form,
-        base: Digest | None,
-        depth: int,
+        base: ObjectInfo | None,
         body: Body,
     ) -> None:
-        record = Record(description, length, form, depth, body.size, body.crc, digest, base)
+        depth, against = (0, None) if base is None else (base.depth + 1, base.digest)
+        record = Record(description, length, form, depth, body.size, body.crc, digest, against)
         if body.file is not None:
             self._own.append((body.file, body.file.finish(record)))
             place, offset = f"objects/{body.file.path.name}", body.file.offset
@@ -261,7 +203,7 @@ class Writer:
             assert self._pack is not None  # noqa: S101  it was just opened
             offset = self._pack.append(record, body.pieces)
             place = f"packs/{self._pack.path.name}"
-        info = ObjectInfo(digest, description, length, form, body.size, base, depth, place, offset)
+        info = ObjectInfo(digest, description, length, form, body.size, against, depth, place, offset)
         self._pending[digest] = Entry(info, body.crc, 0)
 
     def _next_pack(self) -> None:
@@ -269,12 +211,12 @@ class Writer:
             # Full: what it holds counts from here on, together with all before.
             self.flush()
             self._pack.close()
-        self._pack = open_pack(self._root, self._index, self._settings.pack)
+        self._pack = open_pack(self.root, self._index, self._settings.pack)
 
     def _new_file(self) -> OwnFile:
         # A lease's name comes first, so that a collection sees whose file it is.
         name = f"{self._lease.name}-{self._name}{next(self._file_numbers):06}.object"
-        self._made.append(OwnFile(self._root / "objects" / name))
+        self._made.append(OwnFile(self.root / "objects" / name))
         return self._made[-1]
 
     def beside(self, work: Callable[[], R]) -> "Future[R]":
@@ -308,38 +250,22 @@ class Writer:
             base = self._entry(form.base)
             if base is None:
                 raise MissingObject("the base of an object is not in the store", found=form.base)
-        data = self._decoded(form, base)
-        if object_digest(form.description, data) != form.digest:
+        hasher = object_hasher(form.description)
+        size = 0 if base is None else base.info.length
+        for piece in stored_pieces(form, size, self._coder.reads(base), self._workers):
+            hasher.update(piece)
+        if hasher.digest() != form.digest:
             raise DigestMismatch("an object is not what its name says", found=form.digest)
-        body = Body(self._settings.own_file, self._new_file)
+        body = self._coder.body()
         body.add([form.payload])
         self._keep(
             form.description,
             form.length,
             form.digest,
             form=form.form,
-            base=form.base,
-            depth=0 if base is None else base.info.depth + 1,
+            base=None if base is None else base.info,
             body=body,
         )
-
-    def _decoded(self, form: StoredForm, base: Entry | None) -> memoryview:
-        if form.form is Form.RAW:
-            return form.payload
-        row = BlockRow(form.payload, form.length, None if base is None else base.info.length)
-        out = memoryview(bytearray(form.length))
-
-        def one(number: int) -> None:
-            room = out[row.starts[number] : row.starts[number + 1]]
-            decode(row.blocks[number], row.base_size, self._span_of(base), room)
-
-        for _ in self._workers.map(one, range(len(row.blocks))):
-            pass
-        return out
-
-    def _span_of(self, base: Entry | None) -> Any:
-        digest = b"" if base is None else base.info.digest
-        return lambda offset, length: self.reader.span(digest, offset, length)
 
     def flush(self) -> None:
         """Acknowledge what was put so far: it is on the disk when this returns.
