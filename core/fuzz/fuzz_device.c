@@ -41,11 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const sw_status whole = sw_device_decode(in.payload, in.payload_size, in.base, in.base_size, in.out, in.out_size);
     uint8_t *pieces = fuzz_buffer(in.out_size);
     device v = {&in, pieces, 0, 0};
-    const sw_device_io io = {&v, next_byte, read_base, read_target};
     uint16_t state[SW_DEVICE_LARGE / 2];
+    const sw_device_io io = {&v, next_byte, read_base, read_target, (uint32_t)in.base_size, sizeof state, state};
     sw_device d;
-    sw_status status = sw_device_start(&d, &io, (uint32_t)in.payload_size, (uint32_t)in.base_size,
-                                       (uint32_t)in.out_size, state, sizeof state);
+    sw_status status = sw_device_start(&d, &io, (uint32_t)in.payload_size, (uint32_t)in.out_size);
     const size_t step = 1 + data[0] % 61;
     while (status == SW_OK && v.made_size < in.out_size) {
         const size_t left = in.out_size - v.made_size;

@@ -46,8 +46,8 @@ static unsigned width_of(const sw_device_segment *s) {
     if (!sw_is_elements(s->kind)) {
         return 1;
     }
-    sw_device shape;
-    (void)sw_device_take_shape(&shape, s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    sw_device shape = {.kind = s->kind, .element = s->element};
+    (void)sw_device_take_shape(&shape);
     return shape.width;
 }
 
@@ -128,7 +128,7 @@ static unsigned run_of_expected(const job *j, const sw_device_segment *s, unsign
 
 static void put_elements(encoder *e, job *j, const sw_device_segment *s) {
     sw_device *d = e->model;
-    (void)sw_device_take_shape(d, s->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : s->element);
+    (void)sw_device_take_shape(d);
     const unsigned width = d->width;
     for (size_t i = 0; i < s->count && !e->range.full;) {
         if (s->kind != SW_DEVICE_NUMBERS) {

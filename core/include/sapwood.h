@@ -304,7 +304,7 @@ enum {
     SW_DEVICE_LARGE = 2048
 };
 
-/* Where a DEVICE decoder gets its bytes. */
+/* Where a DEVICE decoder gets its bytes, and the memory it has. */
 typedef struct {
     void *context; /* passed on to every callback */
     /* The next byte of the payload, or a negative number if it cannot be had. Waits where it has to. */
@@ -313,6 +313,9 @@ typedef struct {
     bool (*read_base)(void *context, uint32_t offset, uint8_t *out, size_t size);
     /* `size` bytes of what this block has made in earlier calls, from `offset` bytes after its start. */
     bool (*read_target)(void *context, uint32_t offset, uint8_t *out, size_t size);
+    uint32_t base_size;  /* bytes of the whole base; 0 if there is none */
+    uint32_t state_size; /* bytes of `state`: SW_DEVICE_LARGE serves every block */
+    uint16_t *state;     /* memory for the state */
 } sw_device_io;
 
 /* One of three voices about the next decision. */
@@ -331,8 +334,7 @@ typedef struct {
     uint8_t element;  /* of the last segment that named one */
     uint8_t width;    /* bytes of this segment's elements: 1, 2 or 4 */
     uint8_t unused;   /* bits of a word that an element leaves */
-    uint8_t is_float;
-    uint8_t field;    /* lowest bit of the exponent of a float */
+    uint8_t field;    /* lowest bit of the exponent of a float; 0: no float */
     uint8_t pending;  /* bytes of `value` still to hand out */
     uint8_t asked;    /* elements before the next question whether 16 are as expected */
     uint8_t waiting;  /* elements of a quarter that is not as expected, while none of it has differed */
@@ -342,15 +344,14 @@ typedef struct {
     uint8_t failed;   /* minus the sw_status that ended it */
     uint16_t region;  /* slots of one voter */
     const sw_device_io *io;
-    uint16_t *state;   /* weights, then slots */
-    uint32_t base_size;
+    uint16_t *state; /* weights, then slots */
     uint32_t length; /* bytes the block makes */
     uint32_t made;   /* of them, in the calls so far */
     uint32_t left;   /* bytes of the payload not yet taken */
     uint32_t range;
     uint32_t code;
-    uint32_t count;       /* elements or bytes left in the segment */
-    uint32_t same;        /* bytes of elements that are as expected, no longer in `count` */
+    uint32_t count;       /* elements or bytes left in the segment, without those in `same` */
+    uint32_t same;        /* bytes that are as expected: copied, repeated, or of elements */
     uint32_t shift;       /* base offset less block offset, modulo 2^32 */
     uint32_t distance[2]; /* of the last repeat, and the last scaled segment */
     uint32_t factor;
@@ -365,23 +366,19 @@ typedef struct {
  *
  * io              must outlive the decoder.
  * payload_size    bytes of the payload; at least 2.
- * base_size       bytes of the whole base; 0 if there is none.
  * length          bytes the block makes, 1 to SW_MAX_BLOCK.
- * state           memory for the state, state_size bytes: SW_DEVICE_LARGE serves every block.
  */
-sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t base_size,
-                          uint32_t length, uint16_t *state, size_t state_size);
+sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t length);
 
 /* The next `size` bytes of the block, no more than are left. The bytes do not depend on how calls cut them. */
 sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size);
 
 /* Begin bytes that are the payload themselves (codec 0), so that they can be had in the same way. */
-sw_status sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length);
+void sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length);
 
 /* Go on from a checkpoint: d->made bytes of the block are made, and d->left bytes of the payload are to come. What it
  * says is not trusted: it may lead to wrong bytes or an error, but to nothing outside the memory given. */
-sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t base_size, uint32_t length, uint16_t *state,
-                           size_t state_size);
+sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t length);
 
 /* After the last byte: whether the payload ended where it should. */
 sw_status sw_device_end(sw_device *d);

@@ -67,6 +67,7 @@ enum {
 /* What a device is, and how it is reached. Constant while an update runs and after it. */
 typedef struct {
     void *context; /* passed on to every callback */
+    bool in_place; /* one region for models instead of two slots */
 
     /* The patch. Up to `size` bytes from `offset`; returns how many: 0 if none has come yet (it is asked again; feed
      * the watchdog), negative if none will come. Offsets go forward only, but for one return in place. After a cut the first
@@ -97,7 +98,6 @@ typedef struct {
     uint32_t sector;       /* bytes erased at once; a power of two, at least SWD_BATCH */
     uint32_t unit;         /* bytes programmed at least: 1, 2, 4, 8 or 16 */
     uint32_t checkpoint;   /* sectors between two records of the decoder's state, at least 1 */
-    bool in_place;         /* one region instead of two slots */
     uint16_t *state;       /* memory for the decoder: SW_DEVICE_SMALL or SW_DEVICE_LARGE bytes. Also holds what a patch
                             * says in front of its chunks, so that must fit. Free after the update */
     uint32_t state_size;
@@ -152,31 +152,39 @@ typedef struct {
     uint8_t digest[SWD_DIGEST];
 } swd_chunk;
 
+/* Bytes that are read in a row. */
+typedef struct {
+    const uint8_t *at;
+    int32_t left;    /* at `at`; -1 once more was wanted than there is, or something else than there is */
+    uint32_t unread; /* of the patch's chunk, behind those: not asked for yet */
+    uint32_t least;  /* type that may follow, in a row of records */
+} swd_row;
+
 /* An update at work. Nothing in it is for the caller. What is used most comes first: see sw_device. */
 typedef struct {
+    swd_row row;          /* what is being read of the patch */
     const swd_config *config;
-    uint8_t phase;       /* what the next step does */
-    bool failed;         /* a flash callback did: then none is called any more */
-    bool ended;          /* no more of the patch will come */
-    uint8_t in_at;       /* bytes of `in` that are taken */
-    uint8_t in_size;
-    uint8_t chunk_count;
-    uint8_t digest_size; /* of chunks: 8 or 32 */
-    uint8_t hash;        /* what digests are made by */
-    uint32_t half;       /* of the journal: address of the one in use */
-    uint32_t end;        /* address behind what is used of it */
-    uint32_t last;       /* address of the last record */
-    uint32_t offset;     /* in the patch, of the next byte to ask for */
-    uint32_t unread;     /* bytes of the chunk not asked for yet */
-    uint32_t skipped;    /* bytes of the chunk that were decoded before a cut */
-    uint32_t progress;   /* bytes or chunks checked, by the phase */
-    uint32_t checkpoint; /* bytes made at the last one */
-    uint32_t counter;    /* of the patch */
-    uint32_t state_size; /* bytes of the decoder's state, as the patch says */
-    uint32_t behind;     /* bytes that the base is read behind the place being made, at most */
-    swd_record record;   /* the last one, and what goes into the next */
+    uint8_t phase;        /* what the next step does */
+    bool failed;          /* a flash callback did: then none is called any more */
+    bool ended;           /* no more of the patch will come */
+    uint32_t half;        /* of the journal: address of the one in use */
+    uint32_t end;         /* address behind what is used of it */
+    uint32_t last;        /* address of the last record */
+    uint32_t offset;      /* in the patch, of the next byte to ask for */
+    uint32_t skipped;     /* bytes of the chunk that were decoded before a cut */
+    uint32_t progress;    /* bytes of a model checked */
+    uint32_t checkpoint;  /* bytes made at the last one */
+    swd_chunk *chunk;     /* the one that is read */
+    swd_chunk *chunk_end; /* behind the last one */
+    uint32_t digest_size; /* of chunks: 8 or 32 */
+    uint32_t counter;     /* of the patch */
+    uint32_t hash;        /* what digests are made by */
+    uint32_t state_size;  /* bytes of the decoder's state, as the patch says */
+    uint32_t window;      /* bytes that a block reads behind what it makes, at most */
+    uint32_t behind;      /* bytes that the base is read behind the place being made, at most */
+    swd_record record;    /* the last one, and what goes into the next */
     sw_device_io io;
-    swd_identity base;   /* size 0: none */
+    swd_identity base;    /* size 0: none */
     swd_identity target;
     swd_chunk chunks[SWD_CHUNKS];
     uint8_t in[SWD_BATCH];

@@ -11,13 +11,20 @@
 
 #include "sapwood.h"
 
-/* Number of significant bits: one instruction where the processor has it, so never a call. */
+/* Number of significant bits: one instruction where the processor has it, so never a call. Arm's is defined for 0, which a
+ * compiler does not know. */
 __attribute__((always_inline)) static inline unsigned sw_bits(uint32_t v) {
+#if defined(__arm__) && defined(__ARM_FEATURE_CLZ)
+    uint32_t zeros;
+    __asm__("clz %0, %1" : "=r"(zeros) : "r"(v));
+    return 32u - zeros;
+#else
     return v == 0 ? 0u : 32u - (unsigned)__builtin_clz(v);
+#endif
 }
 
-/* The shape of this segment's elements. False if it is none that a device knows. */
-bool sw_device_take_shape(sw_device *d, unsigned element);
+/* The shape of what this segment is made of, by its kind and element. False if it is none that a device knows. */
+bool sw_device_take_shape(sw_device *d);
 
 enum {
     SW_DEVICE_VOTERS = 3,
@@ -63,8 +70,8 @@ static inline bool sw_is_elements(unsigned kind) {
     return (1u << SW_DEVICE_DIFFERENCE | 1u << SW_DEVICE_NUMBERS | 1u << SW_DEVICE_SCALED) >> kind & 1;
 }
 
-static inline bool sw_is_said_by_byte(unsigned kind) {
-    return (1u << SW_DEVICE_BYTES | 1u << SW_DEVICE_PLAIN | 1u << SW_DEVICE_STORED) >> kind & 1;
+static inline bool sw_is_copied(unsigned kind) {
+    return (1u << SW_DEVICE_COPY | 1u << SW_DEVICE_REPEAT) >> kind & 1;
 }
 
 /* Weights and slots as at the start of a block. */

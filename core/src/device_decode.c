@@ -65,21 +65,18 @@ static uint32_t equal_odds(sw_device *d, unsigned count, uint32_t ignored) {
 #define SW_CODER sw_device
 #include "device_walk.h"
 
-sw_status sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length) {
+void sw_device_start_stored(sw_device *d, const sw_device_io *io, uint32_t length) {
     memset(d, 0, sizeof *d);
     d->io = io;
     d->kind = SW_DEVICE_STORED;
     d->left = d->length = d->count = length;
-    return SW_OK;
 }
 
-sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t base_size,
-                          uint32_t length, uint16_t *state, size_t state_size) {
-    (void)sw_device_start_stored(d, io, length);
+sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload_size, uint32_t length) {
+    sw_device_start_stored(d, io, length);
     d->kind = SW_DEVICE_COPY;
     d->count = 0;
     d->left = payload_size;
-    d->base_size = base_size;
     const uint8_t header = next_byte(d);
     if (d->left == 0) {
         return SW_ERROR_TRUNCATED;
@@ -88,10 +85,10 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
         return SW_ERROR_HEADER;
     }
     const unsigned bytes = header ? SW_DEVICE_LARGE : SW_DEVICE_SMALL;
-    if (bytes > state_size) {
+    if (bytes > io->state_size) {
         return SW_ERROR_MEMORY;
     }
-    sw_device_reset(d, state, bytes);
+    sw_device_reset(d, io->state, bytes);
     d->element = SW_ELEMENT_INT8;
     d->range = UINT32_MAX;
     for (int i = 0; i < 4; i++) {
@@ -100,31 +97,20 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
     return SW_OK;
 }
 
-/* The shape of what the segment is made of. False if it is none that a device knows. */
-static bool take_shape(sw_device *d) {
-    if (!sw_is_elements(d->kind)) {
-        d->width = 1;
-        return true;
-    }
-    return sw_device_take_shape(d, d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : d->element);
-}
-
-sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t base_size, uint32_t length, uint16_t *state,
-                           size_t state_size) {
-    const unsigned bytes = state_size < SW_DEVICE_LARGE ? SW_DEVICE_SMALL : SW_DEVICE_LARGE;
+sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t length) {
+    const unsigned bytes = io->state_size < SW_DEVICE_LARGE ? SW_DEVICE_SMALL : SW_DEVICE_LARGE;
     d->io = io;
-    d->state = state;
-    d->base_size = base_size;
+    d->state = io->state;
     d->length = length;
     if (d->range < 1u << 24) { /* it would never be large enough */
         d->range = UINT32_MAX;
     }
     /* No probability of a slot is 0. */
     for (unsigned i = SW_DEVICE_SETS * SW_DEVICE_VOTERS; i < bytes / 2; i++) {
-        state[i] |= (uint16_t)((state[i] < 16) << 4);
+        io->state[i] |= (uint16_t)((io->state[i] < 16) << 4);
     }
     /* Where the segment reads is checked when it does. */
-    if (d->region > sw_device_region(bytes) || d->made > length || d->kind > SW_DEVICE_STORED || !take_shape(d)) {
+    if (d->region > sw_device_region(bytes) || d->made > length || d->kind > SW_DEVICE_STORED || !sw_device_take_shape(d)) {
         return SW_ERROR_HEADER;
     }
     return SW_OK;
@@ -139,7 +125,7 @@ static void read_segment(sw_device *d, uint32_t reached) {
         d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, 4, 0);
         d->before = before;
     }
-    if (d->kind == SW_DEVICE_STORED || !take_shape(d)) {
+    if (d->kind == SW_DEVICE_STORED || !sw_device_take_shape(d)) {
         fail(d, SW_ERROR_HEADER);
         return;
     }
@@ -160,6 +146,10 @@ static void read_segment(sw_device *d, uint32_t reached) {
     if (d->count > (d->length - reached) / d->width) {
         fail(d, SW_ERROR_HEADER);
     }
+    if (sw_is_copied(d->kind)) {
+        d->same = d->count;
+        d->count = 0;
+    }
 }
 
 /* The next bytes that the segment copies or compares with, of the base or of what was made: in earlier calls, or in
@@ -168,7 +158,7 @@ static void read_source(sw_device *d, const uint8_t *out, uint32_t reached, uint
     const sw_device_io *io = d->io;
     if (!sw_is_of_block(d->kind)) {
         const uint32_t start = reached + d->shift;
-        if (start > d->base_size || size > d->base_size - start) {
+        if (start > io->base_size || size > io->base_size - start) {
             fail(d, SW_ERROR_BASE);
         } else if (!io->read_base(io->context, start, to, size)) {
             fail(d, SW_ERROR_READ);
@@ -198,7 +188,7 @@ static void read_source(sw_device *d, const uint8_t *out, uint32_t reached, uint
 static void next_element(sw_device *d, const uint8_t *out, uint32_t reached) {
     uint32_t value = 0;
     if (d->kind != SW_DEVICE_NUMBERS) {
-        uint8_t bytes[4] = {0};
+        uint8_t bytes[4];
         read_source(d, out, reached, bytes, d->width);
         value = load_element(bytes, d->width);
         if (d->kind == SW_DEVICE_SCALED) {
@@ -223,6 +213,12 @@ static uint32_t next_piece(sw_device *d, const uint8_t *out, uint32_t reached, u
         d->pending--;
         return 1;
     }
+    if (d->same > 0 && d->kind != SW_DEVICE_SCALED) {
+        size = no_more(size, d->same);
+        read_source(d, out, reached, to, size);
+        d->same -= size;
+        return size;
+    }
     if (d->count + d->same == 0) {
         read_segment(d, reached);
         return 0;
@@ -232,25 +228,18 @@ static uint32_t next_piece(sw_device *d, const uint8_t *out, uint32_t reached, u
             const unsigned run = code_run(d, d->count, 0);
             d->same = run * d->width;
             d->count -= run;
+            if (run > 0) {
+                return 0;
+            }
         }
-        if (d->same == 0 || d->kind == SW_DEVICE_SCALED) {
-            next_element(d, out, reached);
-            return 0;
-        }
+        next_element(d, out, reached);
+        return 0;
     }
-    /* Elements that are the same as the base's are bytes of it. */
-    uint32_t *left = d->same > 0 ? &d->same : &d->count;
-    size = no_more(size, *left);
-    if (sw_is_said_by_byte(d->kind)) {
-        size = 1;
-        *to = d->kind == SW_DEVICE_BYTES   ? code_byte(d, 0)
-              : d->kind == SW_DEVICE_PLAIN ? (uint8_t)equal_odds(d, 8, 0)
-                                           : next_byte(d);
-    } else {
-        read_source(d, out, reached, to, size);
-    }
-    *left -= size;
-    return size;
+    *to = d->kind == SW_DEVICE_BYTES   ? code_byte(d, 0)
+          : d->kind == SW_DEVICE_PLAIN ? (uint8_t)equal_odds(d, 8, 0)
+                                       : next_byte(d);
+    d->count--;
+    return 1;
 }
 
 sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {

@@ -30,13 +30,12 @@ sw_status sw_device_decode(const uint8_t *payload, size_t payload_size, const ui
                            uint8_t *out, size_t out_size) {
     uint16_t state[SW_DEVICE_LARGE / 2];
     memory m = {.payload = payload, .base = base, .out = out};
-    const sw_device_io io = {&m, next_byte, read_base, read_target};
     sw_device d;
     if (payload_size > UINT32_MAX || base_size > UINT32_MAX || out_size > UINT32_MAX) {
         return SW_ERROR_HEADER;
     }
-    sw_status status = sw_device_start(&d, &io, (uint32_t)payload_size, (uint32_t)base_size, (uint32_t)out_size, state,
-                                       sizeof state);
+    const sw_device_io io = {&m, next_byte, read_base, read_target, (uint32_t)base_size, sizeof state, state};
+    sw_status status = sw_device_start(&d, &io, (uint32_t)payload_size, (uint32_t)out_size);
     if (status == SW_OK) {
         status = sw_device_next(&d, out, out_size);
     }

@@ -1,15 +1,16 @@
 /* The model of DEVICE blocks: no division, 32-bit products, 136 bytes of tables. */
 #include "device.h"
 
-bool sw_device_take_shape(sw_device *d, unsigned element) {
-    /* By SW_ELEMENT_: 1 plus the logarithm of the width; 4 for a float; 8 times the lowest bit of its exponent. */
-    enum { FLOAT = 4 };
-    static const uint8_t known[16] = {0, 1, 2, 3, 0, 2 + FLOAT + 8 * 10, 2 + FLOAT + 8 * 7, 3 + FLOAT + 8 * 23,
-                                      0, 1 + FLOAT + 8 * 3, 1 + FLOAT + 8 * 2};
+bool sw_device_take_shape(sw_device *d) {
+    /* By SW_ELEMENT_: the width, and 8 times the lowest bit of a float's exponent. */
+    static const uint8_t known[16] = {0, 1, 2, 4, 0, 2 + 8 * 10, 2 + 8 * 7, 4 + 8 * 23, 0, 1 + 8 * 3, 1 + 8 * 2};
+    unsigned element = d->element;
+    if (!sw_names_element(d->kind)) {
+        element = d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : SW_ELEMENT_INT8;
+    }
     const unsigned shape = known[element & 15];
-    d->width = (uint8_t)((1u << (shape & 3)) >> 1);
+    d->width = shape & 7;
     d->unused = (uint8_t)(32 - 8 * d->width);
-    d->is_float = shape & FLOAT;
     d->field = (uint8_t)(shape >> 3);
     return shape > 0;
 }

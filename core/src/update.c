@@ -10,7 +10,7 @@ enum {
     STORED = 0, /* codecs */
     DEVICE = 9,
     VERSION = 1,
-    SIGNED = 1,  /* flag */
+    SIGNED = 256, /* flag, behind the version's byte */
     LEAST = 11,  /* bytes of any opening */
     SIZE_AT = 6, /* of the manifest's size */
     CRC = 4      /* bytes */
@@ -39,6 +39,12 @@ static void digest_add(const swd_update *u, const uint8_t *bytes, uint32_t size)
     u->config->digest_add(u->config->context, bytes, size);
 }
 
+static void chunk_start(swd_update *u) {
+    digest_start(u);
+    u->row.left = 0;
+    u->row.unread = u->chunk->coded;
+}
+
 /* Whether the digest that ends is this one. */
 static bool is_digest(const swd_update *u, const uint8_t *wanted, uint32_t size) {
     uint8_t digest[SWD_DIGEST];
@@ -46,59 +52,34 @@ static bool is_digest(const swd_update *u, const uint8_t *wanted, uint32_t size)
     return memcmp(digest, wanted, size) == 0;
 }
 
-/* Up to `size` of the patch's next bytes. Returns how many; negative if none will come. */
-static int fetch(swd_update *u, uint8_t *to, uint32_t size) {
-    const int got = u->config->patch_read(u->config->context, u->offset, to, size);
-    if ((uint32_t)got > size) {
-        return -1;
+/* Up to `size` of the patch's next bytes. Returns how many. */
+static uint32_t fetch(swd_update *u, uint8_t *to, uint32_t size) {
+    uint32_t got = (uint32_t)u->config->patch_read(u->config->context, u->offset, to, size);
+    if (got > size) {
+        u->ended = true;
+        u->row.unread = got = 0;
     }
-    u->offset += (uint32_t)got;
+    u->offset += got;
     return got;
 }
 
-/* Ask for more of the chunk, into `in`, and add it to the chunk's digest. False if none will come. */
-static bool refill(swd_update *u) {
-    const int got = fetch(u, u->in, smaller(u->unread, SWD_BATCH));
-    if (got < 0) {
-        return false;
-    }
-    u->in_at = 0;
-    u->in_size = (uint8_t)got;
-    u->unread -= u->in_size;
-    digest_add(u, u->in, u->in_size);
-    return true;
-}
-
-static int next_byte(void *context) {
-    swd_update *u = context;
-    while (u->in_at == u->in_size) {
-        if (u->unread == 0) {
-            return -1;
-        }
-        if (!refill(u)) {
-            u->ended = true;
-            return -1;
-        }
-    }
-    return u->in[u->in_at++];
+void swd_refill(swd_update *u) {
+    const uint32_t got = fetch(u, u->in, smaller(u->row.unread, SWD_BATCH));
+    u->row.at = u->in;
+    u->row.left = (int32_t)got;
+    u->row.unread -= got;
+    digest_add(u, u->in, got);
 }
 
 static bool read_base(void *context, uint32_t offset, uint8_t *out, size_t size) {
     swd_update *u = context;
-    swd_read(u, u->record.state.model.address + offset, out, (uint32_t)size);
-    return !u->failed;
+    return swd_read(u, u->record.state.model.address + offset, out, (uint32_t)size);
 }
 
 static bool read_target(void *context, uint32_t offset, uint8_t *out, size_t size) {
     swd_update *u = context;
     const swd_state *s = &u->record.state;
-    swd_read(u, s->target + s->reached - u->record.decoder.decoder.made + offset, out, (uint32_t)size);
-    return !u->failed;
-}
-
-static void record(swd_update *u, uint32_t state_size) {
-    u->checkpoint = u->record.state.reached;
-    swd_journal_append(u, state_size);
+    return swd_read(u, s->target + s->reached - u->record.decoder.decoder.made + offset, out, (uint32_t)size);
 }
 
 static bool is_in_place(const swd_config *config) {
@@ -157,7 +138,7 @@ static swd_ending begin(swd_update *u) {
         s->target = base;
         s->reached = whole(u, s->model.size);
     }
-    record(u, 0);
+    swd_journal_append(u, 0);
     return next(u, what);
 }
 
@@ -175,32 +156,30 @@ static swd_ending move(swd_update *u) {
         s->model.address = s->target;
         return begin(u);
     }
-    record(u, 0);
+    swd_journal_append(u, 0);
     return MORE;
 }
 
 /* All chunks, before the first erase. */
 static swd_ending check_patch(swd_update *u) {
-    const swd_chunk *chunk = &u->chunks[u->progress];
-    if (u->unread == 0) {
-        digest_start(u);
-        u->unread = chunk->coded;
+    if (u->row.unread == 0) {
+        chunk_start(u);
     }
-    if (!refill(u)) {
-        return NO_BYTES;
+    swd_refill(u);
+    if (u->row.unread > 0) {
+        return MORE;
     }
-    if (u->unread == 0) {
-        if (!is_digest(u, chunk->digest, u->digest_size)) {
-            return BAD_DIGEST;
-        }
-        if (++u->progress == u->chunk_count) {
-            for (uint32_t i = 0; i < u->chunk_count; i++) {
-                u->offset -= u->chunks[i].coded;
-            }
-            return begin(u);
-        }
+    if (!is_digest(u, u->chunk->digest, u->digest_size)) {
+        return BAD_DIGEST;
     }
-    return MORE;
+    if (++u->chunk < u->chunk_end) {
+        return MORE;
+    }
+    do {
+        u->chunk--;
+        u->offset -= u->chunk->coded;
+    } while (u->chunk > u->chunks);
+    return begin(u);
 }
 
 /* The digest of the old model, or of the new one. */
@@ -230,48 +209,39 @@ static swd_ending check_model(swd_update *u) {
     s->model.counter = u->counter;
     memcpy(s->model.digest, wanted->digest, SWD_DIGEST);
     s->doing = SWD_IDLE;
-    record(u, 0);
+    swd_journal_append(u, 0);
     return DONE;
-}
-
-/* A link that ended is no fault of the patch: the next try goes on. */
-static swd_ending broken(const swd_update *u) {
-    return u->ended ? NO_BYTES : BAD_PATCH;
 }
 
 /* The head of a chunk's only block, or of the bytes behind a cut. */
 static swd_ending start_chunk(swd_update *u) {
-    const uint32_t number = u->record.state.chunk;
-    const swd_chunk *chunk = &u->chunks[number];
+    swd_row *row = &u->row;
     sw_device *d = &u->record.decoder.decoder;
-    if (number == u->chunk_count) {
+    if (u->chunk == u->chunk_end) {
         return next(u, CHECK_TARGET);
     }
-    digest_start(u);
-    u->unread = chunk->coded;
-    u->in_at = u->in_size = 0;
+    chunk_start(u);
     if (u->skipped > 0) {
         return next(u, SKIP);
     }
-    const int codec = next_byte(u);
-    const uint32_t length = swd_varint(next_byte, u);
-    const uint32_t size = swd_varint(next_byte, u);
-    sw_status status = SW_ERROR_HEADER;
-    if (length == chunk->made && size == u->unread + u->in_size - u->in_at) {
-        if (codec == DEVICE) {
-            status = sw_device_start(d, &u->io, size, u->base.size, length, u->config->state, u->state_size);
-        } else if (codec == STORED && size == length) {
-            status = sw_device_start_stored(d, &u->io, length);
+    const uint32_t codec = swd_varint(row);
+    const uint32_t length = swd_varint(row);
+    const uint32_t size = swd_varint(row);
+    if (length == u->chunk->made && size == row->unread + (uint32_t)row->left) {
+        if (codec == DEVICE && sw_device_start(d, &u->io, size, length) == SW_OK) {
+            return next(u, MAKE);
+        }
+        if (codec == STORED && size == length) {
+            sw_device_start_stored(d, &u->io, length);
+            return next(u, MAKE);
         }
     }
-    return status == SW_OK ? next(u, MAKE) : broken(u);
+    return BAD_PATCH;
 }
 
 /* Bytes that were decoded before a cut only count for the digest. */
 static swd_ending skip(swd_update *u) {
-    if (next_byte(u) < 0) {
-        return NO_BYTES;
-    }
+    (void)swd_next_byte(u);
     return --u->skipped == 0 ? next(u, MAKE) : MORE;
 }
 
@@ -283,7 +253,7 @@ static swd_ending make(swd_update *u) {
     const uint32_t filled = s->reached % SWD_BATCH;
     if ((s->reached & (config->sector - 1)) == 0) {
         if (s->reached - u->checkpoint >= config->checkpoint * config->sector) {
-            record(u, u->state_size);
+            swd_journal_append(u, u->state_size);
             return MORE;
         }
         swd_erase(u, s->target + s->reached);
@@ -291,7 +261,7 @@ static swd_ending make(swd_update *u) {
     const uint32_t size = smaller(SWD_BATCH - filled, d->length - d->made);
     /* A decoder takes missing bytes for zeros: nothing of that is written. */
     if (sw_device_next(d, u->out + filled, size) != SW_OK || u->ended) {
-        return broken(u);
+        return BAD_PATCH;
     }
     s->reached += size;
     if (filled + size == SWD_BATCH || s->reached == u->target.size) {
@@ -301,11 +271,11 @@ static swd_ending make(swd_update *u) {
     if (d->made < d->length) {
         return MORE;
     }
-    const swd_chunk *chunk = &u->chunks[s->chunk++];
     if (sw_device_end(d) != SW_OK) {
         return BAD_PATCH;
     }
-    return is_digest(u, chunk->digest, u->digest_size) ? next(u, START_CHUNK) : BAD_DIGEST;
+    s->chunk++;
+    return is_digest(u, u->chunk++->digest, u->digest_size) ? next(u, START_CHUNK) : BAD_DIGEST;
 }
 
 /* Go on behind the last record. */
@@ -319,18 +289,17 @@ static swd_ending resume(swd_update *u) {
     if (!swd_journal_has_decoder(u)) {
         return s->chunk + s->reached == 0 ? next(u, START_CHUNK) : BAD_PATCH;
     }
-    if (s->chunk >= u->chunk_count) {
-        return BAD_PATCH;
-    }
     const uint32_t from = u->last + (uint32_t)sizeof *s;
     swd_read(u, from, &u->record.decoder, sizeof u->record.decoder);
     swd_read(u, from + (uint32_t)sizeof u->record.decoder, u->config->state, u->state_size);
-    const swd_chunk *chunk = u->chunks;
-    for (uint32_t i = 0; i < s->chunk; i++, chunk++) {
-        u->offset += chunk->coded;
+    for (uint32_t i = s->chunk; i > 0; i--) {
+        u->offset += u->chunk->coded;
+        if (++u->chunk == u->chunk_end) {
+            return BAD_PATCH;
+        }
     }
-    u->skipped = chunk->coded - d->left;
-    if (d->left > chunk->coded || sw_device_resume(d, &u->io, u->base.size, chunk->made, u->config->state, u->state_size) != SW_OK) {
+    u->skipped = u->chunk->coded - d->left;
+    if (d->left > u->chunk->coded || sw_device_resume(d, &u->io, u->chunk->made) != SW_OK) {
         return BAD_PATCH;
     }
     return next(u, START_CHUNK);
@@ -339,6 +308,7 @@ static swd_ending resume(swd_update *u) {
 /* Whether the patch is for this device, and where to go on. */
 static swd_ending judge(swd_update *u, uint32_t crc) {
     swd_state *s = &u->record.state;
+    u->io.base_size = u->base.size; u->io.state_size = u->state_size;
     if (s->doing == SWD_IDLE && memcmp(s->model.digest, u->target.digest, SWD_DIGEST) == 0) {
         return DONE;
     }
@@ -363,26 +333,30 @@ static swd_ending judge(swd_update *u, uint32_t crc) {
 static swd_ending read_opening(swd_update *u) {
     const swd_config *config = u->config;
     uint8_t *bytes = (uint8_t *)config->state;
-    swd_row manifest = {bytes + SIZE_AT, LEAST - SIZE_AT, 0};
+    swd_row *row = &u->row;
     uint32_t total = LEAST;
     uint32_t signature = 0;
     if (u->offset >= LEAST) {
         if (sw_load32(bytes) != magic) {
             return BAD_PATCH;
         }
-        if (bytes[4] != VERSION || bytes[5] > SIGNED) {
+        const uint32_t flags = sw_load16(bytes + 4) - VERSION;
+        if ((flags | SIGNED) != SIGNED) {
             return UNSUPPORTED;
         }
-        signature = bytes[5] * SWD_SIGNATURE;
-        const uint32_t size = swd_row_varint(&manifest);
-        total = (uint32_t)(manifest.at - bytes) + CRC + signature + size;
+        signature = flags * SWD_SIGNATURE / SIGNED;
+        row->at = bytes + SIZE_AT;
+        row->left = LEAST - SIZE_AT;
+        const uint32_t size = swd_varint(row);
+        total = (uint32_t)(row->at - bytes) + CRC + signature + size;
         if (size > config->state_size || total > config->state_size) {
             return NO_ROOM;
         }
-        manifest.left = (int32_t)size;
+        row->left = (int32_t)size;
     }
     if (u->offset < total) {
-        return fetch(u, bytes + u->offset, total - u->offset) < 0 ? NO_BYTES : MORE;
+        fetch(u, bytes + u->offset, total - u->offset);
+        return MORE;
     }
     const uint32_t message = total - signature;
     const uint32_t crc = swd_crc32(0, bytes, message - CRC);
@@ -393,7 +367,7 @@ static swd_ending read_opening(swd_update *u) {
         (signature == 0 || !config->is_signed(config->context, bytes, message, bytes + message))) {
         return BAD_SIGNATURE;
     }
-    const swd_ending result = swd_read_manifest(u, &manifest);
+    const swd_ending result = swd_read_manifest(u);
     if (result != MORE) {
         return result;
     }
@@ -405,17 +379,17 @@ swd_result swd_update_start(swd_update *u, const swd_config *config) {
     const uint32_t half = config->journal_size / 2;
     const uint32_t slot = is_in_place(config) ? config->models_size : config->models_size / 2;
     if (config->sector < SWD_BATCH || ((config->sector | config->models | slot | config->journal | half) & rest) != 0 ||
-        config->checkpoint == 0 || config->unit == 0 || SWD_UNIT % config->unit != 0 ||
+        config->checkpoint == 0 || config->unit - 1 >= SWD_UNIT || (config->unit & (config->unit - 1)) != 0 ||
         config->state_size < SW_DEVICE_SMALL || swd_record_size(config->state_size) > half ||
         (!SWD_IN_PLACE && config->in_place)) {
         return SWD_ERROR_CONFIG;
     }
     swd_journal_load(u, config);
-    u->io = (sw_device_io){u, next_byte, read_base, read_target};
+    u->io.context = u; u->io.next_byte = swd_next_byte; u->io.read_base = read_base; u->io.read_target = read_target; u->io.state = config->state;
     return u->failed ? SWD_ERROR_FLASH : SWD_MORE;
 }
 
-static swd_ending step(swd_update *u) {
+__attribute__((noinline)) static swd_ending step(swd_update *u) {
     switch ((phase)u->phase) {
     case READ_OPENING:
         return read_opening(u);
@@ -439,10 +413,17 @@ static swd_ending step(swd_update *u) {
 swd_result swd_update_step(swd_update *u) {
     swd_state *s = &u->record.state;
     const swd_ending ending = step(u);
+    if (u->failed) {
+        return SWD_ERROR_FLASH;
+    }
+    /* A link that ended is no fault of the patch: the next try goes on. */
+    if (u->ended) {
+        return SWD_ERROR_READ;
+    }
     /* What was made so far may be at fault: the next try is to begin anew. In place there is no other begin. */
     if ((ending == BAD_DIGEST || ending == BAD_PATCH) && s->doing == SWD_MAKING && !is_in_place(u->config)) {
         s->doing = SWD_IDLE;
-        record(u, 0);
+        swd_journal_append(u, 0);
     }
-    return u->failed ? SWD_ERROR_FLASH : (swd_result)(SWD_MORE - ending);
+    return (swd_result)(SWD_MORE - ending);
 }

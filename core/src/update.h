@@ -13,8 +13,9 @@ typedef enum {
 /* CRC-32 of zlib, carried on from `crc`; 0 at first. */
 uint32_t swd_crc32(uint32_t crc, const void *bytes, uint32_t size);
 
-/* Flash. If one fails, `failed` says so, and nothing is done from then on: callers need not ask each time. */
-void swd_read(swd_update *u, uint32_t address, void *to, uint32_t size);
+/* Flash. If one fails, `failed` says so, and nothing is done from then on: callers need not ask each time.
+ * swd_read returns whether none has. */
+bool swd_read(swd_update *u, uint32_t address, void *to, uint32_t size);
 void swd_program(swd_update *u, uint32_t address, const void *from, uint32_t size);
 void swd_erase(swd_update *u, uint32_t address);
 
@@ -29,16 +30,15 @@ static inline bool swd_journal_has_decoder(const swd_update *u) {
     return (u->record.state.size & 0xFFFF) * SWD_UNIT > sizeof(swd_state);
 }
 
-/* Bytes in a row. */
-typedef struct {
-    const uint8_t *at;
-    int32_t left;   /* -1 once more was wanted than there is, or something else than there is */
-    uint32_t least; /* type that may follow, in a row of records */
-} swd_row;
+/* The next byte of a row: of an update's own also of the patch, as far as `unread` goes. Negative if there is none. */
+int swd_next_byte(void *row);
 
-/* A varint below 2^32 - 1, byte by byte; UINT32_MAX if there is none. */
-uint32_t swd_varint(int (*next_byte)(void *), void *context);
-uint32_t swd_row_varint(swd_row *row);
+/* A varint below 2^32 - 1; UINT32_MAX if there is none. */
+uint32_t swd_varint(swd_row *row);
+
+/* Ask for more of the chunk, into `in`, and add it to the chunk's digest. If none will come, `ended` says so, and nothing
+ * is unread. */
+void swd_refill(swd_update *u);
 
 /* A swd_result less than SWD_MORE, turned round: a short Thumb instruction loads no negative number. */
 typedef uint8_t swd_ending;
@@ -52,11 +52,10 @@ enum {
     GUARDED = SWD_MORE - SWD_ERROR_GUARD,
     OTHER_BASE = SWD_MORE - SWD_ERROR_BASE,
     NO_ROOM = SWD_MORE - SWD_ERROR_ROOM,
-    BAD_DIGEST = SWD_MORE - SWD_ERROR_DIGEST,
-    NO_BYTES = SWD_MORE - SWD_ERROR_READ
+    BAD_DIGEST = SWD_MORE - SWD_ERROR_DIGEST
 };
 
 /* What the manifest says, into the update. MORE, or why not. */
-swd_ending swd_read_manifest(swd_update *u, swd_row *manifest);
+swd_ending swd_read_manifest(swd_update *u);
 
 #endif

@@ -21,10 +21,10 @@ static bool is_same(const void *known, const uint8_t *content, uint32_t size, bo
 }
 
 bool swd_guard(const swd_facts *facts, uint32_t type, const uint8_t *content, uint32_t size) {
-    swd_row row = {content, (int32_t)size, 0};
+    swd_row row = {content, (int32_t)size, 0, 0};
     switch (type) {
     case ARENA_BYTES:
-        return swd_row_varint(&row) <= facts->arena_bytes && row.left == 0;
+        return swd_varint(&row) <= facts->arena_bytes && row.left == 0;
     case MODEL_VERSION:
         return true;
     case RUNTIME_ABI:

@@ -22,10 +22,11 @@ uint32_t swd_record_size(uint32_t state_size) {
     return (uint32_t)sizeof(swd_record) + state_size;
 }
 
-void swd_read(swd_update *u, uint32_t address, void *to, uint32_t size) {
+bool swd_read(swd_update *u, uint32_t address, void *to, uint32_t size) {
     if (!u->failed && !u->config->flash_read(u->config->context, address, to, size)) {
         u->failed = true;
     }
+    return !u->failed;
 }
 
 void swd_program(swd_update *u, uint32_t address, const void *from, uint32_t size) {
@@ -45,8 +46,7 @@ static uint32_t check_record(swd_update *u, uint32_t address, uint32_t room, swd
     if (room < sizeof *state) {
         return 0;
     }
-    swd_read(u, address, state, sizeof *state);
-    if (u->failed) {
+    if (!swd_read(u, address, state, sizeof *state)) {
         return 0;
     }
     const uint32_t size = (state->size & 0xFFFF) * SWD_UNIT;
@@ -58,8 +58,7 @@ static uint32_t check_record(swd_update *u, uint32_t address, uint32_t room, swd
     uint32_t crc = swd_crc32(0, state, sizeof *state);
     for (uint32_t at = sizeof *state; at < size; at += SWD_UNIT) {
         uint8_t piece[SWD_UNIT];
-        swd_read(u, address + at, piece, SWD_UNIT);
-        if (u->failed) {
+        if (!swd_read(u, address + at, piece, SWD_UNIT)) {
             return 0;
         }
         crc = swd_crc32(crc, piece, SWD_UNIT);
@@ -101,6 +100,7 @@ void swd_journal_append(swd_update *u, uint32_t state_size) {
             swd_erase(u, u->half + at);
         }
     }
+    u->checkpoint = s->reached;
     u->last = u->end;
     u->end += size;
     s->size = (uint32_t)MARK << 16 | size / SWD_UNIT;

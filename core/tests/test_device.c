@@ -65,12 +65,12 @@ static bool read_target(void *context, uint32_t offset, uint8_t *out, size_t siz
 
 /* Output `step` bytes a call, and the decoder moved to other memory before each call. */
 static sw_status decode_in_pieces(device v, size_t step, uint8_t *out, size_t size, unsigned bytes) {
-    const sw_device_io io = {&v, next_byte, read_base, read_target};
     uint16_t *state = malloc(bytes);
+    const sw_device_io io = {&v, next_byte, read_base, read_target, (uint32_t)v.base_size, bytes, state};
     sw_device d;
     assert(state != NULL);
     v.made = out;
-    sw_status status = sw_device_start(&d, &io, (uint32_t)v.left, (uint32_t)v.base_size, (uint32_t)size, state, bytes);
+    sw_status status = sw_device_start(&d, &io, (uint32_t)v.left, (uint32_t)size);
     for (size_t at = 0; status == SW_OK && at < size; at += step) {
         const size_t now = size - at < step ? size - at : step;
         uint8_t *piece = malloc(now);
@@ -241,15 +241,17 @@ static void test_start_is_checked(void) {
         assert((header > 1) == (status == SW_ERROR_HEADER));
     }
     device v = {.payload = payload, .left = 8};
-    const sw_device_io io = {&v, next_byte, read_base, read_target};
+    sw_device_io io = {&v, next_byte, read_base, read_target, 0, sizeof state, state};
     sw_device d;
-    assert(sw_device_start(&d, &io, 8, 0, 0, state, sizeof state) == SW_ERROR_HEADER);
+    assert(sw_device_start(&d, &io, 8, 0) == SW_ERROR_HEADER);
     v = (device){.payload = payload, .left = 8};
-    assert(sw_device_start(&d, &io, 8, 0, SW_MAX_BLOCK + 1, state, sizeof state) == SW_ERROR_HEADER);
+    assert(sw_device_start(&d, &io, 8, SW_MAX_BLOCK + 1) == SW_ERROR_HEADER);
     v = (device){.payload = payload, .left = 8};
-    assert(sw_device_start(&d, &io, 8, 0, 16, state, 511) == SW_ERROR_MEMORY);
+    io.state_size = 511;
+    assert(sw_device_start(&d, &io, 8, 16) == SW_ERROR_MEMORY);
     v = (device){.payload = payload, .left = 8};
-    assert(sw_device_start(&d, &io, 8, 0, 16, state, 512) == SW_OK);
+    io.state_size = 512;
+    assert(sw_device_start(&d, &io, 8, 16) == SW_OK);
     assert(sw_device_next(&d, out, 17) == SW_ERROR_TRUNCATED);
     assert(sw_device_decode(payload, 0, payload, 8, out, 16) == SW_ERROR_TRUNCATED);
     assert(sw_device_decode(payload, 1, payload, 8, out, 16) == SW_ERROR_TRUNCATED);

@@ -21,6 +21,7 @@ typedef struct {
 static checkpoint now;
 static checkpoint before;
 static const uint8_t *payload_end;
+static sw_device_io io;
 static uint8_t *output;
 static uint8_t page[PAGE];
 static uint32_t page_at;
@@ -35,7 +36,7 @@ static bool read_base(void *context, uint32_t offset, uint8_t *out, size_t size)
     (void)context;
     while (size > 0) {
         if (offset - page_at >= page_size) {
-            const uint32_t left = now.decoder.base_size - offset / PAGE * PAGE;
+            const uint32_t left = io.base_size - offset / PAGE * PAGE;
             page_at = offset / PAGE * PAGE;
             page_size = left < PAGE ? left : PAGE;
             if (!read_page(page_at, page, page_size)) {
@@ -59,14 +60,14 @@ static bool read_target(void *context, uint32_t offset, uint8_t *out, size_t siz
     return true;
 }
 
-static const sw_device_io io = {NULL, next_byte, read_base, read_target};
 
 WASM_EXPORT(start) sw_status start(const uint8_t *payload, uint32_t payload_size, uint32_t base_size, uint8_t *out,
                                    uint32_t length) {
     payload_end = payload + payload_size;
     output = out;
     page_size = 0;
-    return sw_device_start(&now.decoder, &io, payload_size, base_size, length, now.state, sizeof now.state);
+    io = (sw_device_io){NULL, next_byte, read_base, read_target, base_size, sizeof now.state, now.state};
+    return sw_device_start(&now.decoder, &io, payload_size, length);
 }
 
 WASM_EXPORT(next) sw_status next(uint32_t size) {
