@@ -34,6 +34,14 @@ static uint32_t equal_odds(encoder *e, unsigned count, uint32_t bits) {
 #define SW_CODER encoder
 #include "device_walk.h"
 
+static inline uint32_t load_element(const uint8_t *bytes, unsigned width) {
+    uint32_t value = 0;
+    while (width-- > 0) {
+        value = value << 8 | bytes[width];
+    }
+    return value;
+}
+
 typedef struct {
     const uint8_t *base;
     size_t base_size;

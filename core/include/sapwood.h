@@ -346,7 +346,8 @@ typedef struct {
     const sw_device_io *io;
     uint16_t *state; /* weights, then slots */
     uint32_t length; /* bytes the block makes */
-    uint32_t made;   /* of them, in the calls so far */
+    uint32_t made;    /* of them, so far */
+    uint32_t earlier; /* of those, in earlier calls */
     uint32_t left;   /* bytes of the payload not yet taken */
     uint32_t range;
     uint32_t code;

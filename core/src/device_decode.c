@@ -1,6 +1,7 @@
 /* DEVICE blocks, decoding: any number of bytes a call, in the caller's memory. SPEC, "Codec 9". */
 #include <string.h>
 
+#include "bytes.h"
 #include "device.h"
 #include "device_predict.h"
 
@@ -116,8 +117,7 @@ sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t length
     return SW_OK;
 }
 
-/* `reached` bytes of the block are made. */
-static void read_segment(sw_device *d, uint32_t reached) {
+static void read_segment(sw_device *d) {
     const uint8_t before = d->before = d->kind;
     d->kind = (uint8_t)code_answer(d, SW_ASK_KIND, 3, 0);
     if (sw_names_element(d->kind)) {
@@ -143,7 +143,7 @@ static void read_segment(sw_device *d, uint32_t reached) {
     d->before = d->kind;
     d->count = 1 + code_integer(d, SW_ASK_COUNT, 0);
     begin_elements(d);
-    if (d->count > (d->length - reached) / d->width) {
+    if (d->count > (d->length - d->made) / d->width) {
         fail(d, SW_ERROR_HEADER);
     }
     if (sw_is_copied(d->kind)) {
@@ -153,11 +153,12 @@ static void read_segment(sw_device *d, uint32_t reached) {
 }
 
 /* The next bytes that the segment copies or compares with, of the base or of what was made: in earlier calls, or in
- * this one, in `out`. */
-static void read_source(sw_device *d, const uint8_t *out, uint32_t reached, uint8_t *to, uint32_t size) {
+ * this one, in front of `out`. */
+static void read_source(sw_device *d, const uint8_t *out, uint8_t *to, uint32_t size) {
     const sw_device_io *io = d->io;
+    const uint32_t made = d->made;
     if (!sw_is_of_block(d->kind)) {
-        const uint32_t start = reached + d->shift;
+        const uint32_t start = made + d->shift;
         if (start > io->base_size || size > io->base_size - start) {
             fail(d, SW_ERROR_BASE);
         } else if (!io->read_base(io->context, start, to, size)) {
@@ -166,31 +167,31 @@ static void read_source(sw_device *d, const uint8_t *out, uint32_t reached, uint
         return;
     }
     const uint32_t distance = d->distance[d->kind & 1];
-    if (distance < d->width || distance > reached) {
+    if (distance < d->width || distance > made) {
         fail(d, SW_ERROR_HEADER);
         return;
     }
-    const uint32_t start = reached - distance;
+    const uint32_t start = made - distance;
     uint32_t earlier = 0;
-    if (start < d->made) {
-        earlier = no_more(size, d->made - start);
+    if (start < d->earlier) {
+        earlier = no_more(size, d->earlier - start);
         if (!io->read_target(io->context, start, to, earlier)) {
             fail(d, SW_ERROR_READ);
         }
     }
     /* Byte by byte: a repeat may run into what it makes. */
     for (; earlier < size; earlier++) {
-        to[earlier] = out[start + earlier - d->made];
+        to[earlier] = *(out + earlier - distance);
     }
 }
 
 /* The next element into d->value. */
-static void next_element(sw_device *d, const uint8_t *out, uint32_t reached) {
+static void next_element(sw_device *d, const uint8_t *out) {
     uint32_t value = 0;
     if (d->kind != SW_DEVICE_NUMBERS) {
-        uint8_t bytes[4];
-        read_source(d, out, reached, bytes, d->width);
-        value = load_element(bytes, d->width);
+        uint8_t bytes[4] = {0};
+        read_source(d, out, bytes, d->width);
+        value = sw_load32(bytes);
         if (d->kind == SW_DEVICE_SCALED) {
             value = sw_device_product(value, d->factor);
         }
@@ -205,52 +206,54 @@ static void next_element(sw_device *d, const uint8_t *out, uint32_t reached) {
     d->pending = d->width;
 }
 
-/* A little more of the block, and no more than `size` bytes, at `reached` bytes of the block. Returns how many. */
-static uint32_t next_piece(sw_device *d, const uint8_t *out, uint32_t reached, uint8_t *to, uint32_t size) {
+/* A little more of the block, and no more than `size` bytes. Returns how many. */
+static uint32_t next_piece(sw_device *d, uint8_t *out, uint32_t size) {
     if (d->pending > 0) {
-        *to = (uint8_t)d->value;
-        d->value >>= 8;
         d->pending--;
+        *out = (uint8_t)d->value;
+        d->value >>= 8;
         return 1;
     }
     if (d->same > 0 && d->kind != SW_DEVICE_SCALED) {
         size = no_more(size, d->same);
-        read_source(d, out, reached, to, size);
         d->same -= size;
+        read_source(d, out, out, size);
         return size;
     }
     if (d->count + d->same == 0) {
-        read_segment(d, reached);
+        read_segment(d);
         return 0;
     }
     if (sw_is_elements(d->kind)) {
         if (d->same == 0 && d->kind != SW_DEVICE_NUMBERS) {
             const unsigned run = code_run(d, d->count, 0);
-            d->same = run * d->width;
             d->count -= run;
+            d->same = run * d->width;
             if (run > 0) {
                 return 0;
             }
         }
-        next_element(d, out, reached);
+        next_element(d, out);
         return 0;
     }
-    *to = d->kind == SW_DEVICE_BYTES   ? code_byte(d, 0)
-          : d->kind == SW_DEVICE_PLAIN ? (uint8_t)equal_odds(d, 8, 0)
-                                       : next_byte(d);
     d->count--;
+    *out = d->kind == SW_DEVICE_BYTES   ? code_byte(d, 0)
+           : d->kind == SW_DEVICE_PLAIN ? (uint8_t)equal_odds(d, 8, 0)
+                                        : next_byte(d);
     return 1;
 }
 
 sw_status sw_device_next(sw_device *d, uint8_t *out, size_t size) {
-    uint32_t done = 0;
     if (size > d->length - d->made) {
         return SW_ERROR_TRUNCATED;
     }
-    while (done < size && d->failed == 0) {
-        done += next_piece(d, out, d->made + done, out + done, (uint32_t)size - done);
+    uint8_t *const end = out + size;
+    d->earlier = d->made;
+    while (out < end && d->failed == 0) {
+        const uint32_t piece = next_piece(d, out, (uint32_t)(end - out));
+        d->made += piece;
+        out += piece;
     }
-    d->made += done;
     return (sw_status)-d->failed;
 }
 

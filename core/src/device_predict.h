@@ -47,9 +47,10 @@ static inline uint32_t predict(sw_device *d, const uint16_t *weights, uint32_t n
 
 /* Teach the slots and the weights of the last prediction what came. */
 static inline void learn(sw_device *d, uint16_t *weights, uint32_t probability, unsigned bit) {
-    /* 65536 / (n + 1.5) for a slot seen n times. */
+#if !defined(__ARM_FEATURE_IDIV)
     static const uint16_t step[SW_DEVICE_SEEN + 1] = {43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710,
                                                       6898, 6241, 5698, 5242, 4854, 4519, 4228, 3971};
+#endif
     const int32_t error = ((int32_t)(bit << 16) - (int32_t)probability) >> 2;
     const uint32_t flip = bit ? SW_DEVICE_TOP : 0;
     const sw_device_voter *v = d->voters;
@@ -60,7 +61,13 @@ static inline void learn(sw_device *d, uint16_t *weights, uint32_t probability, 
         const uint32_t seen = slot & SW_DEVICE_SEEN;
         /* The probability of what did not come: TOP - p, or p. */
         uint32_t other = slot >> 4 ^ flip;
+        /* 65536 / (n + 1.5) for a slot seen n times: by a table, where a division would be a call. */
+#if defined(__ARM_FEATURE_IDIV)
+        const uint32_t step = 131072 / (2 * seen + 3);
+        other -= other * step >> 16;
+#else
         other -= other * step[seen] >> 16;
+#endif
         *v->slot = (uint16_t)((other ^ flip) << 4 | (seen + (seen < SW_DEVICE_SEEN)));
     } while (++v < d->voters + SW_DEVICE_VOTERS);
 }

@@ -44,14 +44,6 @@ enum {
     SW_ASK_COUNT
 };
 
-static inline uint32_t load_element(const uint8_t *bytes, unsigned width) {
-    uint32_t value = 0;
-    while (width-- > 0) {
-        value = value << 8 | bytes[width];
-    }
-    return value;
-}
-
 static inline void set_contexts(sw_device *d, uint32_t kind, uint32_t first, uint32_t second, uint32_t third) {
     d->voters[0].context = kind + first;
     d->voters[1].context = kind + second;
@@ -186,8 +178,8 @@ static unsigned code_group(SW_CODER *c, unsigned quarter, unsigned wanted) {
     const unsigned same = decide(c, SW_SET_GROUP, 0, wanted);
     if (same) {
         d->zeros += quarter ? SW_DEVICE_QUARTER : SW_DEVICE_GROUP;
-        d->fast = quarter ? d->fast / 4 : 0;
-        d->slow -= quarter ? d->slow / 8 : d->slow / 2;
+        d->fast = d->fast / 4 * quarter;
+        d->slow -= d->slow >> (1 + 2 * quarter);
     }
     return same;
 }

@@ -79,7 +79,7 @@ static bool read_base(void *context, uint32_t offset, uint8_t *out, size_t size)
 static bool read_target(void *context, uint32_t offset, uint8_t *out, size_t size) {
     swd_update *u = context;
     const swd_state *s = &u->record.state;
-    return swd_read(u, s->target + s->reached - u->record.decoder.decoder.made + offset, out, (uint32_t)size);
+    return swd_read(u, s->target + s->reached - u->record.decoder.decoder.earlier + offset, out, (uint32_t)size);
 }
 
 static bool is_in_place(const swd_config *config) {
