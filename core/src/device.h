@@ -23,6 +23,15 @@ __attribute__((always_inline)) static inline unsigned sw_bits(uint32_t v) {
 #endif
 }
 
+/* 0: a decoder without floats, which refuses segments of them. */
+#ifndef SWD_FLOATS
+#define SWD_FLOATS 1
+#endif
+
+static inline bool sw_is_float(const sw_device *d) {
+    return SWD_FLOATS && d->field > 0;
+}
+
 /* The shape of what this segment is made of, by its kind and element. False if it is none that a device knows. */
 bool sw_device_take_shape(sw_device *d);
 
@@ -59,7 +68,7 @@ static inline bool sw_is_of_base(unsigned kind) {
 }
 
 static inline bool sw_is_of_block(unsigned kind) {
-    return (kind | 1) == SW_DEVICE_SCALED;
+    return SWD_FLOATS ? (kind | 1) == SW_DEVICE_SCALED : kind == SW_DEVICE_REPEAT;
 }
 
 static inline bool sw_names_element(unsigned kind) {
@@ -67,7 +76,11 @@ static inline bool sw_names_element(unsigned kind) {
 }
 
 static inline bool sw_is_elements(unsigned kind) {
-    return (1u << SW_DEVICE_DIFFERENCE | 1u << SW_DEVICE_NUMBERS | 1u << SW_DEVICE_SCALED) >> kind & 1;
+    return (1u << SW_DEVICE_DIFFERENCE | 1u << SW_DEVICE_NUMBERS | (unsigned)SWD_FLOATS << SW_DEVICE_SCALED) >> kind & 1;
+}
+
+static inline bool sw_is_scaled(unsigned kind) {
+    return SWD_FLOATS && kind == SW_DEVICE_SCALED;
 }
 
 static inline bool sw_is_copied(unsigned kind) {

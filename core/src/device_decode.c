@@ -99,7 +99,6 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
 }
 
 sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t length) {
-    const unsigned bytes = io->state_size < SW_DEVICE_LARGE ? SW_DEVICE_SMALL : SW_DEVICE_LARGE;
     d->io = io;
     d->state = io->state;
     d->length = length;
@@ -107,11 +106,11 @@ sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t length
         d->range = UINT32_MAX;
     }
     /* No probability of a slot is 0. */
-    for (unsigned i = SW_DEVICE_SETS * SW_DEVICE_VOTERS; i < bytes / 2; i++) {
+    for (unsigned i = SW_DEVICE_SETS * SW_DEVICE_VOTERS; i < io->state_size / 2; i++) {
         io->state[i] |= (uint16_t)((io->state[i] < 16) << 4);
     }
     /* Where the segment reads is checked when it does. */
-    if (d->region > sw_device_region(bytes) || d->made > length || d->kind > SW_DEVICE_STORED || !sw_device_take_shape(d)) {
+    if (d->region > sw_device_region(io->state_size) || d->made > length || d->kind > SW_DEVICE_STORED || !sw_device_take_shape(d)) {
         return SW_ERROR_HEADER;
     }
     return SW_OK;
@@ -119,35 +118,37 @@ sw_status sw_device_resume(sw_device *d, const sw_device_io *io, uint32_t length
 
 static void read_segment(sw_device *d) {
     const uint8_t before = d->before = d->kind;
-    d->kind = (uint8_t)code_answer(d, SW_ASK_KIND, 3, 0);
-    if (sw_names_element(d->kind)) {
+    const unsigned kind = code_answer(d, SW_ASK_KIND, 3, 0);
+    d->kind = (uint8_t)kind;
+    if (sw_names_element(kind)) {
         d->before = d->element;
         d->element = (uint8_t)code_answer(d, SW_ASK_ELEMENT, 4, 0);
         d->before = before;
     }
-    if (d->kind == SW_DEVICE_STORED || !sw_device_take_shape(d)) {
+    if (kind == SW_DEVICE_STORED || (!SWD_FLOATS && kind == SW_DEVICE_SCALED) || !sw_device_take_shape(d)) {
         fail(d, SW_ERROR_HEADER);
         return;
     }
-    if (sw_is_of_base(d->kind) && code_flag(d, SW_ASK_MOVED, 0)) {
+    if (sw_is_of_base(kind) && code_flag(d, SW_ASK_MOVED, 0)) {
         const unsigned back = code_flag(d, SW_ASK_MOVE_SIGN, 0);
         const uint32_t move = 1 + code_integer(d, SW_ASK_MOVE, 0);
         d->shift += back ? 0 - move : move;
     }
-    if (sw_is_of_block(d->kind) && !code_flag(d, SW_ASK_DISTANCE_SAME, 0)) {
-        d->distance[d->kind & 1] = 1 + code_integer(d, SW_ASK_DISTANCE, 0);
+    if (sw_is_of_block(kind) && !code_flag(d, SW_ASK_DISTANCE_SAME, 0)) {
+        d->distance[kind & 1] = 1 + code_integer(d, SW_ASK_DISTANCE, 0);
     }
-    if (d->kind == SW_DEVICE_SCALED && !code_flag(d, SW_ASK_FACTOR_SAME, 0)) {
+    if (sw_is_scaled(kind) && !code_flag(d, SW_ASK_FACTOR_SAME, 0)) {
         d->factor = equal_odds(d, 32, 0);
     }
     d->before = d->kind;
-    d->count = 1 + code_integer(d, SW_ASK_COUNT, 0);
     begin_elements(d);
-    if (d->count > (d->length - d->made) / d->width) {
+    const uint32_t count = 1 + code_integer(d, SW_ASK_COUNT, 0);
+    if (count > (d->length - d->made) / d->width) {
         fail(d, SW_ERROR_HEADER);
     }
-    if (sw_is_copied(d->kind)) {
-        d->same = d->count;
+    d->count = count;
+    if (sw_is_copied(kind)) {
+        d->same = count;
         d->count = 0;
     }
 }
@@ -192,7 +193,7 @@ static void next_element(sw_device *d, const uint8_t *out) {
         uint8_t bytes[4] = {0};
         read_source(d, out, bytes, d->width);
         value = sw_load32(bytes);
-        if (d->kind == SW_DEVICE_SCALED) {
+        if (sw_is_scaled(d->kind)) {
             value = sw_device_product(value, d->factor);
         }
     }
@@ -214,7 +215,7 @@ static uint32_t next_piece(sw_device *d, uint8_t *out, uint32_t size) {
         d->value >>= 8;
         return 1;
     }
-    if (d->same > 0 && d->kind != SW_DEVICE_SCALED) {
+    if (d->same > 0 && !sw_is_scaled(d->kind)) {
         size = no_more(size, d->same);
         d->same -= size;
         read_source(d, out, out, size);

@@ -3,10 +3,15 @@
 
 bool sw_device_take_shape(sw_device *d) {
     /* By SW_ELEMENT_: the width, and 8 times the lowest bit of a float's exponent. */
-    static const uint8_t known[16] = {0, 1, 2, 4, 0, 2 + 8 * 10, 2 + 8 * 7, 4 + 8 * 23, 0, 1 + 8 * 3, 1 + 8 * 2};
+    static const uint8_t known[16] = {
+        0, 1, 2, 4,
+#if SWD_FLOATS
+        0, 2 + 8 * 10, 2 + 8 * 7, 4 + 8 * 23, 0, 1 + 8 * 3, 1 + 8 * 2
+#endif
+    };
     unsigned element = d->element;
     if (!sw_names_element(d->kind)) {
-        element = d->kind == SW_DEVICE_SCALED ? SW_ELEMENT_F32 : SW_ELEMENT_INT8;
+        element = sw_is_scaled(d->kind) ? SW_ELEMENT_F32 : SW_ELEMENT_INT8;
     }
     const unsigned shape = known[element & 15];
     d->width = shape & 7;

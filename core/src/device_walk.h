@@ -79,13 +79,9 @@ static unsigned code_flag(SW_CODER *c, unsigned what, unsigned wanted) {
     return decide(c, SW_SET_SEGMENT, 0, wanted);
 }
 
-static inline bool is_float(const sw_device *d) {
-    return d->field > 0;
-}
-
 /* A float by its place among all floats: the negative ones backward. */
 static uint32_t ordered_value(const sw_device *d, uint32_t value) {
-    return is_float(d) && value << d->unused >> 31 ? value ^ UINT32_MAX >> d->unused >> 1 : value;
+    return sw_is_float(d) && value << d->unused >> 31 ? value ^ UINT32_MAX >> d->unused >> 1 : value;
 }
 
 /* A number of `length` bits: a leading 1, up to two digits by the model at nodes from `first` on, and the rest by
@@ -110,7 +106,7 @@ static uint32_t code_integer(SW_CODER *c, unsigned what, uint32_t wanted) {
 /* What an element's decisions look at. Returns the class of what is expected: a size, or a float's exponent. */
 static uint32_t element_contexts(sw_device *d, uint32_t base) {
     uint32_t class = base >> d->field & 15;
-    if (!is_float(d)) {
+    if (!sw_is_float(d)) {
         /* As a signed number at the top of the word. */
         const uint32_t high = base << d->unused;
         class = no_more(sw_bits((high >> 31 ? 0 - high : high) >> d->unused), 15);
@@ -133,7 +129,7 @@ static uint32_t code_difference(SW_CODER *c, uint32_t base_sign, uint32_t class,
     const uint32_t magnitude = (high >> 31 ? 0 - high : high) >> d->unused;
     const uint32_t length = 1 + code_tree(c, SW_SET_LENGTH, 3u + d->width / 2u, sw_bits(magnitude | 1) - 1);
 
-    const uint32_t side = is_float(d) ? 0 : base_sign;
+    const uint32_t side = sw_is_float(d) ? 0 : base_sign;
     const uint32_t signs = d->signs;
     set_contexts(d, SW_KIND_SIGN, signs * 2u + side, class * 2 + side, (length * 2 + (signs & 1)) * 2 + side);
     const unsigned negative = decide(c, SW_SET_SIGN, 0, high >> 31);

@@ -27,7 +27,6 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
 
 static swd_ending next(swd_update *u, phase what) {
     u->phase = (uint8_t)what;
-    u->progress = 0;
     return MORE;
 }
 
@@ -45,11 +44,11 @@ static void chunk_start(swd_update *u) {
     u->row.unread = u->chunk->coded;
 }
 
-/* Whether the digest that ends is this one. */
-static bool is_digest(const swd_update *u, const uint8_t *wanted, uint32_t size) {
+/* Not 0 if the digest that ends is another one. */
+static int differs(const swd_update *u, const uint8_t *wanted, uint32_t size) {
     uint8_t digest[SWD_DIGEST];
     u->config->digest_end(u->config->context, digest);
-    return memcmp(digest, wanted, size) == 0;
+    return memcmp(digest, wanted, size);
 }
 
 /* Up to `size` of the patch's next bytes. Returns how many. */
@@ -169,7 +168,7 @@ static swd_ending check_patch(swd_update *u) {
     if (u->row.unread > 0) {
         return MORE;
     }
-    if (!is_digest(u, u->chunk->digest, u->digest_size)) {
+    if (differs(u, u->chunk->digest, u->digest_size)) {
         return BAD_DIGEST;
     }
     if (++u->chunk < u->chunk_end) {
@@ -198,7 +197,8 @@ static swd_ending check_model(swd_update *u) {
     if (u->progress < wanted->size) {
         return MORE;
     }
-    if (!is_digest(u, wanted->digest, SWD_DIGEST)) {
+    u->progress = 0;
+    if (differs(u, wanted->digest, SWD_DIGEST)) {
         return is_new ? BAD_DIGEST : OTHER_BASE;
     }
     if (!is_new) {
@@ -271,11 +271,11 @@ static swd_ending make(swd_update *u) {
     if (d->made < d->length) {
         return MORE;
     }
-    if (sw_device_end(d) != SW_OK) {
+    if (d->left > 0) {
         return BAD_PATCH;
     }
     s->chunk++;
-    return is_digest(u, u->chunk++->digest, u->digest_size) ? next(u, START_CHUNK) : BAD_DIGEST;
+    return differs(u, u->chunk++->digest, u->digest_size) ? BAD_DIGEST : next(u, START_CHUNK);
 }
 
 /* Go on behind the last record. */
@@ -380,13 +380,13 @@ swd_result swd_update_start(swd_update *u, const swd_config *config) {
     const uint32_t slot = is_in_place(config) ? config->models_size : config->models_size / 2;
     if (config->sector < SWD_BATCH || ((config->sector | config->models | slot | config->journal | half) & rest) != 0 ||
         config->checkpoint == 0 || config->unit - 1 >= SWD_UNIT || (config->unit & (config->unit - 1)) != 0 ||
-        config->state_size < SW_DEVICE_SMALL || swd_record_size(config->state_size) > half ||
+        config->state_size < SW_DEVICE_SMALL || sizeof(swd_record) + config->state_size > half ||
         (!SWD_IN_PLACE && config->in_place)) {
         return SWD_ERROR_CONFIG;
     }
     swd_journal_load(u, config);
     u->io.context = u; u->io.next_byte = swd_next_byte; u->io.read_base = read_base; u->io.read_target = read_target; u->io.state = config->state;
-    return u->failed ? SWD_ERROR_FLASH : SWD_MORE;
+    return SWD_MORE; /* if flash failed, the first step says so */
 }
 
 __attribute__((noinline)) static swd_ending step(swd_update *u) {
