@@ -214,7 +214,7 @@ int main(int count, char **arguments) {
     static port p;
     static swd_config config;
     call c = {.state = SW_DEVICE_LARGE};
-    config = (swd_config){&p, patch_read, flash_read, flash_program, flash_erase, digest_start, digest_add, digest_end,
+    config = (swd_config){&p, false, patch_read, flash_read, flash_program, flash_erase, digest_start, digest_add, digest_end,
                           .holds = holds, .sector = 4096, .unit = 8, .checkpoint = 4, .state = state};
     read_call(count, arguments, &c, &config, &p);
     if (c.key != NULL) {
