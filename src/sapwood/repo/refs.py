@@ -138,8 +138,10 @@ class Refs:
             return Head(None, self._digest(target))
         return Head(str(branch), self.get(str(branch)))
 
-    def move(self, moves: list[Move], by: Signature, why: str) -> None:
+    def move(self, moves: list[Move], by: Signature, why: str, *, log: bool = True) -> None:
         """Move refs, all or none, and HEAD's log with the branch it is on.
+
+        Without ``log`` nothing remembers where they were: a collection may free it at once.
 
         Raises:
             RefMoved: One is not where it should be. WrongCall: A name may not be.
@@ -162,6 +164,8 @@ class Refs:
                     )
                 self._check_folders(one)
                 self._put(one)
+                if not log:
+                    continue
                 self._log(one.name, one.old, one.new, by, why)
                 if one.name == head.branch:
                     self._log(HEAD, one.old, one.new, by, why)

@@ -1,0 +1,1 @@
+"""Training that commits while it runs: checkpoints of a run, kept, dropped and resumed exactly."""
