@@ -32,7 +32,7 @@ device-demo: $(VENV)/extension ## firmware in QEMU takes a patch over its UART; 
 test: ctest $(VENV)/with-test ## C tests under sanitizers, then the quick Python tests
 	$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)
 
-test-all: ctest $(VENV)/with-test $(VENV)/with-torch $(VENV)/with-tflm ## everything: slow tests, torch, other processors under QEMU
+test-all: ctest $(VENV)/with-test $(VENV)/with-torch $(VENV)/with-tflm build/s3-servers ## everything: slow tests, torch, other processors under QEMU
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 	tests/cross/run.sh
 
@@ -109,6 +109,11 @@ $(VENV)/extension: $(VENV)/tools $(NATIVE)
 	@touch $@
 
 # What an extra lists, and not the extension again: a peer that comes as source needs an isolated build.
+# In an environment of their own: what they need would replace what Sapwood is tested with.
+build/s3-servers:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip --disable-pip-version-check install --quiet "ministack>=1.5" "moto[s3,server]>=5" || (rm -r $@; exit 1)
+
 $(VENV)/with-%: pyproject.toml | $(VENV)/extension
 	$(PIP) install --quiet $$($(VENV)/bin/python -c 'import sys, tomllib; \
 		print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])' $*)

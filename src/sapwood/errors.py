@@ -24,6 +24,7 @@ The number is the exit code of the command line. Numbers are part of the interfa
         ├── StorageFailure   21
         ├── DiskFull         22
         ├── MissingDependency 23
+        ├── RemoteFailure    26
         └── RefMoved         28
 
 Names do not end in ``Error``: each already says what is wrong, and the base class carries the word.
@@ -51,6 +52,7 @@ __all__ = [
     "MissingInput",
     "MissingObject",
     "RefMoved",
+    "RemoteFailure",
     "RollbackRefused",
     "SapwoodError",
     "StorageFailure",
@@ -245,6 +247,12 @@ class MissingDependency(Unavailable):
     """An optional package that this needs is not installed."""
 
     exit_code: ClassVar[int] = 23
+
+
+class RemoteFailure(Unavailable):
+    """A remote cannot be reached, fails, or does not do what it must."""
+
+    exit_code: ClassVar[int] = 26
 
 
 class RefMoved(Unavailable):

@@ -117,7 +117,18 @@ class ObjectInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoredForm:
-    """An object as it is stored: what travels between stores. Its payload may lie in a mapped file."""
+    """An object as it is stored: what travels between stores.
+
+    Attributes:
+        digest: Its name.
+        description: What it is.
+        length: Bytes of its content.
+        form: How they are stored.
+        base: What a delta is against, else None.
+        payload: The stored bytes, perhaps of a mapped file.
+        depth: Deltas to decode where it comes from; where it arrives, that is counted anew.
+        crc: CRC-32 of the payload, where it comes from.
+    """
 
     digest: Digest
     description: Description
@@ -125,6 +136,8 @@ class StoredForm:
     form: Form
     base: Digest | None
     payload: memoryview
+    depth: int = 0
+    crc: int = 0
 
 
 def describe(description: Description) -> bytes:

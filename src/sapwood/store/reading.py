@@ -13,6 +13,7 @@ from sapwood.store.index import Entry
 from sapwood.store.kinds import Digest, Form, ObjectInfo, StoredForm, object_digest
 from sapwood.store.places import Places
 from sapwood.store.recent import Recent
+from sapwood.store.record import MOST_DEPTH
 
 __all__ = ["Reader", "about", "check", "stored_pieces"]
 
@@ -20,8 +21,6 @@ __all__ = ["Reader", "about", "check", "stored_pieces"]
 _ROWS: Final = 512
 # Decoded blocks of bases that are kept, of at most 1 MiB each: neighbours may want other parts of them.
 _BLOCKS: Final = 16
-# Deltas on deltas beyond this are a damaged index's.
-_MOST_DEPTH: Final = 255
 # A whole object as it is comes in steps of this many bytes.
 _STEP: Final = 8 << 20
 
@@ -93,7 +92,7 @@ class Reader:
             DamagedStore: What is stored of it is damaged.
         """
         entry, source = self._source(digest)
-        if depth > _MOST_DEPTH:
+        if depth > MOST_DEPTH:
             raise DamagedStore("deltas stand on each other without end", found=digest)
         if not 0 <= offset <= offset + length <= entry.info.length:
             raise DamagedStore("a delta reaches outside its base", expected=entry.info.length, found=offset)

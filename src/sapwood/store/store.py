@@ -163,7 +163,9 @@ class Store:
         """
         entry, payload = self._reader.payload(digest)
         info = entry.info
-        return StoredForm(digest, info.description, info.length, info.form, info.base, payload)
+        return StoredForm(
+            digest, info.description, info.length, info.form, info.base, payload, info.depth, entry.crc
+        )
 
     def writer(self, lease: Lease | None = None) -> "Writer":
         """Begin a transaction. Several may be under way, in this and in other processes.

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sapwood.codec.block import Block
-from sapwood.errors import DigestMismatch, MissingObject, WrongCall
+from sapwood.errors import DigestMismatch, LimitExceeded, MissingObject, WrongCall
 from sapwood.patch.workers import Workers
 from sapwood.store.body import Body
 from sapwood.store.coder import Coder, Put, Task
@@ -38,7 +38,7 @@ from sapwood.store.pack import OpenPack
 from sapwood.store.packs import open_pack
 from sapwood.store.places import Places
 from sapwood.store.reading import Reader, check, stored_pieces
-from sapwood.store.record import Record
+from sapwood.store.record import MOST_DEPTH, Record
 from sapwood.store.settings import Settings
 
 __all__ = ["Put", "Writer"]
@@ -238,6 +238,7 @@ class Writer:
 
         Raises:
             MissingObject: Its base is not there.
+            LimitExceeded: It stands on too many deltas.
             DamagedStore: Its blocks are damaged. DigestMismatch: They make other bytes than its name says.
         """
         if self._done:
@@ -250,6 +251,8 @@ class Writer:
             base = self._entry(form.base)
             if base is None:
                 raise MissingObject("the base of an object is not in the store", found=form.base)
+            if base.info.depth >= MOST_DEPTH:
+                raise LimitExceeded("an object stands on too many deltas", expected=MOST_DEPTH)
         hasher = object_hasher(form.description)
         size = 0 if base is None else base.info.length
         for piece in stored_pieces(form, size, self._coder.reads(base), self._workers):

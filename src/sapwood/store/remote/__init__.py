@@ -1,0 +1,1 @@
+"""Stores elsewhere: a folder, a web server, an object store. Only missing objects travel, as stored."""
