@@ -202,6 +202,7 @@ def test_a_lost_answer_is_recognised(tmp_path: Path, place: Place) -> None:
 
 def test_a_push_that_was_cut_goes_on(tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sapwood.store.remote.remote._PACK", 20_000)
+    monkeypatch.setattr("sapwood.store.remote.remote._AT_ONCE", 1)
     here, recipes = versions(tmp_path / "a", 3)
     objects = [digest for recipe in recipes for digest in all_of(here, recipe)]
     failing = Failing(place)
