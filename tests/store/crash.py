@@ -6,13 +6,13 @@ Prints as JSON: kills, objects acknowledged, how many of them were lost, and wha
 """
 
 import argparse
-import contextlib
 import json
 import os
 import random
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +85,11 @@ def run(folder: Path, kills: int, seed: int, writers: int) -> dict[str, int]:
         for number in range(writers):
             child = os.fork()
             if child == 0:
-                with contextlib.suppress(BaseException):
+                try:
                     write_for_ever(root, folder / f"ledger-{number}", source.randrange(1 << 30) + number)
-                os._exit(1)
+                finally:
+                    traceback.print_exc()
+                    os._exit(1)
             children.append(child)
         if source.random() < 0.7:
             wait_for_more(folder, writers)

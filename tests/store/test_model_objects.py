@@ -23,10 +23,12 @@ FORMATS = {name: made for name, made in vars(samples).items() if name.endswith("
 def test_every_format_comes_back_bit_for_bit(tmp_path: Path, name: str) -> None:
     data = FORMATS[name]()
     with new_store(tmp_path / "s") as store:
-        with store.writer() as writer:
-            recipe = put_bytes(writer, data)
+        told: list[int] = []
+        with store.writer() as writer, open_model(data) as model:
+            recipe = put_model_file(writer, model.files[0], done=told.append)
             again = put_bytes(writer, data, like=recipe)
         assert again == recipe
+        assert sum(told) == len(data)
         assert get_bytes(store, recipe) == data
 
 

@@ -10,12 +10,12 @@ once.
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from sapwood.store.disk import told
-from sapwood.store.index import Entry, Index
+from sapwood.store.index import Index, Link
 from sapwood.store.kinds import Digest, Kind
 from sapwood.store.leases import collecting
 from sapwood.store.recipe import read_recipe
@@ -52,33 +52,26 @@ class Collected:
 class _Marker:
     """Follows objects to all that they name and stand on; each once."""
 
-    def __init__(
-        self, entries: dict[Digest, Entry], read: Callable[[Digest], memoryview], names: References
-    ) -> None:
-        self._entries = entries
+    def __init__(self, read: Callable[[Digest], memoryview], names: References) -> None:
         self._read = read
         self._names = names
         self.reached: set[Digest] = set()
 
-    def mark(self, digests: Iterable[Digest]) -> None:
+    def mark(self, links: Mapping[Digest, Link], digests: Iterable[Digest]) -> None:
         """Reach these and what follows. What is not there (a shallow clone) leads nowhere."""
         waiting = list(digests)
         while waiting:
             digest = waiting.pop()
-            if digest in self.reached or digest not in self._entries:
+            if digest in self.reached or digest not in links:
                 continue
             self.reached.add(digest)
-            info = self._entries[digest].info
-            if info.base is not None:
-                waiting.append(info.base)
-            if info.kind is Kind.RECIPE:
+            link = links[digest]
+            if link.base is not None:
+                waiting.append(link.base)
+            if link.kind == Kind.RECIPE:
                 waiting += [item.digest for item in read_recipe(self._read(digest)).items]
-            elif info.kind not in (Kind.TENSOR, Kind.GLUE):
-                waiting += self._names(info.kind, self._read(digest))
-
-    def add(self, entries: dict[Digest, Entry]) -> None:
-        """Know of objects that came later."""
-        self._entries = entries
+            elif link.kind not in (Kind.TENSOR, Kind.GLUE):
+                waiting += self._names(Kind(link.kind), self._read(digest))
 
 
 def collect(
@@ -98,31 +91,26 @@ def collect(
     Raises:
         DamagedStore, BadData: An object that names others cannot be read: nothing is forgotten.
     """
-    marker = _Marker(_entries(index), read, references)
-    marker.mark(roots())
+    marker = _Marker(read, references)
+    marker.mark(index.links(), roots())
     with collecting(root / "leases") as (pinned, leases):
-        entries = _entries(index)
-        marker.add(entries)
+        links = index.links()
+        files = {file.number: file.path for file in index.files()}
         now = int(time.time())
-        young = [d for d, entry in entries.items() if entry.added > now - grace]
-        marker.mark(roots())
-        marker.mark(pinned)
-        marker.mark(young)
-        gone = [entry.info for digest, entry in entries.items() if digest not in marker.reached]
-        left_over = _left_over(root / "objects", {entry.info.place for entry in entries.values()}, leases)
+        marker.mark(links, roots())
+        marker.mark(links, pinned)
+        marker.mark(links, [digest for digest, link in links.items() if link.added > now - grace])
+        gone = {digest: link for digest, link in links.items() if digest not in marker.reached}
+        left_over = _left_over(root / "objects", set(files.values()), leases)
         if not dry_run:
-            index.forget(info.digest for info in gone)
+            index.forget(gone)
     if not dry_run:
-        places = {info.place for info in gone if info.place.startswith("objects/")}
-        for path in (*left_over, *(root / place for place in sorted(places))):
+        own = {files[link.file] for link in gone.values() if files[link.file].startswith("objects/")}
+        for path in (*left_over, *(root / place for place in sorted(own))):
             with told(path):
                 path.unlink(missing_ok=True)
-    stored = sum(info.stored for info in gone)
-    return Collected(len(gone), stored, len(entries) - len(gone), len(left_over))
-
-
-def _entries(index: Index) -> dict[Digest, Entry]:
-    return {entry.info.digest: entry for entry in index.entries()}
+    stored = sum(link.stored for link in gone.values())
+    return Collected(len(gone), stored, len(links) - len(gone), len(left_over))
 
 
 def _left_over(folder: Path, known: set[str], leases: set[str]) -> list[Path]:

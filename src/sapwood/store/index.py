@@ -7,13 +7,13 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sapwood.errors import BadData, DamagedStore, MissingInput, WrongCall
 from sapwood.kinship.sqlite_errors import sqlite_error
 from sapwood.store.kinds import DIGEST_SIZE, Digest, Form, Kind, ObjectInfo, describe, read_description
 
-__all__ = ["FILE_NAME", "Entry", "Index", "StoreFile"]
+__all__ = ["FILE_NAME", "Entry", "Index", "Link", "StoreFile"]
 
 FILE_NAME: Final = "index.sqlite"
 # "SwSt" in the file's header (pragma application_id), and the version of what is in it (user_version).
@@ -29,6 +29,7 @@ _SCHEMA: Final = {
     "offset INTEGER NOT NULL, added INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "setting": "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 }
+_KINDS: Final = frozenset(map(int, Kind))
 _COLUMNS: Final = "digest, description, length, form, depth, stored, crc, base, path, offset, added"
 _FROM: Final = "FROM object JOIN file ON object.file = file.id"
 _BUSY_SECONDS: Final = 120.0
@@ -44,6 +45,16 @@ class Entry:
     info: ObjectInfo
     crc: int
     added: int
+
+
+class Link(NamedTuple):
+    """Of an object: its kind, the base of a delta, when it came, bytes stored, the number of its file."""
+
+    kind: int
+    base: Digest | None
+    added: int
+    stored: int
+    file: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -180,6 +191,16 @@ class Index:
         with self.told():
             for row in self.connection.execute(f"SELECT {_COLUMNS} {_FROM} {where} ORDER BY digest"):
                 yield self._entry(row)
+
+    def links(self) -> dict[Digest, Link]:
+        """All objects, and of each what a collection asks."""
+        with self.told():
+            rows = self.connection.execute("SELECT digest, kind, base, added, stored, file FROM object")
+            found = {row[0]: Link(*row[1:]) for row in rows}
+        for digest, link in found.items():
+            if link.kind not in _KINDS:
+                raise self._damaged(digest)
+        return found
 
     def known(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of them that are there."""

@@ -78,21 +78,21 @@ def collecting(folder: Path) -> Iterator[tuple[set[Digest], set[str]]]:
         with told(folder):
             held.enter_context(_gate(folder / _GATE, shared=False))
             for path in sorted(folder.glob(f"*{_SUFFIX}")):
-                if _is_held(path):
+                data = _held(path)
+                if data is not None:
                     names.add(path.stem)
-                    data = path.read_bytes()
                     pinned |= {data[i : i + DIGEST_SIZE] for i in range(0, len(data), DIGEST_SIZE)}
-                else:
-                    path.unlink(missing_ok=True)
         yield pinned, names
 
 
-def _is_held(path: Path) -> bool:
+def _held(path: Path) -> bytes | None:
+    """What a lease says; None if nobody holds it. What a killed process left is removed."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
-    try:
-        return not lock(descriptor, wait=False)
-    finally:
-        os.close(descriptor)
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if lock(descriptor, wait=False):
+            path.unlink(missing_ok=True)
+            return None
+        return file.read()

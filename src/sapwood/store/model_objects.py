@@ -1,7 +1,7 @@
 """Model files into objects and back, bit for bit, glue included."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -66,7 +66,12 @@ def get_recipe(store: Store | Writer, digest: Digest) -> Recipe:
 
 
 def put_model_file(
-    writer: Writer, file: ModelFile, *, like: Digest | None = None, search: bool = True
+    writer: Writer,
+    file: ModelFile,
+    *,
+    like: Digest | None = None,
+    search: bool = True,
+    done: Callable[[int], None] | None = None,
 ) -> Digest:
     """Put one file of a model; returns the name of its recipe.
 
@@ -75,6 +80,7 @@ def put_model_file(
         file: The file, with its layout.
         like: The recipe of an earlier version, whose tensors become bases.
         search: Without ``like``, look for the nearest model in the store.
+        done: Called with bytes that are dealt with since it was called last.
 
     Raises:
         MissingObject, DamagedStore: ``like`` cannot be read.
@@ -98,7 +104,7 @@ def put_model_file(
             data = file.data[span.offset : span.offset + span.length]
             yield Put(Item(span, b"").description, data, base)
 
-    digests = writer.put_all(puts())
+    digests = writer.put_all(puts(), done)
     items = tuple(Item(span, digest) for span, digest in zip(file.layout.spans, digests, strict=True))
     recipe = Recipe(file.layout.format, file.layout.size, whole.result(), items)
     named = writer.put(Kind.RECIPE, write_recipe(recipe), base=like)
@@ -107,8 +113,12 @@ def put_model_file(
     return named
 
 
-def write_model_file(store: Store, digest: Digest, sink: BinaryIO) -> int:
+def write_model_file(
+    store: Store, digest: Digest, sink: BinaryIO, done: Callable[[int], None] | None = None
+) -> int:
     """Write the file that a recipe says to ``sink``, in bounded memory; returns its bytes.
+
+    ``done`` is called with bytes that were written since it was called last.
 
     Raises:
         MissingObject, DamagedStore: An object is missing or damaged, named; ``sink`` has got bytes that are
@@ -119,6 +129,8 @@ def write_model_file(store: Store, digest: Digest, sink: BinaryIO) -> int:
     for _, piece in store.pieces([item.digest for item in recipe.items]):
         hasher.update(piece)
         sink.write(piece)
+        if done is not None:
+            done(len(piece))
     if hasher.digest() != recipe.file_digest:
         for item in recipe.items:
             store.read(item.digest)

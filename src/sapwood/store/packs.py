@@ -1,6 +1,7 @@
 """Which pack a writer appends to: one that no other has locked, or a new one."""
 
 import os
+import secrets
 import time
 from pathlib import Path
 from typing import Final
@@ -66,11 +67,13 @@ def take(root: Path, index: Index, place: str, pack: OpenPack) -> int:
 
 
 def new_pack(root: Path) -> OpenPack:
-    """A new pack, locked."""
-    numbers = [int(name[: -len(_SUFFIX)]) for name in pack_names(root) if name[: -len(_SUFFIX)].isdecimal()]
-    number = 1 + max(numbers, default=0)
+    """A new pack, locked.
+
+    Its name was never given before: a reader may still have the map of a pack that is gone.
+    """
+    numbers = (name.partition("-")[0] for name in pack_names(root))
+    number = 1 + max((int(one) for one in numbers if one.isdecimal()), default=0)
     while True:
-        pack = OpenPack.create(root / _FOLDER / f"{number:06}{_SUFFIX}")
+        pack = OpenPack.create(root / _FOLDER / f"{number:06}-{secrets.token_hex(4)}{_SUFFIX}")
         if pack is not None:
             return pack
-        number += 1

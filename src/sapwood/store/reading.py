@@ -129,6 +129,8 @@ class Reader:
         entry, source = self._source(digest)
         if isinstance(source, memoryview):
             return source
+        if len(source.blocks) == 1:
+            return self._decoded(entry, source, 0, None, 0).toreadonly()
         out = memoryview(bytearray(entry.info.length))
 
         def decoded(number: int) -> None:

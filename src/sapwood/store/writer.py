@@ -123,28 +123,35 @@ class Writer:
         )
         return self.put_all([one])[0]
 
-    def put_all(self, puts: Iterable[Put]) -> list[Digest]:
-        """Put several objects, coded beside each other; returns their names in order. Fails as ``put``."""
+    def put_all(self, puts: Iterable[Put], done: Callable[[int], None] | None = None) -> list[Digest]:
+        """Put several objects, coded beside each other; returns their names in order. Fails as ``put``.
+
+        ``done`` is called with bytes that are dealt with since it was called last.
+        """
         if self._done:
             raise WrongCall("the writer has ended")
         names: list[Digest] = []
         coming: set[Digest] = set()
+        tell = done or (lambda _bytes: None)
 
         def work() -> Iterator[tuple[Task, int]]:
             for put in puts:
                 digest = object_digest(put.description, put.data)
                 names.append(digest)
                 if digest in coming or self._is_there(digest):
+                    tell(len(put.data))
                     continue
                 coming.add(digest)
                 task = self._coder.task(put, digest)
                 if not task.parts:
                     self._store(task)
+                    tell(len(put.data))
                 for number in range(len(task.parts)):
                     yield task, number
 
         for task, number, block in self._workers.map(self._coder.code, work()):
             self._collect(task, number, block)
+            tell(block.length)
         return names
 
     def _is_there(self, digest: Digest) -> bool:
