@@ -88,7 +88,7 @@ def test_views_of_a_model_take_no_copy_and_share_what_was_shared(folder: Path) -
     with Saver(folder, "run") as saver:
         saver.save(1, TrainingState(model))
         saver.wait()
-        one = saver.run.at(1).state_dict("model")
+        one = saver.run.at(1).state_dict("model", views=True)
         assert list(one) == list(model.state_dict())
         assert one["head.weight"].data_ptr() == one["embedding.weight"].data_ptr(), "held once"
         assert torch.equal(one["head.weight"], head.weight)

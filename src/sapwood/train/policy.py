@@ -116,13 +116,13 @@ class Due:
         return (
             (every.steps is not None and step > 0 and step % every.steps == 0)
             or (every.minutes is not None and now - self._since >= every.minutes * 60)
-            or self._is_better(metrics)
+            or self.is_better(metrics)
         )
 
     def after_epoch(self, epoch: int, metrics: Mapping[str, float]) -> bool:
         """Whether to save after ``epoch`` epochs of the run."""
         every = self._every
-        return (every.epochs is not None and epoch > 0 and epoch % every.epochs == 0) or self._is_better(
+        return (every.epochs is not None and epoch > 0 and epoch % every.epochs == 0) or self.is_better(
             metrics
         )
 
@@ -132,6 +132,7 @@ class Due:
         if self._every.best is not None:
             self._best = max(self._best, self._every.best.worth(metrics))
 
-    def _is_better(self, metrics: Mapping[str, float]) -> bool:
+    def is_better(self, metrics: Mapping[str, float]) -> bool:
+        """Whether to save for the metric's sake."""
         best = self._every.best
         return best is not None and best.worth(metrics) > self._best

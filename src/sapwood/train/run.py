@@ -12,7 +12,7 @@ any other, and ``state.json`` for all the rest.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from sapwood.errors import BadData, LimitExceeded, MissingInput, WrongCall
 from sapwood.formats import opaque
@@ -23,7 +23,7 @@ from sapwood.repo.memory_file import put_tensors
 from sapwood.repo.refs import Move, name_fault
 from sapwood.repo.tree import Entry, Tree
 from sapwood.store.kinds import Digest
-from sapwood.store.model_objects import get_recipe, put_model_file
+from sapwood.store.model_objects import get_recipe, put_model_file, write_model_file
 from sapwood.train.capture import Captured
 from sapwood.train.policy import Best, Keep, Saved
 from sapwood.train.values import unpack
@@ -73,22 +73,26 @@ class Checkpoint:
         """
         return self._repo.checkout(self.commit, file=f"{folder}{part}.safetensors")
 
-    def load(self, *, folder: str = "") -> dict[str, Any]:
+    def load(self, *, folder: str = "", views: bool = False) -> dict[str, Any]:
         """The state as it was captured, part by part.
 
-        Arrays are views of the store's files where these hold them as they are: see the setting ``compress``.
-        They are read-only; PyTorch tensors over them cannot say so, and must not be written to:
-        ``load_state_dict`` copies out of them.
+        NumPy arrays are read-only views of the store's files, without a copy, where these hold them as they
+        are (see the store's setting ``compress``).
 
         Args:
             folder: Of one process, in a checkpoint of several.
+            views: PyTorch tensors are such views as well. They cannot say that they are read-only, and to
+                write to one ends the process: an optimizer would, for it keeps what it is given. Good for
+                models, whose ``load_state_dict`` copies, and for comparing.
 
         Raises:
             BadData: The checkpoint is none, or damaged.
         """
-        return {part: self._unpacked(part, told, folder) for part, told in self._documents(folder).items()}
+        return {
+            part: self._unpacked(part, told, folder, views) for part, told in self._documents(folder).items()
+        }
 
-    def state_dict(self, part: str, *, folder: str = "") -> Any:
+    def state_dict(self, part: str, *, folder: str = "", views: bool = False) -> Any:
         """One part of the state, as ``load`` gives it.
 
         Raises:
@@ -97,14 +101,25 @@ class Checkpoint:
         documents = self._documents(folder)
         if part not in documents:
             raise MissingInput("the checkpoint has no such part", path=part, found=", ".join(documents))
-        return self._unpacked(part, documents[part], folder)
+        return self._unpacked(part, documents[part], folder, views)
+
+    def write_file(self, path: str, sink: BinaryIO) -> int:
+        """Write one of its files as it is committed; its bytes.
+
+        Raises:
+            MissingInput: It has no such file. MissingObject, DamagedStore: It cannot be read.
+        """
+        entry = self._repo.objects.tree_of(self._digest).by_path.get(path)
+        if entry is None:
+            raise MissingInput("the checkpoint has no such file", path=path)
+        return write_model_file(self._repo.store, entry.recipe, sink)
 
     def folders(self) -> list[str]:
         """Where states are in it: ``[""]``, or one folder a process."""
         names = (entry.path for entry in self._repo.objects.tree_of(self._digest))
         return [name.removesuffix(STATE_FILE) for name in names if name.rpartition("/")[2] == STATE_FILE]
 
-    def _unpacked(self, part: str, document: Any, folder: str) -> Any:
+    def _unpacked(self, part: str, document: Any, folder: str, views: bool) -> Any:
         arrays: list[Snapshot] = []
 
         def fetch(name: str) -> Any:
@@ -114,7 +129,7 @@ class Checkpoint:
                 raise BadData(f"the checkpoint lacks array {name!r} of part {part!r}", path=self.commit)
             return arrays[0][name]
 
-        return unpack(document, fetch)
+        return unpack(document, fetch, views=views)
 
     def _documents(self, folder: str) -> dict[str, Any]:
         path = folder + STATE_FILE
@@ -199,12 +214,12 @@ class Run:
             WrongCall: A number or text cannot be in a commit. StorageFailure, DiskFull: Nothing was
                 committed.
         """
-        entries = self.put(captured, like=self._newest_tree())
+        entries = self.put(captured)
         return self.seal(entries, step=step, metrics=metrics, fields=fields, keep=keep)
 
-    def put(self, captured: Captured, *, like: Tree, folder: str = "") -> list[Entry]:
-        """Put a state's files into the store, as later versions of those in ``like``."""
-        known = like.by_path
+    def put(self, captured: Captured, *, folder: str = "") -> list[Entry]:
+        """Put a state's files into the store, as later versions of the last checkpoint's."""
+        known = self._newest_tree().by_path
         document = {"sapwood_state": _VERSION, "parts": captured.documents}
         told = memoryview(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
         entries = []

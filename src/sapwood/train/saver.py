@@ -7,11 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from sapwood.errors import WrongCall
 from sapwood.repo.repository import Repository
 from sapwood.train.background import Background
 from sapwood.train.capture import Captured, State, capture
 from sapwood.train.policy import Due, Every, Keep, Saved
 from sapwood.train.run import Checkpoint, Run
+from sapwood.train.shards import Shard, commit_part, drop_stale_parts, folder_of, seal
 
 __all__ = ["Saver", "Stateful"]
 
@@ -49,6 +51,8 @@ class Saver:
         keep: What stays; everything unless said.
         waiting: States that may wait to be committed; 0 commits in the training thread, without a copy.
         fields: Free texts for every commit.
+        shard: Which process this is, where each saves a part: all at the same steps. What ``wait`` and
+            ``close`` wait for is then this process's part, and on rank 0 the whole checkpoint.
     """
 
     def __init__(
@@ -60,16 +64,23 @@ class Saver:
         keep: Keep = Keep(),  # noqa: B008
         waiting: int = 1,
         fields: Mapping[str, str] | None = None,
+        shard: Shard | None = None,
     ) -> None:
-        self._keep, self._fields = keep, dict(fields or {})
+        if shard is not None and (every.minutes is not None or every.best is not None):
+            raise WrongCall(
+                "processes cannot agree on minutes or on a metric", advice="Save shards every so many steps."
+            )
+        self._keep, self._fields, self._shard = keep, dict(fields or {}), shard
         self.repo = Repository(path)
         try:
             self.run = Run(self.repo, run)
+            if shard is not None and shard.rank == 0:
+                drop_stale_parts(self.run, shard)
             self._due = Due(every, self.run.saved(), time.monotonic())
         except BaseException:
             self.repo.close()
             raise
-        self._worker = _Worker(self.repo.path, run, keep) if waiting else None
+        self._worker = _Worker(self.repo.path, run, self._commit) if waiting else None
         self._background = Background(waiting=waiting, name=f"sapwood {run}") if waiting else None
 
     def step(self, step: int, state: Stateful, *, metrics: Mapping[str, float] | None = None) -> bool:
@@ -93,19 +104,26 @@ class Saver:
         self.save(step, state, metrics=told)
         return True
 
+    def better(self, step: int, state: Stateful, *, metrics: Mapping[str, float]) -> bool:
+        """Save if ``every`` names a best metric and this is it, after ``step`` steps; whether it was."""
+        if not self._due.is_better(metrics):
+            return False
+        self.save(step, state, metrics=metrics)
+        return True
+
     def save(self, step: int, state: Stateful, *, metrics: Mapping[str, float] | None = None) -> None:
         """Save now. With a thread of its own it is on the disk only when ``wait`` or ``close`` has returned.
 
         Raises:
             WrongCall: The state holds something that no checkpoint keeps; named.
         """
-        told = dict(metrics or {})
+        saved = Saved(step, dict(metrics or {}))
         captured = capture(state.state_dict(), copy=self._background is not None)
-        self._due.saved(told, time.monotonic())
+        self._due.saved(saved.metrics, time.monotonic())
         if self._background is None or self._worker is None:
-            self.run.save(captured, step=step, metrics=told, fields=self._fields, keep=self._keep)
+            self._commit(self.run, captured, saved)
         else:
-            self._background.submit(self._worker.job(captured, Saved(step, told), self._fields))
+            self._background.submit(self._worker.job(captured, saved))
 
     def restore(self, state: Stateful, checkpoint: Checkpoint | None = None) -> int:
         """Put a checkpoint, or the run's last, into ``state``; the steps before it, 0 if there is none.
@@ -117,7 +135,8 @@ class Saver:
         checkpoint = checkpoint or self.run.last()
         if checkpoint is None:
             return 0
-        state.load_state_dict(checkpoint.load())
+        folder = "" if self._shard is None else folder_of(checkpoint, self._shard)
+        state.load_state_dict(checkpoint.load(folder=folder))
         return checkpoint.step
 
     def wait(self) -> None:
@@ -133,6 +152,16 @@ class Saver:
         finally:
             self.repo.close()
 
+    def _commit(self, run: Run, captured: Captured, saved: Saved) -> None:
+        """What is done with a state, in whichever thread."""
+        step, metrics = saved.step, saved.metrics
+        if self._shard is None:
+            run.save(captured, step=step, metrics=metrics, fields=self._fields, keep=self._keep)
+            return
+        commit_part(run, captured, self._shard, step=step)
+        if self._shard.rank == 0:
+            seal(run, self._shard, step=step, metrics=metrics, fields=self._fields, keep=self._keep)
+
     def __enter__(self) -> Self:
         return self
 
@@ -145,15 +174,15 @@ class Saver:
 class _Worker:
     """What the other thread uses: a repository is of one thread, so it opens its own."""
 
-    def __init__(self, path: Path, run: str, keep: Keep) -> None:
-        self._path, self._name, self._keep = path, run, keep
+    def __init__(self, path: Path, run: str, commit: Callable[[Run, Captured, Saved], None]) -> None:
+        self._path, self._name, self._commit = path, run, commit
         self._run: Run | None = None
 
-    def job(self, captured: Captured, saved: Saved, fields: Mapping[str, str]) -> Callable[[], None]:
+    def job(self, captured: Captured, saved: Saved) -> Callable[[], None]:
         def commit() -> None:
             if self._run is None:
                 self._run = Run(Repository(self._path), self._name)
-            self._run.save(captured, step=saved.step, metrics=saved.metrics, fields=fields, keep=self._keep)
+            self._commit(self._run, captured, saved)
 
         return commit
 

@@ -55,7 +55,7 @@ class TrainingState:
                 found=", ".join(sorted(found)),
             )
         for name, part in self._parts.items():
-            part.load_state_dict(_own(state[name]))
+            part.load_state_dict(state[name])
         set_random_states(state["random"])
 
 
@@ -97,19 +97,3 @@ def set_random_states(states: Mapping[str, Any]) -> None:
                 torch.mps.set_rng_state(states["mps"].clone())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadData("not the states of random generators", found=ascii(error)) from error
-
-
-def _own(value: Any) -> Any:
-    """The same tree with tensors of its own memory: an optimizer keeps what it is given and writes to it."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return value.clone()
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if type(value) in (list, tuple):
-        return type(value)(_own(item) for item in value)
-    if isinstance(value, dict):
-        same = type(value)()
-        same.update({key: _own(item) for key, item in value.items()})
-        return same
-    return value

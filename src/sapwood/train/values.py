@@ -53,15 +53,16 @@ def pack(value: object, name: str, keep: Callable[[str, Any], None]) -> Json:
     return _Packer(name, keep).pack(value, ())
 
 
-def unpack(document: Json, fetch: Callable[[str], Any]) -> Any:
+def unpack(document: Json, fetch: Callable[[str], Any], *, views: bool = False) -> Any:
     """The state back, each value of its type; ``fetch`` gives a NumPy array by its name.
 
-    Arrays of PyTorch come as tensors over the array's own memory, which must not be written to.
+    With ``views`` tensors of PyTorch lie over the fetched arrays' memory: to write to one of a read-only
+    array ends the process. Without, each has its own.
 
     Raises:
         BadData: The document is none that ``pack`` makes, or an array is not as it says.
     """
-    return _unpack(document, fetch, MAX_DEPTH)
+    return _unpack(document, fetch, views, MAX_DEPTH)
 
 
 class _Packer:
@@ -145,23 +146,23 @@ class _Packer:
         return repr(".".join((self._name, *path)))
 
 
-def _unpack(document: Json, fetch: Callable[[str], Any], depth: int) -> Any:
+def _unpack(document: Json, fetch: Callable[[str], Any], views: bool, depth: int) -> Any:
     if depth == 0:
         raise BadData("a state is nested too deeply", expected=MAX_DEPTH)
     if document is None or type(document) in (bool, int, str):
         return document
     if type(document) is list:
-        return [_unpack(item, fetch, depth - 1) for item in document]
+        return [_unpack(item, fetch, views, depth - 1) for item in document]
     if type(document) is not dict or len(document) != 1:
         raise BadData("not a value of a state", found=ascii(document)[:80])
     ((kind, told),) = document.items()
     try:
-        return _typed(kind, told, fetch, depth)
+        return _typed(kind, told, fetch, views, depth)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError, binascii.Error) as error:
         raise BadData(f"not a value of type {kind!r}", found=ascii(told)[:80]) from error
 
 
-def _typed(kind: str, told: Json, fetch: Callable[[str], Any], depth: int) -> Any:
+def _typed(kind: str, told: Json, fetch: Callable[[str], Any], views: bool, depth: int) -> Any:
     if kind == "float":
         return float.fromhex(told)
     if kind == "complex":
@@ -170,19 +171,22 @@ def _typed(kind: str, told: Json, fetch: Callable[[str], Any], depth: int) -> An
     if kind == "bytes":
         return base64.b64decode(told, validate=True)
     if kind == "tuple":
-        return tuple(_unpack(item, fetch, depth - 1) for item in told)
+        return tuple(_unpack(item, fetch, views, depth - 1) for item in told)
     if kind in _DICT_TYPES:
-        pairs = ((_unpack(key, fetch, depth - 1), _unpack(value, fetch, depth - 1)) for key, value in told)
+        pairs = (
+            (_unpack(key, fetch, views, depth - 1), _unpack(value, fetch, views, depth - 1))
+            for key, value in told
+        )
         return _DICT_TYPES[kind](dict(pairs))
     if kind == "scalar":
         dtype, data = told
         return np.frombuffer(base64.b64decode(data, validate=True), ARRAY_TYPES[dtype], 1)[0]
     if kind == "numpy":
         return _array(told, fetch)
-    return _torch_value(kind, told, fetch)
+    return _torch_value(kind, told, fetch, views)
 
 
-def _torch_value(kind: str, told: Json, fetch: Callable[[str], Any]) -> Any:
+def _torch_value(kind: str, told: Json, fetch: Callable[[str], Any], views: bool) -> Any:
     if kind not in ("torch", "size", "dtype", "device"):
         raise BadData("not a type of value", found=kind)
     from sapwood.train.torch_views import torch_device, torch_dtype, torch_size, torch_view  # noqa: PLC0415  it brings torch
@@ -193,7 +197,8 @@ def _torch_value(kind: str, told: Json, fetch: Callable[[str], Any]) -> Any:
         return torch_dtype(told)
     if kind == "device":
         return torch_device(told)
-    return torch_view(_array(told, fetch))
+    tensor = torch_view(_array(told, fetch))
+    return tensor if views else tensor.clone()
 
 
 def _array(told: Json, fetch: Callable[[str], Any]) -> Any:
