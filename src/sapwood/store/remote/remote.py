@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 # Bytes of a pack at which it is sent; larger objects get one of their own.
 _PACK: Final = 16 << 20
 # Bytes fetched at once, and bytes between two objects that are fetched rather than asked around.
-_SPAN: Final = 16 << 20
+_SPAN: Final = 4 << 20
 _GAP: Final = 32 << 10
 # Bytes fetched after which they are acknowledged.
 _KEEP: Final = 64 << 20
