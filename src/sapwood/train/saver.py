@@ -38,11 +38,12 @@ class Saver:
     those that wait, and the one that the training waits to hand over. What fails there is raised at the next
     call, and by ``close``.
 
-    >>> with Saver(path, "tuning", every=Every(steps=100), keep=Keep(last=3)) as saver:  # doctest: +SKIP
-    ...     first = saver.restore(training)
-    ...     for step in range(first, 1000):
-    ...         loss = train(step)
-    ...         saver.step(step + 1, training, metrics={"loss": loss})
+        with Saver(path, "tuning", every=Every(steps=100), keep=Keep(last=3)) as saver:
+            for step in range(saver.restore(training), 1000):
+                loss = train(step)
+                saver.step(step + 1, training, metrics={"loss": loss})
+
+    docs/TRAINING.md has it with all around it, run as a test.
 
     Args:
         path: A folder in the repository.

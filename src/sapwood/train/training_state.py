@@ -18,8 +18,7 @@ __all__ = ["TrainingState", "random_states", "set_random_states"]
 class TrainingState:
     """Model, optimizer and all else with ``state_dict`` and ``load_state_dict``, and the random generators.
 
-    >>> training = TrainingState(model=model, optimizer=optimizer, scheduler=scheduler)  # doctest: +SKIP
-    >>> state = training.state_dict()  # doctest: +SKIP
+        training = TrainingState(model, optimizer=optimizer, scheduler=scheduler)
 
     Args:
         model: The model; of a compiled or a DistributedDataParallel one, better the plain one inside.
