@@ -3,6 +3,8 @@
 import functools
 import http.server
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -409,3 +411,18 @@ def test_a_damaged_list_is_named(tmp_path: Path) -> None:
     found.write_bytes(data[:-1] + b"x")
     with pytest.raises(BadData, match=found.name[:12]):
         Remote(str(tmp_path / "remote")).missing([recipes[0]])
+
+
+def test_without_obstore_a_server_is_refused_by_name() -> None:
+    code = """
+import sys
+sys.modules["obstore"] = None
+from sapwood.errors import MissingDependency
+from sapwood.store.remote.remote import Remote
+try:
+    Remote("s3://bucket/x")
+except MissingDependency as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "sapwood[remote]" in ran.stdout
