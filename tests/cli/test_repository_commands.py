@@ -1,12 +1,15 @@
 """What the commands of a repository print, and how they end."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from sapwood.repo.repository import Repository
 from tests.cli.conftest import Pair, Run
@@ -218,3 +221,78 @@ def test_the_library_sees_what_the_commands_did(run: Run, tracked: Path, pair: P
     with Repository() as repo:
         assert [info.commit.title for info in repo.log()] == ["Version 2", "Version 1"]
         assert (repo.path / "model.safetensors").read_bytes() == pair.target.read_bytes()
+
+
+def test_merge_blame_compare_and_revert(run: Run, tracked: Path) -> None:
+    run("switch", "-c", "side", "HEAD~1")
+    save(1.0, Path("model.safetensors"))
+    run("commit", "-a", "-m", "Side", "--metric", "acc=0.9")
+    conflict = run("merge", "main")
+    assert conflict.code == 29
+    assert "layers.0.weight" in conflict.err
+    assert run("merge", "main", "-s", "weighted", "-p", "weights=a").code == 2
+    told = json.loads(run("merge", "main", "-s", "weighted", "-p", "weights=1,3", "--json").out)
+    assert told["how"] == "merged"
+    assert told["mixed"] == [{"file": "model.safetensors", "tensor": "layers.0.weight"}]
+    assert run("merge", "main").out == "Already up to date.\n"
+    drawn = run("log", "--graph", "--oneline").out.splitlines()
+    # Both sides may be of the same second.
+    marks = [re.split(r"[0-9a-f]", line)[0].rstrip() for line in drawn]
+    assert (marks[:2], {*marks[2:4]}, marks[4:]) == (["*", "|\\"], {"| *", "* |"}, ["|/", "*"])
+    rows = json.loads(run("blame", "--json").out)
+    assert {row["tensor"]: row["commit"] == told["commit"] for row in rows} == {
+        "layers.0.weight": True,
+        "layers.0.bias": False,
+    }
+    assert "layers.0.bias" in run("blame", "model.safetensors").out
+    shown = run("compare", "main", "side~1", "side").out
+    assert [line.split() for line in shown.splitlines() if line.startswith("acc")] == [
+        ["acc", "0.75", "0.9", "-"]
+    ]
+    assert json.loads(run("compare", "main", "side", "--json").out)[1]["changed_tensors"] == 1
+    assert run("revert", "side~1").code == 29
+    run("switch", "main")
+    assert run("revert", "HEAD").out.endswith('Revert "Version 2"\n')
+    assert run("cherry-pick", "HEAD~1").out.endswith("Version 2\n")
+    assert run("merge", "side", "--no-ff", "-s", "theirs").out.startswith("Merged as ")
+
+
+def save(value: float, path: Path) -> None:
+    """The model of ``tracked`` with other weights."""
+    weights = np.full((64, 32), value, np.float32)
+    save_file({"layers.0.weight": weights, "layers.0.bias": np.zeros(32, np.float16)}, path)
+
+
+def test_upkeep(run: Run, tracked: Path) -> None:
+    assert run("fsck").out == "everything is there and sound\n"
+    assert run("gc").out.startswith("forgot 0 objects")
+    assert run("gc", "--dry-run", "--grace", 0, "--logs", 0).out.startswith("would forget 0 objects")
+    told = json.loads(run("stats", "--json").out)
+    assert (told["commits"], told["objects"]["commit"]) == (2, 2)
+    assert "2 on 1 branches" in run("stats").out
+    assert run("stats", "../v1.safetensors", "../v2.safetensors").code == 0
+    logged = json.loads(run("reflog", "--json").out)
+    assert [row["why"] for row in logged] == ["commit: Version 2", "commit (initial): Version 1"]
+    assert "HEAD@{1}: commit (initial)" in run("reflog").out
+    assert run("reflog", "none").code == 27
+
+
+def test_damage_ends_with_its_exit_code(run: Run, tracked: Path) -> None:
+    for pack in Path(".sapwood/store/packs").iterdir():
+        data = bytearray(pack.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        pack.write_bytes(data)
+    ended = run("fsck")
+    assert ended.code == 24
+    assert "needed by commit" in ended.out
+    assert json.loads(run("fsck", "--json").out)
+
+
+def test_files_in_and_out(run: Run, tracked: Path, pair: Pair) -> None:
+    assert run("export", "HEAD~1", "../out").code == 0
+    assert Path("../out/model.safetensors").read_bytes() == pair.base.read_bytes()
+    assert run("archive", "-o", "../all.tar").code == 0
+    assert Path("../all.tar").stat().st_size > pair.base.stat().st_size
+    assert run("archive", "-o", "../all.zip").code == 2
+    made = run("import", pair.base, "--as", "model.safetensors", "-m", "back").out
+    assert made.endswith(" back\n")

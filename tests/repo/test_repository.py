@@ -350,7 +350,7 @@ def test_what_differs_is_told_tensor_by_tensor(repo: Repository) -> None:
     second = repo.commit(
         {**changed, "new": np.ones(5), "renamed": np.arange(50.0), "grown": np.ones(8)}, "two"
     )
-    (one,) = repo.changes(first, second, measure=True)
+    (one,) = repo.diff(first, second)
     rows = {row.name: row for row in one.tensors}
     assert {name: row.change for name, row in rows.items()} == {
         "w": Change.CHANGED,
@@ -365,9 +365,9 @@ def test_what_differs_is_told_tensor_by_tensor(repo: Repository) -> None:
     assert rows["w"].rms == pytest.approx(0.5 * 0.1**0.5)
     assert rows["renamed"].source == "moved"
     # From what is kept the second time.
-    assert repo.changes(first, second, measure=True) == [one]
-    assert {row.changed_share for row in repo.changes(first, second)[0].tensors} == {None}
-    assert repo.changes(first, first) == []
+    assert repo.diff(first, second) == [one]
+    assert {row.changed_share for row in repo.diff(first, second, measure=False)[0].tensors} == {None}
+    assert repo.diff(first, first) == []
 
 
 def test_what_differs_in_the_work_tree(repo: Repository) -> None:
@@ -377,15 +377,15 @@ def test_what_differs_in_the_work_tree(repo: Repository) -> None:
     changed = weights(1)
     changed["w"][0] = 2
     save_file(changed, repo.path / "model.safetensors")
-    (one,) = repo.changes("HEAD", measure=True)
+    (one,) = repo.diff("HEAD")
     assert [(row.name, row.changed) for row in one.tensors] == [("w", 1)]
-    assert repo.changes(None) == repo.changes("HEAD")
-    assert repo.changes("HEAD", staged=True) == []
+    assert repo.diff(None) == repo.diff("HEAD")
+    assert repo.diff("HEAD", staged=True) == []
     repo.add()
-    assert len(repo.changes("HEAD", staged=True)) == 1
-    assert repo.changes(None) == []
+    assert len(repo.diff("HEAD", staged=True)) == 1
+    assert repo.diff(None) == []
     (repo.path / "model.safetensors").unlink()
-    assert [change.difference.value for change in repo.changes("HEAD")] == ["deleted"]
+    assert [change.difference.value for change in repo.diff("HEAD")] == ["deleted"]
 
 
 def test_a_repository_is_found_from_below_and_only_there(repo: Repository, tmp_path: Path) -> None:

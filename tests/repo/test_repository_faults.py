@@ -81,3 +81,15 @@ def test_a_killed_init_is_made_good_by_another(tmp_path: Path) -> None:
         Repository(tmp_path)
     with Repository.init(tmp_path) as repo:
         assert repo.log() == []
+
+
+def test_thousands_of_commits_in_one_process_hold_no_more_files_open(tmp_path: Path) -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    with Repository.init(tmp_path) as repo:
+        counts = []
+        for i in range(30):
+            repo.commit({"w": np.full(20_000, i, np.float32)}, str(i))
+            counts.append(opened())
+    assert counts[-1] < counts[9] + 40

@@ -20,6 +20,33 @@ __all__ = ["main", "sapwood"]
 # 128 and the signal's number, as with BROKEN_PIPE.
 INTERRUPTED: Final = 130
 
+_REPOSITORY: Final = (
+    "init",
+    "add",
+    "rm",
+    "status",
+    "commit",
+    "log",
+    "show",
+    "compare",
+    "blame",
+    "branch",
+    "switch",
+    "checkout",
+    "restore",
+    "merge",
+    "cherry-pick",
+    "revert",
+    "reset",
+    "tag",
+    "reflog",
+    "export",
+    "archive",
+    "gc",
+    "fsck",
+    "config",
+)
+
 
 def _epilog() -> str:
     rows = [(0, "success"), *((row.code, f"{row.name}: {row.meaning}") for row in exit_codes())]
@@ -49,30 +76,15 @@ def _epilog() -> str:
         "sign": "sapwood.cli.sign",
         "compress": "sapwood.cli.compress",
         "decompress": "sapwood.cli.decompress",
-        **{
-            name: f"sapwood.cli.repository.{name.replace('-', '_')}"
-            for name in (
-                "init",
-                "add",
-                "rm",
-                "status",
-                "commit",
-                "log",
-                "show",
-                "branch",
-                "switch",
-                "checkout",
-                "restore",
-                "tag",
-                "reset",
-                "config",
-            )
-        },
+        **{name: f"sapwood.cli.repository.{name.replace('-', '_')}" for name in _REPOSITORY},
+        # A word of Python's.
+        "import": "sapwood.cli.repository.import_",
     },
+    sections={"Commands for patches": "diff", "Commands for repositories": "init"},
 )
 @click.version_option(package_name="sapwood", message="%(prog)s %(version)s")
 def sapwood() -> None:
-    """Bit-exact patches between versions of a model's weights.
+    """Bit-exact patches between versions of a model's weights, and repositories of all versions.
 
     A model is a file or a folder of files, in any format. safetensors, GGUF, TFLite, ONNX, PyTorch and NumPy
     files are understood; others are carried as plain bytes.

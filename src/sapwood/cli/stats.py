@@ -3,23 +3,31 @@
 import click
 
 from sapwood.cli import options, screen
+from sapwood.cli.repository.stats import show_repository
 from sapwood.cli.tensor_table import print_tensors, tensor_json
 
 __all__ = ["command"]
 
 
 @click.command("stats")
-@click.argument("base")
-@click.argument("target")
+@click.argument("base", required=False)
+@click.argument("target", required=False)
 @click.option(
     "--plot", metavar="FILE", help="Draw it by layer and role: .png, .svg or .pdf. Needs matplotlib."
 )
 @options.as_json
-def command(*, base: str, target: str, plot: str | None, as_json: bool) -> None:
-    """Show what changed between BASE and TARGET, tensor by tensor.
+def command(*, base: str | None, target: str | None, plot: str | None, as_json: bool) -> None:
+    """Show what changed between BASE and TARGET, tensor by tensor; or what the repository holds.
 
-    The rms and the largest change are given relative to the rms of the base's elements.
+    BASE and TARGET are models. The rms and the largest change are given relative to the rms of the base's
+    elements.
+    Without both, it is told what the repository holds and what it takes.
     """
+    if base is None:
+        show_repository(as_json=as_json)
+        return
+    if target is None:
+        raise click.UsageError("Give a TARGET too; see diff for revisions.")
     import sapwood
 
     with screen.progress_bar("stats") as progress:

@@ -17,6 +17,7 @@ from sapwood.repo.work_tree import WorkTree
 
 if TYPE_CHECKING:
     from sapwood.formats.model import ModelFile
+    from sapwood.store.leases import Lease
     from sapwood.store.store import Store
 
 __all__ = ["opened_files", "put_files", "select"]
@@ -70,11 +71,13 @@ def put_files(
     work: WorkTree,
     paths: Iterable[str],
     staged: Mapping[str, Staged],
+    *,
+    lease: "Lease",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Staged]:
     """Put the files at these paths into the store, each as a version of what is staged there; all or none.
 
-    Files of one folder are read as one model, for some formats keep their tensors in files of their own.
+    Hold the lease until they are staged.
 
     Raises:
         StorageFailure: A file changed while it was read, or the disk failed. DiskFull: There is no room.
@@ -85,7 +88,7 @@ def put_files(
     sizes = {path: _status(work, path).st_size for inside in folders.values() for path in inside}
     done, total = 0, sum(sizes.values())
     found = []
-    with store.writer() as writer:
+    with store.writer(lease) as writer:
         for inside in folders.values():
             seen = {path: (time.time_ns(), _status(work, path)) for path in inside}
             with opened_files(work, inside) as files:

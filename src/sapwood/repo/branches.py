@@ -102,10 +102,11 @@ class Branches(Opened):
         if old is not None and not force:
             raise WrongCall("there is a tag of that name", path=name, advice="Replace it with --force.")
         named: Digest = target
-        if message is not None:
-            with self.store.writer() as writer:
-                named = writer.put(Kind.TAG, Tag(target, name, self.signature(), message).encode())
-        self.refs.move([Move(full, old, named)], self.signature(), f"tag: {revision}")
+        with self.store.lease() as lease:
+            if message is not None:
+                with self.store.writer(lease) as writer:
+                    named = writer.put(Kind.TAG, Tag(target, name, self.signature(), message).encode())
+            self.refs.move([Move(full, old, named)], self.signature(), f"tag: {revision}")
         return target.hex()
 
     def delete_tag(self, name: str) -> None:

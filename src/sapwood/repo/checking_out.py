@@ -74,12 +74,14 @@ def switch_tree(
     new: Tree,
     *,
     force: bool = False,
+    only_wanted: bool = False,
     progress: Progress | None = None,
 ) -> list[Staged]:
     """Make the work tree's files those of ``new`` where ``old``, which HEAD has, differs.
 
     Changes that are staged or were made to other files stay. Returns what is to be staged; that is left to
-    the caller, who moves HEAD in the same step.
+    the caller, who moves HEAD in the same step. With ``only_wanted`` no file is written where none was wanted
+    before.
 
     Raises:
         WrongCall: A file that would be overwritten holds what is in no commit, and not ``force``.
@@ -104,7 +106,19 @@ def switch_tree(
         if change.new is None:
             work.remove(change.path)
             staged.pop(change.path, None)
-    written = write_files(store, work, [one.new for one in changes if one.new is not None], progress)
+    due = [change.new for change in changes if change.new is not None]
+    absent = [
+        entry
+        for entry in due
+        if only_wanted
+        and entry.path in staged
+        and not staged[entry.path].wanted
+        and work.status(entry.path) is None
+    ]
+    written = write_files(store, work, [entry for entry in due if entry not in absent], progress)
+    written += [
+        Staged(entry, Seen.unseen(content_of(store, entry), entry.size), wanted=False) for entry in absent
+    ]
     staged.update((one.entry.path, one) for one in written)
     return list(staged.values())
 

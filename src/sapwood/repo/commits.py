@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from sapwood.errors import UnknownRevision, WrongCall
+from sapwood.errors import MissingInput, UnknownRevision, WrongCall
+from sapwood.repo.blame import Blamed, TensorKey, blame
+from sapwood.repo.checking_out import write_files
 from sapwood.repo.committing import Notes, record
 from sapwood.repo.history import ancestors, merge_bases, ordered
 from sapwood.repo.listing import CommitInfo, told
@@ -11,10 +13,12 @@ from sapwood.repo.opened import Opened
 from sapwood.repo.paths import path_fault
 from sapwood.repo.refs import HEAD
 from sapwood.repo.revision import parse_range
-from sapwood.repo.snapshot import Snapshot
+from sapwood.repo.snapshot import Snapshot, tensor_digests
 from sapwood.repo.staging import Seen, Staged
+from sapwood.repo.status import unchanged
 from sapwood.repo.tree import Tree
 from sapwood.store.kinds import Digest
+from sapwood.store.leases import Lease
 
 if TYPE_CHECKING:
     from sapwood.patch.tensors import Array
@@ -25,7 +29,7 @@ _DEFAULT_FILE: Final = "model.safetensors"
 
 
 class Commits(Opened):
-    """``commit``, ``log``, ``show`` and ``checkout``."""
+    """``commit``, ``log``, ``show``, ``checkout`` and ``blame``."""
 
     def commit(
         self,
@@ -45,7 +49,8 @@ class Commits(Opened):
 
         Args:
             tensors: NumPy or PyTorch arrays by name, which become the safetensors file ``file``; or by file
-                several such mappings. All other files stay as they are in HEAD, whatever is staged.
+                several such mappings. All other files stay as they are in HEAD, whatever is staged. No file
+                is written, unless one is there as it was committed: that follows.
             message: Why; its first line is the title.
             author: Who made the change, ``Name <address>``.
             metrics: What was measured, by name.
@@ -63,23 +68,28 @@ class Commits(Opened):
         notes = Notes(
             message, None if author is None else self.signature(author), metrics or {}, fields or {}
         )
-        made = None if tensors is None else self._put_tensors(tensors, file)
+        with self.store.lease() as lease:
+            made = None if tensors is None else self._put_tensors(lease, tensors, file)
+            follow = unchanged(self.work, self.staging, (one.entry.path for one in made or ()))
 
-        def tree_on(before: Tree) -> Tree:
-            if made is None:
-                return self.staging.tree()
-            return Tree.of({**before.by_path, **{one.entry.path: one.entry for one in made}}.values())
+            def tree_on(before: Tree) -> Tree:
+                if made is None:
+                    return self.staging.tree()
+                return Tree.of({**before.by_path, **{one.entry.path: one.entry for one in made}}.values())
 
-        digest = record(
-            self.objects,
-            self.refs,
-            tree_on,
-            notes,
-            self.signature(),
-            amend=amend,
-            allow_empty=allow_empty,
-            settle=lambda: self.staging.put(made or []),
-        )
+            digest = record(
+                self.objects,
+                self.refs,
+                tree_on,
+                notes,
+                by=self.signature(),
+                lease=lease,
+                amend=amend,
+                allow_empty=allow_empty,
+                settle=lambda: self.staging.put(made or []),
+            )
+            due = [one.entry for one in made or () if one.entry.path in follow]
+            self.staging.put(write_files(self.store, self.work, due) if due else [])
         return digest.hex()
 
     def log(
@@ -133,6 +143,29 @@ class Commits(Opened):
         digest = self.resolve(revision)
         return Snapshot(self.store, digest, self.objects.tree_of(digest), file)
 
+    def blame(self, revision: str = HEAD, *, file: str | None = None) -> list[Blamed]:
+        """Which commit gave each tensor of a commit the content it has there.
+
+        Raises:
+            UnknownRevision: The revision means no commit. MissingInput: It has no such file.
+        """
+        start = self.resolve(revision)
+        if file is not None and file not in self.objects.tree_of(start).by_path:
+            raise MissingInput("the commit has no such file", path=file)
+        known: dict[Digest, dict[str, Digest]] = {}
+
+        def tensors(commit: Digest) -> dict[TensorKey, Digest]:
+            found: dict[TensorKey, Digest] = {}
+            for entry in self.objects.tree_of(commit):
+                if file is not None and entry.path != file:
+                    continue
+                if entry.recipe not in known:
+                    known[entry.recipe] = tensor_digests(self.store, entry.recipe)
+                found |= {(entry.path, name): digest for name, digest in known[entry.recipe].items()}
+            return found
+
+        return blame(start, self.objects.commit, tensors)
+
     def merge_base(self, ours: str, theirs: str) -> str:
         """The newest commit that both came from, in hex.
 
@@ -150,7 +183,7 @@ class Commits(Opened):
         parents = self.objects.commit(digest).parents or (None,)
         return all(self.objects.tree_of(parent).by_path.get(file) != here for parent in parents)
 
-    def _put_tensors(self, tensors: Mapping[str, Any], file: str) -> list[Staged]:
+    def _put_tensors(self, lease: Lease, tensors: Mapping[str, Any], file: str) -> list[Staged]:
         """Put arrays as safetensors files; what is to be staged of them."""
         from sapwood.repo.memory_file import put_tensors  # noqa: PLC0415  it brings NumPy
 
@@ -160,7 +193,7 @@ class Commits(Opened):
         files: dict[str, Mapping[str, Any]] = dict(tensors) if nested == {True} else {file: tensors}
         before = self.objects.tree_of(self.head.target).by_path
         made = []
-        with self.store.writer() as writer:
+        with self.store.writer(lease) as writer:
             for path, arrays in files.items():
                 fault = path_fault(path)
                 if fault is not None:

@@ -13,6 +13,7 @@ from sapwood.repo.objects import Objects
 from sapwood.repo.refs import Head, Refs
 from sapwood.repo.tree import Tree
 from sapwood.store.kinds import Digest, Kind
+from sapwood.store.leases import Lease
 
 __all__ = ["ENVIRONMENT", "Notes", "default_author", "put_commit", "record"]
 
@@ -53,16 +54,16 @@ def default_author() -> str:
 
 
 def put_commit(
-    objects: Objects, tree: Tree, parents: tuple[Digest, ...], notes: Notes, by: Signature
+    objects: Objects, tree: Tree, parents: tuple[Digest, ...], notes: Notes, *, by: Signature, lease: Lease
 ) -> Digest:
-    """Put a commit and its tree into the store. It counts once a ref leads to it.
+    """Put a commit and its tree into the store; hold the lease until a ref leads to it.
 
     Raises:
         WrongCall: A text or a number cannot be in a commit.
     """
     commit = Commit(b"", parents, notes.author or by, by, notes.message, notes.metrics, notes.fields)
     like = objects.commit(parents[0]).tree if parents else None
-    with objects.store.writer() as writer:
+    with objects.store.writer(lease) as writer:
         tree_digest = writer.put(Kind.TREE, tree.encode(), base=like)
         return writer.put(Kind.COMMIT, replace(commit, tree=tree_digest).encode())
 
@@ -72,8 +73,9 @@ def record(
     refs: Refs,
     tree_on: Callable[[Tree], Tree],
     notes: Notes,
-    by: Signature,
     *,
+    by: Signature,
+    lease: Lease,
     amend: bool = False,
     allow_empty: bool = False,
     also: tuple[Digest, ...] = (),
@@ -87,6 +89,7 @@ def record(
         tree_on: The tree to commit, given that of HEAD; asked again if another commit comes in between.
         notes: Message and more.
         by: Who commits.
+        lease: Keeps what was put until the commit is named.
         amend: Replace the last commit.
         allow_empty: Commit though no file changed.
         also: Further parents.
@@ -102,7 +105,7 @@ def record(
         parents, why = _parents(objects, head, also, amend)
         if not (allow_empty or amend or also) and tree == objects.tree_of(head.target):
             raise WrongCall("nothing to commit", advice="Stage changes with add, or commit with --all.")
-        digest = put_commit(objects, tree, parents, notes, by)
+        digest = put_commit(objects, tree, parents, notes, by=by, lease=lease)
         title = notes.message.strip().partition("\n")[0]
         try:
             with refs.transaction():

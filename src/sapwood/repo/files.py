@@ -16,7 +16,7 @@ __all__ = ["Files"]
 
 
 class Files(Opened):
-    """``add``, ``remove``, ``status`` and ``changes``."""
+    """``add``, ``remove``, ``status`` and ``diff``."""
 
     def add(
         self, paths: Iterable[PathLike] = (".",), *, force: bool = False, progress: Progress | None = None
@@ -36,10 +36,11 @@ class Files(Opened):
         known = {path: staged[path] for path in there if path in staged}
         same = known.keys() - {change.path for change in changed_files(self.work, self.staging, known)}
         fresh = [path for path in there if path not in same]
-        files = put_files(self.store, self.work, fresh, staged, progress) if fresh else []
-        with self._database.transaction():
-            self.staging.remove(gone)
-            self.staging.put(files)
+        with self.store.lease() as lease:
+            files = put_files(self.store, self.work, fresh, staged, lease=lease, progress=progress)
+            with self._database.transaction():
+                self.staging.remove(gone)
+                self.staging.put(files)
         return sorted([*gone, *fresh])
 
     def remove(self, paths: Iterable[PathLike], *, cached: bool = False, force: bool = False) -> list[str]:
@@ -96,14 +97,14 @@ class Files(Opened):
         paths = [change.path for change in changed_files(self.work, self.staging, staged)]
         return self.add([self.path / path for path in paths], progress=progress) if paths else []
 
-    def changes(
+    def diff(
         self,
         old: str | None = HEAD,
         new: str | None = None,
         *,
         staged: bool = False,
         only: Iterable[str] = (),
-        measure: bool = False,
+        measure: bool = True,
     ) -> list[TensorChanges]:
         """What differs between two states of the files, tensor by tensor.
 

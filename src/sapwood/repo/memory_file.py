@@ -31,11 +31,17 @@ _METADATA: Final = "__metadata__"
 
 
 def put_tensors(
-    writer: "Writer", path: str, tensors: Mapping[str, Any], *, like: Digest | None = None
+    writer: "Writer",
+    path: str,
+    tensors: Mapping[str, Any],
+    *,
+    like: Digest | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> tuple[Entry, bytes]:
     """Put NumPy or PyTorch arrays as the safetensors file ``path``; its entry, and the file's BLAKE3 digest.
 
-    Arrays must not change until this returns. ``like``: the recipe of an earlier version.
+    Arrays must not change until this returns. ``like``: the recipe of an earlier version. ``metadata``: texts
+    for the header.
 
     Raises:
         WrongCall: A value is no array that the format can hold, or a name is none.
@@ -43,7 +49,7 @@ def put_tensors(
     known = {} if like is None else _digests(writer, like)
     arrays = {_name(name): as_array(value, name) for name, value in tensors.items()}
     ordered = sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
-    header: dict[str, object] = {}
+    header: dict[str, object] = {_METADATA: dict(metadata)} if metadata else {}
     spans, data = [], []
     at = 0
     for name, array in ordered:

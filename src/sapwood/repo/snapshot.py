@@ -18,13 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Snapshot", "tensor_digests"]
 
 
-def tensor_digests(store: "Store", tree: Tree) -> dict[tuple[str, str], Digest]:
-    """The object of each tensor of a tree, by file and name, in order."""
-    return {
-        (entry.path, tensor.name): digest
-        for entry in tree
-        for tensor, digest in read_recipe(store.read(entry.recipe)).tensors()
-    }
+def tensor_digests(store: "Store", recipe: Digest) -> dict[str, Digest]:
+    """The object of each tensor of a file, by name, in order."""
+    return {tensor.name: digest for tensor, digest in read_recipe(store.read(recipe)).tensors()}
 
 
 class Snapshot(Mapping[str, "npt.NDArray[np.generic]"]):

@@ -3,7 +3,7 @@
 import contextlib
 import enum
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sapwood.errors import SapwoodError
@@ -14,7 +14,7 @@ from sapwood.repo.staging import Seen, Staged, Staging
 from sapwood.repo.tree import Entry, Tree
 from sapwood.repo.work_tree import WorkTree
 
-__all__ = ["Difference", "FileChange", "Status", "changed_files", "tree_changes", "untracked"]
+__all__ = ["Difference", "FileChange", "Status", "changed_files", "tree_changes", "unchanged", "untracked"]
 
 
 class Difference(enum.Enum):
@@ -97,6 +97,13 @@ def changed_files(work: WorkTree, staging: Staging, staged: Mapping[str, Staged]
         with contextlib.suppress(SapwoodError):
             staging.put(fresh)
     return changes
+
+
+def unchanged(work: WorkTree, staging: Staging, paths: Iterable[str]) -> set[str]:
+    """Those of these files that are in the work tree, and as they are staged."""
+    staged = staging.all()
+    there = {path: staged[path] for path in paths if path in staged and work.status(path) is not None}
+    return there.keys() - {change.path for change in changed_files(work, staging, there)}
 
 
 def untracked(work: WorkTree, staged: Mapping[str, Staged], ignored: Ignored) -> list[str]:

@@ -255,8 +255,8 @@ class Run:
         by = repo.signature()
         told = {"run": self.name, "step": str(step), **(fields or {})}
         notes = Notes(f"Checkpoint {self.name} at step {step}", None, metrics, told)
-        digest = put_commit(repo.objects, Tree.of(entries), self._origin(), notes, by)
-        with repo.refs.transaction():
+        with repo.store.lease() as lease, repo.refs.transaction():
+            digest = put_commit(repo.objects, Tree.of(entries), self._origin(), notes, by=by, lease=lease)
             others = [one for one in self.saved() if one.step != step]
             later = [one.step for one in others if one.step > step]
             if later:

@@ -26,5 +26,5 @@ def command(*, paths: tuple[str, ...], everything: bool, force: bool, as_json: b
         found = repository.add(given, force=force, progress=progress)
     if as_json:
         screen.print_json({"staged": found})
-    elif not found:
-        click.echo("nothing has changed", err=True)
+    for path in () if as_json else found:
+        click.echo(f"staged {screen.printable(path)}")

@@ -31,7 +31,7 @@ def show_changes(
             base = repository.merge_base(base, target)
         if staged and base is None:
             base = "HEAD"
-        changes = repository.changes(base, target, staged=staged, only=files, measure=not stat)
+        changes = repository.diff(base, target, staged=staged, only=files, measure=not stat)
     if as_json:
         screen.print_json(summary_json(changes))
     elif not changes:

@@ -4,7 +4,7 @@ import click
 
 from sapwood.cli.options import read_metadata
 
-__all__ = ["author", "fields", "force", "message", "metrics", "read_metrics"]
+__all__ = ["author", "fields", "force", "message", "metrics", "otherwise", "read_metrics", "strategy"]
 
 force = click.option("-f", "--force", is_flag=True, help="Give up changes that are in no commit.")
 
@@ -45,4 +45,23 @@ fields = click.option(
     metavar="NAME=TEXT",
     callback=read_metadata,
     help="A free text; may be given more than once.",
+)
+
+strategy = click.option(
+    "-s",
+    "--strategy",
+    type=click.Choice(
+        ["fail", "ours", "theirs", "average", "weighted", "slerp", "ties", "dare", "task-arithmetic"]
+    ),
+    default="fail",
+    show_default=True,
+    help="For tensors that both sides changed.",
+)
+
+otherwise = click.option(
+    "--otherwise",
+    type=click.Choice(["fail", "ours", "theirs"]),
+    default="fail",
+    show_default=True,
+    help="For what the strategy cannot do, such as a mean of integers.",
 )

@@ -18,7 +18,7 @@ def command(*, revision: str, as_json: bool) -> None:
 
     with Repository() as repository:
         info = repository.show(revision)
-        changes = repository.changes(info.parents[0] if info.parents else None, info.id)
+        changes = repository.diff(info.parents[0] if info.parents else None, info.id, measure=False)
     if as_json:
         screen.print_json({**info.to_json(), "files": summary_json(changes)})
         return
