@@ -296,3 +296,29 @@ def test_files_in_and_out(run: Run, tracked: Path, pair: Pair) -> None:
     assert run("archive", "-o", "../all.zip").code == 2
     made = run("import", pair.base, "--as", "model.safetensors", "-m", "back").out
     assert made.endswith(" back\n")
+
+
+def test_push_clone_fetch_and_pull(
+    run: Run, tracked: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("remote", "add", "origin", "../shared").code == 0
+    assert str(pair.folder / "shared") in run("remote").out
+    sent = run("push")
+    assert sent.out.startswith("none..")
+    assert sent.out.splitlines()[0].endswith("main")
+    assert run("push").out == "everything is up to date\n"
+    assert run("clone", "../shared", "../two").out == "Cloned 2 commits into ../two\n"
+    monkeypatch.chdir("../two")
+    assert Path("model.safetensors").read_bytes() == pair.target.read_bytes()
+    save(3.0, Path("model.safetensors"))
+    run("commit", "-a", "-m", "From two")
+    assert json.loads(run("push", "--json").out)["objects"] > 0
+    monkeypatch.chdir(tracked)
+    assert "origin/main" in run("fetch").out
+    assert run("pull").out.startswith("fast-forward: ")
+    assert "From two" in run("log", "-n", 1).out
+    run("reset", "--hard", "HEAD~1")
+    run("commit", "--allow-empty", "-m", "Another")
+    assert run("push").code == 28
+    assert run("remote", "remove", "origin").code == 0
+    assert run("push").code == 3

@@ -12,6 +12,7 @@ from sapwood.repo.committing import default_author
 from sapwood.repo.database import FILE_NAME, Database
 from sapwood.repo.objects import Objects
 from sapwood.repo.paths import FOLDER
+from sapwood.repo.promised_store import PromisedStore
 from sapwood.repo.refs import BRANCHES, HEAD, Head, Refs
 from sapwood.repo.resolve import abbreviate, resolve
 from sapwood.repo.settings import Settings
@@ -60,7 +61,7 @@ class Opened:
         self.folder = self.work.root / FOLDER
         self._database = Database(self.folder / FILE_NAME)
         try:
-            self.store = Store.open(self.folder / _STORE)
+            self.store = PromisedStore.open(self.folder / _STORE)
         except BaseException:
             self._database.close()
             raise

@@ -3,14 +3,14 @@
 from sapwood.repo.branches import Branches
 from sapwood.repo.commits import Commits
 from sapwood.repo.files import Files
-from sapwood.repo.merges import Merges
+from sapwood.repo.remotes import Remotes
 from sapwood.repo.transport import Transport
 from sapwood.repo.upkeep import Upkeep
 
 __all__ = ["Repository"]
 
 
-class Repository(Files, Commits, Branches, Merges, Transport, Upkeep):
+class Repository(Files, Commits, Branches, Remotes, Transport, Upkeep):
     """An open repository; use it as a context manager, or close it. Of one thread.
 
     >>> import numpy as np, tempfile

@@ -131,6 +131,8 @@ class Upkeep(Opened):
     def fsck(self) -> list[Fault]:
         """Read everything, and name what is damaged or missing and the commits that need it.
 
+        What a remote has promised is not missing.
+
         Raises:
             DamagedStore: The store's index cannot be read at all.
         """
@@ -222,7 +224,10 @@ class Upkeep(Opened):
         except SapwoodError as error:
             yield tree, error.message
             return
+        promised = self.store.promise is not None
         for entry in entries:
+            if promised and entry.recipe in self.store.missing([entry.recipe]):
+                continue
             try:
                 items = [item.digest for item in read_recipe(self.store.read(entry.recipe)).items]
             except SapwoodError as error:
@@ -230,5 +235,5 @@ class Upkeep(Opened):
                 continue
             absent = self.store.missing(items)
             for digest in dict.fromkeys(items):
-                if digest in absent or digest in lost:
+                if (digest in absent and not promised) or digest in lost:
                     yield digest, "an object is not in the store"

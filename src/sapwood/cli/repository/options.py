@@ -4,7 +4,17 @@ import click
 
 from sapwood.cli.options import read_metadata
 
-__all__ = ["author", "fields", "force", "message", "metrics", "otherwise", "read_metrics", "strategy"]
+__all__ = [
+    "author",
+    "fields",
+    "force",
+    "message",
+    "metrics",
+    "otherwise",
+    "read_metrics",
+    "remote_options",
+    "strategy",
+]
 
 force = click.option("-f", "--force", is_flag=True, help="Give up changes that are in no commit.")
 
@@ -64,4 +74,13 @@ otherwise = click.option(
     default="fail",
     show_default=True,
     help="For what the strategy cannot do, such as a mean of integers.",
+)
+
+remote_options = click.option(
+    "--option",
+    "remote_options",
+    multiple=True,
+    metavar="NAME=TEXT",
+    callback=read_metadata,
+    help="For the object store, such as endpoint=... or region=...; credentials belong in the environment.",
 )

@@ -23,7 +23,7 @@ from sapwood.errors import (
     storage_error,
 )
 from sapwood.patch.workers import Workers
-from sapwood.store.kinds import Digest, StoredForm
+from sapwood.store.kinds import Digest, Kind, StoredForm
 from sapwood.store.leases import Lease
 from sapwood.store.remote.pack_list import Member, PackList, list_path, pack_path, read_list
 from sapwood.store.remote.place import Place, open_place
@@ -104,6 +104,11 @@ class Remote:
         if wanted - self._members.keys():
             self._learn(self._root()[0])
         return wanted - self._members.keys()
+
+    def listed(self, kind: Kind) -> set[Digest]:
+        """All objects of a kind that it holds. Commits and trees are small: one asks for all at once."""
+        self._learn(self._root()[0])
+        return {digest for digest, member in self._members.items() if member.record.description.kind is kind}
 
     def push(
         self,

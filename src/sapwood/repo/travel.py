@@ -1,0 +1,95 @@
+"""What travels between a repository and a remote: which objects, in which order."""
+
+from collections.abc import Iterable
+
+from sapwood.repo.history import ancestors
+from sapwood.repo.objects import Objects
+from sapwood.store.kinds import Digest, Kind
+from sapwood.store.leases import Lease
+from sapwood.store.recipe import read_recipe
+from sapwood.store.remote.remote import Progress, Remote
+
+__all__ = ["fetch_commits", "fetch_contents", "to_send"]
+
+
+def to_send(objects: Objects, targets: Iterable[Digest], known: Iterable[Digest]) -> set[Digest]:
+    """All that new values of refs lead to and the remote need not have, as far as it is here.
+
+    ``known``: commits that the remote's refs lead to; what is not here of them is passed over.
+    """
+    store = objects.store
+    there = [objects.peel(digest) for digest in known if digest in store]
+    hidden = frozenset(_ancestors_here(objects, there))
+    found: set[Digest] = set()
+    starts = []
+    for target in targets:
+        at = target
+        while store.info(at).kind is Kind.TAG:
+            found.add(at)
+            at = objects.tag(at).target
+        starts.append(at)
+    trees: set[Digest] = set()
+    for commit in _ancestors_here(objects, starts) - hidden:
+        found.add(commit)
+        trees.add(objects.commit(commit).tree)
+    for tree in trees - store.missing(trees):
+        found.add(tree)
+        recipes = {entry.recipe for entry in objects.tree(tree)} - found
+        for recipe in recipes - store.missing(recipes):
+            found.add(recipe)
+            found |= {item.digest for item in read_recipe(store.read(recipe)).items}
+    return found - store.missing(found)
+
+
+def fetch_commits(objects: Objects, remote: Remote, targets: Iterable[Digest], lease: Lease) -> set[Digest]:
+    """Get all commits, tags and trees that these lead to; returns the commits that were not here.
+
+    They are small, and so all that the remote has come at once.
+    """
+    store = objects.store
+    wanted = {digest for digest in targets if digest not in store}
+    if wanted:
+        small = {digest for kind in (Kind.COMMIT, Kind.TAG, Kind.TREE) for digest in remote.listed(kind)}
+        remote.fetch(store, store.missing(small | wanted), lease=lease)
+    commits = {objects.peel(target) for target in targets}
+    return ancestors(commits, objects.commit)
+
+
+def fetch_contents(
+    objects: Objects,
+    remote: Remote,
+    commits: Iterable[Digest],
+    lease: Lease,
+    *,
+    only: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> int:
+    """Get the files of commits, or those of them below ``only``; returns how many objects came."""
+    store = objects.store
+    names = [name.rstrip("/") for name in only]
+    recipes = {
+        entry.recipe
+        for commit in commits
+        for entry in objects.tree_of(commit)
+        if not names or any(entry.path == name or entry.path.startswith(name + "/") for name in names)
+    }
+    missing = store.missing(recipes)
+    count = remote.fetch(store, missing, lease=lease).objects if missing else 0
+    contents = {item.digest for recipe in recipes for item in read_recipe(store.read(recipe)).items}
+    missing = store.missing(contents)
+    if missing:
+        count += remote.fetch(store, missing, lease=lease, progress=progress).objects
+    return count
+
+
+def _ancestors_here(objects: Objects, starts: Iterable[Digest]) -> set[Digest]:
+    """The starts and their ancestors, as far as they are in this store."""
+    found: set[Digest] = set()
+    waiting = list(starts)
+    while waiting:
+        one = waiting.pop()
+        if one in found or one not in objects.store:
+            continue
+        found.add(one)
+        waiting += objects.commit(one).parents
+    return found
