@@ -62,9 +62,10 @@ def commit_part(run: Run, captured: Captured, shard: Shard, *, step: int) -> Non
     entries = run.put(captured, folder=shard.folder)
     repo, by = run.repo, run.repo.signature()
     notes = Notes(f"Part {shard.rank} of {shard.world}, {run.name} at step {step}")
-    digest = put_commit(repo.objects, Tree.of(entries), (), notes, by)
-    ref = f"{_parts(run, shard, step)}{shard.rank}"
-    repo.refs.move([Move(ref, repo.refs.get(ref), digest)], by, "part", log=False)
+    with repo.store.lease() as lease:
+        digest = put_commit(repo.objects, Tree.of(entries), (), notes, by=by, lease=lease)
+        ref = f"{_parts(run, shard, step)}{shard.rank}"
+        repo.refs.move([Move(ref, repo.refs.get(ref), digest)], by, "part", log=False)
 
 
 def seal(
