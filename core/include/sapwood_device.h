@@ -59,6 +59,9 @@ enum {
 #ifndef SWD_GUARDS
 #define SWD_GUARDS 1 /* 0: a patch with a guardrail that must hold is refused */
 #endif
+#ifndef SWD_FLOATS
+#define SWD_FLOATS 1 /* 0: only patches that say they have nothing but integers (sapwood diff --integers) */
+#endif
 /* Chunks of a patch, at most; one makes up to 1 MiB of the model. 40 bytes of memory each. */
 #ifndef SWD_CHUNKS
 #define SWD_CHUNKS 2
@@ -179,6 +182,9 @@ typedef struct {
     uint32_t digest_size; /* of chunks: 8 or 32 */
     uint32_t counter;     /* of the patch */
     uint32_t hash;        /* what digests are made by */
+#if !SWD_FLOATS
+    uint32_t integers;    /* 1: the patch says that it has no floats */
+#endif
     uint32_t state_size;  /* bytes of the decoder's state, as the patch says */
     uint32_t window;      /* bytes that a block reads behind what it makes, at most */
     uint32_t behind;      /* bytes that the base is read behind the place being made, at most */

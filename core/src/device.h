@@ -9,7 +9,7 @@
 #ifndef SW_DEVICE_H
 #define SW_DEVICE_H
 
-#include "sapwood.h"
+#include "sapwood_device.h"
 
 /* Number of significant bits: one instruction where the processor has it, so never a call. Arm's is defined for 0, which a
  * compiler does not know. */
@@ -22,11 +22,6 @@ __attribute__((always_inline)) static inline unsigned sw_bits(uint32_t v) {
     return v == 0 ? 0u : 32u - (unsigned)__builtin_clz(v);
 #endif
 }
-
-/* 0: a decoder without floats, which refuses segments of them. */
-#ifndef SWD_FLOATS
-#define SWD_FLOATS 1
-#endif
 
 static inline bool sw_is_float(const sw_device *d) {
     return SWD_FLOATS && d->field > 0;

@@ -1,7 +1,7 @@
 /* What a patch says in front of its chunks. SPEC, "Container" to "Device profile". */
 #include "update.h"
 
-enum { BASE = 1, TARGET = 3, PROFILE = 8, CHUNKS = 9, COUNTER = 11, HASH = 15, GUARDRAILS = 17 };
+enum { BASE = 1, TARGET = 3, PROFILE = 8, CHUNKS = 9, INTEGERS = 10, COUNTER = 11, HASH = 15, GUARDRAILS = 17 };
 enum { SHA_256 = 1 };
 
 int swd_next_byte(void *context) {
@@ -114,6 +114,9 @@ static swd_ending read_record(swd_update *u, uint32_t tag) {
         {BASE, offsetof(swd_update, base) / 4, 1, SWD_DIGEST},
         {TARGET, offsetof(swd_update, target) / 4, 1, SWD_DIGEST},
         {PROFILE, offsetof(swd_update, state_size) / 4, 3, 0},
+#if !SWD_FLOATS
+        {INTEGERS, offsetof(swd_update, integers) / 4, 1, 0},
+#endif
         {COUNTER, offsetof(swd_update, counter) / 4, 1, 0},
         {HASH, offsetof(swd_update, hash) / 4, 1, 0},
         {0, 0, 0, 0},
@@ -158,6 +161,11 @@ swd_ending swd_read_manifest(swd_update *u) {
         }
         row->left = behind;
     }
+#if !SWD_FLOATS
+    if (u->integers != 1) {
+        return UNSUPPORTED;
+    }
+#endif
     const uint32_t state_size = u->state_size;
     if (u->chunk_end == u->chunk || state_size == 0 || u->hash != SHA_256) {
         return UNSUPPORTED;

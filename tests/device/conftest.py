@@ -11,15 +11,24 @@ from tests.device.patches import ROOT, compiles
 _SANITIZE: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _built(out: Path, *options: str) -> Path:
     if not compiles("#include <openssl/evp.h>"):
         pytest.skip("the headers of OpenSSL are missing (Debian package: libssl-dev)")
-    out = tmp_path_factory.mktemp("posix")
-    flags = _SANITIZE if compiles("", *_SANITIZE) else ()
+    flags = (*(_SANITIZE if compiles("", *_SANITIZE) else ()), *options)
     subprocess.run(
         ["make", "-C", ROOT / "device/ports/posix", f"OUT={out}", f"CFLAGS=-O1 -g {' '.join(flags)}"],
         check=True,
         capture_output=True,
     )
     return out / "swd-update"
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _built(tmp_path_factory.mktemp("posix"))
+
+
+@pytest.fixture(scope="session")
+def program_of_integers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, built without floats."""
+    return _built(tmp_path_factory.mktemp("integers"), "-DSWD_FLOATS=0")

@@ -1,5 +1,6 @@
 """swd-update: a model in a file of flash, killed at any moment."""
 
+import dataclasses
 import hashlib
 import random
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import sapwood
+from sapwood.patch.container import opening_bytes
 from tests.device.patches import MODELS, Pair, make_pair
 
 SIZE = 131072
@@ -22,8 +24,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return make_pair("my_cnn_ft_lr1e-5x1", tmp_path_factory.mktemp("pair"))
 
 
-@pytest.fixture
-def run(program: Path, tmp_path: Path) -> Run:
+def _runner(program: Path, tmp_path: Path) -> Run:
     def call(*arguments: str | Path, code: int = 0) -> "subprocess.CompletedProcess[str]":
         ran = subprocess.run(
             [program, tmp_path / "flash.bin", *arguments], capture_output=True, text=True, check=False
@@ -32,6 +33,16 @@ def run(program: Path, tmp_path: Path) -> Run:
         return ran
 
     return call
+
+
+@pytest.fixture
+def run(program: Path, tmp_path: Path) -> Run:
+    return _runner(program, tmp_path)
+
+
+@pytest.fixture
+def run_integers(program_of_integers: Path, tmp_path: Path) -> Run:
+    return _runner(program_of_integers, tmp_path)
 
 
 def digest(path: Path) -> str:
@@ -117,6 +128,40 @@ def test_what_is_refused_changes_nothing(run: Run, pair: Pair, tmp_path: Path) -
     run("--provision", pair.base, "--size", str(SIZE), code=74)
     assert (tmp_path / "flash.bin").read_bytes() == flash
     expect(run, pair.base, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["my_cnn_ft_lr1e-5x1", "f32_mlp_lr1e-5x1"])
+def test_a_build_without_floats_takes_what_says_it_has_none(
+    run: Run, run_integers: Run, tmp_path: Path, name: str
+) -> None:
+    pair = make_pair(name, tmp_path)
+    size = str(2 * (-(-pair.target.stat().st_size // 4096) * 4096))
+    run_integers("--provision", pair.base, "--size", size)
+    flash = (tmp_path / "flash.bin").read_bytes()
+    run_integers(pair.patch, code=4)
+    assert (tmp_path / "flash.bin").read_bytes() == flash
+    integers = tmp_path / "integers.swpatch"
+    sapwood.diff(pair.base, pair.target, integers, profile="device", integers=True)
+    run_integers(integers)
+    expect(run_integers, pair.target, tmp_path / "out")
+    # Who knows floats takes it as well.
+    (tmp_path / "flash.bin").write_bytes(flash)
+    run(integers)
+    expect(run, pair.target, tmp_path / "out")
+
+
+def test_a_build_without_floats_is_lied_to(run_integers: Run, tmp_path: Path) -> None:
+    pair = make_pair("f32_mlp_lr1e-5x1", tmp_path)
+    patch = sapwood.open_patch(pair.patch)
+    profile = patch.manifest.profile
+    assert profile is not None
+    says = dataclasses.replace(patch.manifest, profile=dataclasses.replace(profile, integers=True))
+    lie = tmp_path / "lie.swpatch"
+    opening = len(opening_bytes(patch.manifest, signed=False))
+    lie.write_bytes(opening_bytes(says, signed=False) + pair.patch.read_bytes()[opening:])
+    run_integers("--provision", pair.base, "--size", "1048576")
+    run_integers(lie, code=3)
+    expect(run_integers, pair.base, tmp_path / "out")
 
 
 def test_guards_and_counters(run: Run, pair: Pair, tmp_path: Path) -> None:

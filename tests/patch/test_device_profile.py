@@ -170,6 +170,19 @@ def test_what_repeats_and_what_stayed_costs_little() -> None:
     assert sapwood.diff(base, target, profile="device").size < 200
 
 
+def test_integers_alone() -> None:
+    base, target = _pair("f32_mlp_lr1e-5x1")
+    patch = sapwood.diff(base, target, profile="device", integers=True)
+    profile = patch.manifest.profile
+    assert profile is not None
+    assert profile.integers
+    assert sapwood.apply(base, patch) == target
+    plain = sapwood.diff(base, target, profile="device")
+    assert plain.manifest.profile is not None
+    assert not plain.manifest.profile.integers
+    assert plain.size < patch.size < 1.3 * plain.size
+
+
 def test_an_empty_target() -> None:
     patch = sapwood.diff(b"base", b"", profile="device")
     assert patch.manifest.profile == Profile(2048, 0, 0)
@@ -193,6 +206,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
         {"profile": "device", "state": 1024},
         {"state": 512},
         {"behind": 0},
+        {"integers": True},
         {"profile": "device", "behind": -1},
     ):
         with pytest.raises(WrongCall):

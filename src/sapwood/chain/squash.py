@@ -119,7 +119,11 @@ def _limits(profiles: Sequence[Profile], links: int) -> DeviceLimits | None:
     """Whoever could apply every link can apply a patch within these; None if one is not for devices."""
     if len(profiles) < links:
         return None
-    return DeviceLimits(min(p.state for p in profiles), max(p.behind for p in profiles))
+    return DeviceLimits(
+        min(p.state for p in profiles),
+        max(p.behind for p in profiles),
+        all(p.integers for p in profiles),
+    )
 
 
 def _make_anew(

@@ -54,6 +54,9 @@ __all__ = ["command", "print_report"]
     help="For a device that writes TARGET over BASE: how far before the place where it writes it can still "
     "read BASE; 0 for not at all.  [default: any]",
 )
+@click.option(
+    "--integers", is_flag=True, help="For a device whose decoder is built without floats (SWD_FLOATS=0)."
+)
 @click.option("--auto-meta", is_flag=True, help="Guard the patch by what a TFLite TARGET tells of its needs.")
 @click.option(
     "--guard",
@@ -91,6 +94,7 @@ def command(
     profile: str,
     state: str | None,
     behind: int | None,
+    integers: bool,
     auto_meta: bool,
     guards: dict[str, str],
     adapter: str | None,
@@ -125,6 +129,7 @@ def command(
             profile=profile,
             state=None if state is None else int(state),
             behind=behind,
+            integers=integers,
             guardrails=guards,
             auto_meta=auto_meta,
             adapter=adapter,

@@ -67,6 +67,7 @@ def command(*, patch: str, as_json: bool) -> None:
         facts["profile"] = (
             f"device, {manifest.profile.state} bytes of state, reads {manifest.profile.window} bytes back "
             f"in what it made and {manifest.profile.behind} behind in the base"
+            f"{', integers only' if manifest.profile.integers else ''}"
         )
     facts |= {f"guard {name}": str(value) for name, value in describe_guards(manifest.guardrails).items()}
     facts |= {f"meta {key}": value for key, value in manifest.metadata.items()}

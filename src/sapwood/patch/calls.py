@@ -42,14 +42,16 @@ DEFAULT_STATE: Final = 2048
 """Bytes of model memory of a device, unless said otherwise."""
 
 
-def _limits(profile: str, state: int | None, behind: int | None) -> DeviceLimits | None:
+def _limits(profile: str, state: int | None, behind: int | None, *, integers: bool) -> DeviceLimits | None:
     if profile == "device":
-        return DeviceLimits(DEFAULT_STATE if state is None else state, behind)
+        return DeviceLimits(DEFAULT_STATE if state is None else state, behind, integers)
     if profile != "host":
         raise WrongCall("no such profile", expected="host or device", found=profile)
     for what, value in (("state", state), ("limit behind", behind)):
         if value is not None:
             raise WrongCall(f"only a patch of the device profile has a {what}", found=value)
+    if integers:
+        raise WrongCall("only a patch of the device profile can be of integers alone")
     return None
 
 
@@ -70,6 +72,7 @@ def diff(
     profile: str = "host",
     state: int | None = None,
     behind: int | None = None,
+    integers: bool = False,
     guardrails: Mapping[str, object] | None = None,
     auto_meta: bool = False,
     adapter: Source | None = None,
@@ -91,6 +94,7 @@ def diff(
         state: Bytes of the device decoder's model: 512 or 2048 (the default).
         behind: For a device that writes the target over the base: how many bytes before the place where it
             writes it can still read. 0: none. By default as many as there are.
+        integers: For a device whose decoder is built without floats: they are coded as integers.
         guardrails: What a device must be, by the names of guards: "arena_bytes", "runtime_abi",
             "operator_set", "io_schema", "family", "model_version", or a vendor's number from 256 on.
         auto_meta: Take the guards that a TFLite target tells; those in ``guardrails`` go before.
@@ -104,7 +108,11 @@ def diff(
         StorageFailure: Reading or writing failed; no output was left.
     """
     private = _private_key(key)
-    count, chosen, device = thread_count(threads), as_level(level), _limits(profile, state, behind)
+    count, chosen, device = (
+        thread_count(threads),
+        as_level(level),
+        _limits(profile, state, behind, integers=integers),
+    )
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(open_model(base)) if base is not None else None
         new = stack.enter_context(open_model(target))

@@ -34,10 +34,12 @@ class DeviceLimits:
     Attributes:
         state: Memory for the decoder's model, one of ``STATES``.
         behind: How far before the place where it writes the base may be read; None: as far as it goes.
+        integers: It knows integers only: floats are coded as integers of their width.
     """
 
     state: int
     behind: int | None = None
+    integers: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,10 +64,15 @@ class DeviceBlock:
         return self.block.length
 
 
-def _element(piece: Piece) -> Element | None:
+_INTEGERS: Final = {1: Element.INT8, 2: Element.INT16, 4: Element.INT32, 8: Element.INT32}
+
+
+def _element(piece: Piece, *, integers: bool) -> Element | None:
     """How a decoder on a device can take a tensor's elements: at most 4 bytes each; None for tables."""
     if piece.element is None or piece.kind == "glue":
         return None
+    if integers:
+        return _INTEGERS[piece.element.width]
     if piece.element.width == 8:
         return Element.INT32
     return Element.INT8 if piece.element is Element.INT4 else piece.element
@@ -79,6 +86,7 @@ class _Planner:
         base: All of the base.
         target: The block.
         state: Bytes of the decoder's model.
+        integers: Nothing is said as floats.
         parser: Finds copies and repeats.
         least: Base offset less position is no lower where the base is read.
         shift: Base offset less position, where the base was left.
@@ -87,6 +95,7 @@ class _Planner:
     base: memoryview
     target: memoryview
     state: int
+    integers: bool
     parser: _core.DeviceParser
     least: int
     shift: int = 0
@@ -96,7 +105,7 @@ class _Planner:
         end = start + piece.length
         if piece.base is not None and self._same(start, end, piece.base - start):
             chosen = [Segment(Kind.COPY, 0, piece.length, piece.base, 0)]
-        elif (element := _element(piece)) is not None:
+        elif (element := _element(piece, integers=self.integers)) is not None:
             chosen = self._tensor(piece, start, element)
         else:
             chosen = self._table(start, end, self.shift if piece.base is None else piece.base - start)
@@ -181,7 +190,7 @@ class _Planner:
         segments: list[Segment] = []
         first = -(-start // _WORD) * _WORD
         at = start
-        searched = first < end and end - start <= _MOST_SCALED
+        searched = first < end and end - start <= _MOST_SCALED and not self.integers
         for offset, found in _core.find_scaled(self.target, first, end) if searched else ():
             scaled = Segment(*found)
             if self._same(offset, offset + scaled.length, shift):
@@ -199,7 +208,8 @@ class _Planner:
         if self._in_reach(start, end, shift):
             aligned = min(-(-start // _WORD) * _WORD, end)
             head = self._elements(start, aligned, Element.INT8, shift)
-            ways.append(head + self._elements(aligned, end, Element.F32, shift))
+            words = Element.INT32 if self.integers else Element.F32
+            ways.append(head + self._elements(aligned, end, words, shift))
         return self._cheapest(start, end, ways)
 
 
@@ -262,7 +272,9 @@ def device_blocks(
         first = part[0].start
         new = target.read(first, part[-1].start + part[-1].length - first)
         least = first - behind
-        planner = _Planner(old, new, limits.state, _core.DeviceParser(index, new, least), least)
+        planner = _Planner(
+            old, new, limits.state, limits.integers, _core.DeviceParser(index, new, least), least
+        )
         segments = join_copies(s for piece in part for s in planner.piece(piece, piece.start - first))
         kinds: dict[str, int] = {}
         for piece in part:

@@ -145,7 +145,10 @@ def _account_block(report: DiffReport, coded: DeviceBlock) -> None:
 
 
 def _assemble_for_device(
-    blocks: Iterable[DeviceBlock], state: int, assembler: Assembler, done: Callable[[DeviceBlock], None]
+    blocks: Iterable[DeviceBlock],
+    device: DeviceLimits,
+    assembler: Assembler,
+    done: Callable[[DeviceBlock], None],
 ) -> Profile:
     """Every block in a chunk of its own; returns what they take to decode."""
     window = behind = 0
@@ -154,7 +157,7 @@ def _assemble_for_device(
         assembler.end_chunk()
         window, behind = max(window, coded.window), max(behind, coded.behind)
         done(coded)
-    return Profile(state, window, behind)
+    return Profile(device.state, window, behind, device.integers)
 
 
 def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: Spool) -> int:
@@ -267,7 +270,7 @@ def diff_models(
         profile = None
         if device is not None:
             blocks = device_blocks(pieces, base_stream, target_stream, device)
-            profile = _assemble_for_device(blocks, device.state, assembler, finished)
+            profile = _assemble_for_device(blocks, device, assembler, finished)
         else:
             known = None if adapter is None else Adapter(adapter)
             whole = with_terms(pieces, seen, target_stream, level, workers, adapter=known)

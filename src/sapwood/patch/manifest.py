@@ -41,6 +41,7 @@ class Tag(enum.IntEnum):
     TARGET_FILES = 7
     PROFILE = 8
     CHUNKS = 9
+    INTEGERS = 10
     VERSION_COUNTER = 11
     SECOND_BASE = 13
     HASH = 15
@@ -97,11 +98,13 @@ class Profile:
         state: Memory for the decoder's model.
         window: How far back it reads what a block has made; 0: never.
         behind: How far before the place where it writes it reads the base; 0: never.
+        integers: Nothing is coded as floats: a decoder built without them takes it.
     """
 
     state: int
     window: int
     behind: int
+    integers: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class Manifest:
 
 
 _DEVICE_PROFILE: Final = 1
+_NOTHING_ELSE: Final = 1
 _MOST_OFFSET: Final = (1 << 32) - 1
 KEY_ID_SIZE: Final = 8
 _TAGS: Final = frozenset(map(int, Tag))
@@ -210,6 +214,7 @@ def write_manifest(manifest: Manifest) -> bytes:
         Tag.KEY_ID: manifest.key_id,
         Tag.TARGET_FILES: _files(manifest.target),
         Tag.PROFILE: _profile(manifest.profile),
+        Tag.INTEGERS: bytes([_NOTHING_ELSE]) if manifest.profile and manifest.profile.integers else b"",
         Tag.VERSION_COUNTER: _unsigned(manifest.version_counter) if manifest.version_counter else b"",
         Tag.SECOND_BASE: _identity(manifest.second_base),
         Tag.HASH: b"" if manifest.hash is HashKind.BLAKE3 else bytes([manifest.hash]),
@@ -316,7 +321,14 @@ def reads_whole_base(manifest: Manifest) -> bool:
     return only and base.shape is not Shape.FOLDER and base.size <= _MOST_OFFSET
 
 
-def _read_profile(reader: ByteReader) -> Profile | None:
+def _read_integers(reader: ByteReader) -> bool:
+    if reader.byte("number of what elements are") == _NOTHING_ELSE:
+        return True
+    reader.take(reader.left, "what elements are")
+    return False
+
+
+def _read_profile(reader: ByteReader, *, integers: bool) -> Profile | None:
     if reader.byte("number of a profile") != _DEVICE_PROFILE:
         reader.take(reader.left, "profile")
         return None
@@ -324,6 +336,7 @@ def _read_profile(reader: ByteReader) -> Profile | None:
         reader.unsigned("state of a profile"),
         reader.unsigned("window of a profile"),
         reader.unsigned("reach of a profile"),
+        integers,
     )
 
 
@@ -398,6 +411,7 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
     )
     if Tag.KEY_ID in records and records[Tag.KEY_ID].left != KEY_ID_SIZE:
         raise records[Tag.KEY_ID].error("a key id has 8 bytes", found=records[Tag.KEY_ID].left)
+    integers = Tag.INTEGERS in records and _read_integers(records[Tag.INTEGERS])
     text = records[Tag.FORMAT].data if Tag.FORMAT in records else memoryview(b"")
     manifest = Manifest(
         base=_with_files(base, base_files, reader),
@@ -407,7 +421,7 @@ def read_manifest(data: bytes | memoryview, offset: int = 0) -> Manifest:
         metadata=_read_metadata(records[Tag.METADATA]) if Tag.METADATA in records else {},
         version_counter=counter,
         key_id=bytes(records[Tag.KEY_ID].data) if Tag.KEY_ID in records else b"",
-        profile=_read_profile(records[Tag.PROFILE]) if Tag.PROFILE in records else None,
+        profile=_read_profile(records[Tag.PROFILE], integers=integers) if Tag.PROFILE in records else None,
         guardrails=read_guards(records[Tag.GUARDRAILS]) if Tag.GUARDRAILS in records else (),
         second_base=second_base,
         kept=read_kept(records[Tag.KEPT], target.size) if Tag.KEPT in records else (),

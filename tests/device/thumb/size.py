@@ -53,8 +53,10 @@ class Options(NamedTuple):
 
 BUILDS: Final = (
     Options("all", ()),
+    Options("integers", ("-DSWD_FLOATS=0",)),
     Options("two slots", ("-DSWD_IN_PLACE=0",)),
-    Options("two slots, no guards", ("-DSWD_IN_PLACE=0", "-DSWD_GUARDS=0")),
+    Options("two slots, integers", ("-DSWD_IN_PLACE=0", "-DSWD_FLOATS=0")),
+    Options("the same, no guards", ("-DSWD_IN_PLACE=0", "-DSWD_FLOATS=0", "-DSWD_GUARDS=0")),
 )
 
 
@@ -138,7 +140,7 @@ Made by `make device-size`, with {COMPILER} {version}.
 
 Bytes of code and constants as linked with `--gc-sections`, from {roots} and
 `swd_guard`. `memory.c` is there for who has no libc. SHA-256 and Ed25519 are the platform's, and not in it.
-"two slots" is `SWD_IN_PLACE=0`, "no guards" `SWD_GUARDS=0`. Compiled with
+"two slots" is `SWD_IN_PLACE=0`, "integers" `SWD_FLOATS=0`, "no guards" `SWD_GUARDS=0`. Compiled with
 
     {" ".join(FLAGS)}
 
