@@ -1,6 +1,7 @@
 #!/bin/sh
 # The decoders as WebAssembly, and as TypeScript that holds them: build/NAME.wasm, src/generated/NAME_wasm.ts.
-# Needs clang for wasm32 and wasm-ld (Debian: clang, lld). CLANG and WASM_LD choose others.
+# Needs clang for wasm32 and wasm-ld (Debian: clang, lld). CLANG and WASM_LD choose others. With wasm-opt (Debian:
+# binaryen) the device decoder gets a tenth smaller.
 set -eu
 cd "$(dirname "$0")/.."
 core=../core
@@ -24,6 +25,9 @@ build() { # NAME OPTIMISATION SOURCES...
     done
     # shellcheck disable=SC2086 # objects are words
     "$WASM_LD" --no-entry --strip-all --gc-sections --export=__heap_base -z stack-size=65536 $objects -o "$out/$name.wasm"
+    if [ "$optimisation" = -Oz ] && command -v wasm-opt >/dev/null; then
+        wasm-opt -Oz --converge --enable-bulk-memory "$out/$name.wasm" -o "$out/$name.wasm"
+    fi
     constant=$(echo "$name" | tr '[:lower:]' '[:upper:]')_WASM
     printf '/** Made by wasm/build.sh: %s.wasm in base64. */\nexport const %s =\n  "%s";\n' \
         "$name" "$constant" "$(base64 -w 0 "$out/$name.wasm")" >"src/generated/${name}_wasm.ts"
