@@ -89,9 +89,10 @@ static uint32_t ordered_value(const sw_device *d, uint32_t value) {
 static uint32_t code_digits(SW_CODER *c, unsigned length, uint32_t first, uint32_t wanted) {
     uint32_t digits = 1;
     unsigned place = length - 1;
-    for (unsigned depth = 0; depth < 2 && place > 0; depth++) {
+    unsigned set = first > 0 ? SW_SET_LEADING : SW_SET_DIGIT;
+    for (; digits < 4 && place > 0; set += first == 0) {
         place--;
-        digits = digits << 1 | decide(c, first > 0 ? SW_SET_LEADING : SW_SET_DIGIT + depth, first + digits, wanted >> place & 1);
+        digits = digits << 1 | decide(c, set, first + digits, wanted >> place & 1);
     }
     return digits << place | equal_odds(c, place, wanted & ((1u << place) - 1));
 }

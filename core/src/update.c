@@ -348,10 +348,11 @@ static swd_ending read_opening(swd_update *u) {
         row->at = bytes + SIZE_AT;
         row->left = LEAST - SIZE_AT;
         const uint32_t size = swd_varint(row);
-        total = (uint32_t)(row->at - bytes) + CRC + signature + size;
-        if (size > config->state_size || total > config->state_size) {
+        total = (uint32_t)(row->at - bytes) + CRC + signature;
+        if (size > config->state_size - total) {
             return NO_ROOM;
         }
+        total += size;
         row->left = (int32_t)size;
     }
     if (u->offset < total) {

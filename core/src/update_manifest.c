@@ -167,11 +167,9 @@ swd_ending swd_read_manifest(swd_update *u) {
     }
 #endif
     const uint32_t state_size = u->state_size;
-    if (u->chunk_end == u->chunk || state_size == 0 || u->hash != SHA_256) {
+    if (u->chunk_end == u->chunk || u->hash != SHA_256 ||
+        (state_size != SW_DEVICE_SMALL && state_size != SW_DEVICE_LARGE)) {
         return UNSUPPORTED;
-    }
-    if (state_size != SW_DEVICE_SMALL && state_size != SW_DEVICE_LARGE) {
-        return BAD_PATCH;
     }
     return state_size > u->config->state_size ? NO_ROOM : MORE;
 }
