@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sapwood.errors import MissingInput, MissingObject, WrongCall
+from sapwood.errors import DamagedStore, MissingInput, MissingObject, WrongCall
 from sapwood.store.kinds import Description, Form, Kind, describe, object_digest, read_description
 from sapwood.store.store import Store
 from tests.store.stores import new_store
@@ -283,6 +283,19 @@ def test_a_store_is_made_once_and_only_found_where_it_is(tmp_path: Path) -> None
         Store.create(tmp_path / "s")
     with pytest.raises(MissingInput, match="no store"):
         Store.open(tmp_path / "other")
+
+
+def test_a_store_that_was_never_finished_is_made(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "index.sqlite").touch()
+    with Store.create(tmp_path / "s") as store, store.writer() as writer:
+        digest = writer.put(Kind.GLUE, b"some bytes")
+    with Store.open(tmp_path / "s") as store:
+        assert digest in store
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "index.sqlite").write_bytes(b"something else" * 1000)
+    with pytest.raises(DamagedStore):
+        Store.create(tmp_path / "t")
 
 
 def test_a_store_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:

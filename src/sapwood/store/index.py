@@ -52,13 +52,14 @@ class Index:
     """An open index, for all threads of a process and its forks."""
 
     def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
-        """Open the file, or with ``create`` make it.
+        """Open the file, or with ``create`` make it where there is none; ``is_new`` tells whether it did.
 
         Raises:
             MissingInput: There is none. DamagedStore: It is no index of a store.
             StorageFailure: It cannot be read or written.
         """
         self._file = IndexFile(path, create=create, read_only=read_only)
+        self.is_new = self._file.is_new
 
     def close(self) -> None:
         """Let go of the file. Doing it twice is harmless."""

@@ -32,7 +32,12 @@ _MOST_VALUE: Final = 1 << 20
 
 
 class IndexFile:
-    """One connection for all threads of a process; a fork gets its own, as SQLite asks."""
+    """One connection for all threads of a process; a fork gets its own, as SQLite asks.
+
+    Attributes:
+        path: Where it is.
+        is_new: Whether it was made just now.
+    """
 
     def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
         """Open the file, or with ``create`` make it; errors as for ``Index``."""
@@ -44,14 +49,17 @@ class IndexFile:
         with self._told():
             connection = self._connect(create=create)
             self._held = (os.getpid(), threading.RLock(), connection)
-            if create:
-                connection.execute("PRAGMA journal_mode = WAL")
+            # A process may have been killed between making the file and this.
+            self.is_new = create and connection.execute("PRAGMA schema_version").fetchone()[0] == 0
+            if self.is_new:
                 with self.transaction():
                     for statement in _SCHEMA.values():
                         connection.execute(statement)
                     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
                     connection.execute(f"PRAGMA user_version = {_VERSION}")
             self._check(connection)
+            if not read_only:
+                connection.execute("PRAGMA journal_mode = WAL")
 
     def _connect(self, *, create: bool) -> sqlite3.Connection:
         mode = "rwc" if create else "ro" if self._read_only else "rw"

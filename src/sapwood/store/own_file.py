@@ -22,7 +22,8 @@ class OwnFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.offset = _START
-        self._end = self._room = _START
+        self._end = _START
+        self._room = 0
         with told(path):
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._descriptor = os.open(path, flags, 0o666)
@@ -32,7 +33,9 @@ class OwnFile:
         size = sum(map(len, pieces))
         with told(self.path):
             if self._end + size > self._room:
-                self._room = make_room(self._descriptor, self._end, size, _STEP)
+                # From the first page on, which the head takes in the end.
+                at = self._end if self._room else 0
+                self._room = make_room(self._descriptor, at, self._end + size - at, _STEP)
             self._end = write_all(self._descriptor, pieces, self._end)
 
     def finish(self, record: Record) -> int:

@@ -64,11 +64,12 @@ class Store:
         root = Path(path).absolute()
         with told(root):
             root.mkdir(exist_ok=True)
-            if (root / FILE_NAME).exists():
-                raise WrongCall("a store is there already", path=str(root))
             for name in _FOLDERS:
                 (root / name).mkdir(exist_ok=True)
             index = Index(root / FILE_NAME, create=True)
+            if not index.is_new:
+                index.close()
+                raise WrongCall("a store is there already", path=str(root))
             sync_folder(root)
             sync_folder(root.parent)
         return cls(root, index, read_only=False, threads=thread_count(threads))
