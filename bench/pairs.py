@@ -3,7 +3,7 @@
 quick: the small TFLite pairs beside this file and synthetic ones made on the spot. full: also the trained
 pairs (bench.corpus.make_pairs), those with merged adapters (bench.corpus.make_adapters), those quantised
 (bench.corpus.quantised, quantised_onnx and quantised_tflite) and the published ones
-(bench.corpus.fetch_pairs), in the corpus folder.
+(bench.corpus.fetch_pairs), and those of a large model (bench.corpus.train_large), in the corpus folder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def quick(corpus: Path) -> list[Pair]:
 
 def full(corpus: Path) -> list[Pair]:
     made = corpus / "pairs"
-    return quick(corpus) + trained(made) + quantised(made / "quantised") + published(corpus / "fetched")
+    found = quick(corpus) + trained(made) + quantised(made / "quantised") + published(corpus / "fetched")
+    return found + large(corpus / "large")
 
 
 def trained(folder: Path) -> list[Pair]:
@@ -112,6 +113,26 @@ def quantised(folder: Path) -> list[Pair]:
         for old, new in CROSSED
     ]
     return found
+
+
+def large(folder: Path) -> list[Pair]:
+    """Steps of a model that takes an accelerator to train: none where nobody trained it."""
+    steps = [
+        ("rl 1 step", "rl-1", "rl", 1),
+        ("rl 8 steps", "rl-8", "rl", 8),
+        ("f32 8 steps", "other", "f32", 8),
+        ("adam 8 steps", "other", "adam", 8),
+    ]
+    return [
+        Pair(
+            f"large {name}",
+            kind,
+            folder / room / "step0.safetensors",
+            folder / room / f"step{step}.safetensors",
+        )
+        for name, kind, room, step in steps
+        if (folder / room).is_dir()
+    ]
 
 
 def published(folder: Path) -> list[Pair]:

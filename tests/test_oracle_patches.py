@@ -21,6 +21,10 @@ def test_both_decode_some_random_patches(first: int) -> None:
         compare(seed)
 
 
+def test_both_know_one_distance_that_stands_twice_among_the_last_four() -> None:
+    compare(935)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(1000, 2000, 100))
 def test_both_decode_a_thousand_random_patches(first: int) -> None:

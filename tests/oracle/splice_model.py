@@ -240,7 +240,8 @@ class _Splice:
         if start < 0 or start + size > len(self.base) or size > room:
             raise Refused("a run reaches outside the base or makes too much")
         distance = start - (made + before)
-        self.recent.remove(distance if distance in self.recent else self.recent[3])
+        # By its place: 0 can stand there twice.
+        del self.recent[self.recent[:3].index(distance) if distance in self.recent[:3] else 3]
         self.recent.insert(0, distance)
         self.out += self.base[start : start + size]
         self.history.copied(self.base[start : start + size])
