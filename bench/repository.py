@@ -35,7 +35,7 @@ def make(folder: Path, commits: int) -> None:
                 bits = array.view(np.int16)
                 places = random.integers(0, ELEMENTS, int(ELEMENTS * CHANGED))
                 bits[places] += random.integers(-2, 3, len(places), np.int16)
-        repo.restore(["."])
+        repo.restore([repo.path / "model.safetensors"])
     print(f"{commits} commits in {time.monotonic() - started:.0f} s")
 
 

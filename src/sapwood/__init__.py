@@ -4,7 +4,6 @@ A patch knows the tensors inside the files, sends only what changed, and proves 
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from sapwood.errors import SapwoodError
@@ -130,12 +129,18 @@ _HOMES = {
     "verify": ("sapwood.patch.calls", "verify"),
 }
 
-__version__: str = version("sapwood")
+# Read when it is asked for: that takes longer than some commands.
+__version__: str
 
 # Not for type checkers, which would then take any name for one of them.
 if not TYPE_CHECKING:
 
     def __getattr__(name):
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415
+
+            value = globals()[name] = version("sapwood")
+            return value
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module, real = _HOMES[name]

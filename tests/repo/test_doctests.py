@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ("graph", "refs", "repository", "revision", "tree")
+MODULES = ("graph", "refs", "repository", "resolve", "revision", "tree")
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -31,6 +31,8 @@ _SCHEMA: Final = {
     "content BLOB NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL, "
     "seen INTEGER NOT NULL, wanted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "setting": "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    # Commits as the store has them, found in one look: made anew from the store at any time.
+    "history": "CREATE TABLE history (digest BLOB PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID",
     # How two tensors differ: found once, and true for ever.
     "difference": "CREATE TABLE difference (old BLOB NOT NULL, new BLOB NOT NULL, facts TEXT NOT NULL, "
     "PRIMARY KEY (old, new)) STRICT, WITHOUT ROWID",

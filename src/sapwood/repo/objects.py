@@ -1,12 +1,14 @@
 """Trees, commits and tags as objects of the store."""
 
+import contextlib
 from typing import Final, Protocol, Self, TypeVar
 
-from sapwood.errors import BadData
+from sapwood.errors import BadData, DamagedStore, SapwoodError
 from sapwood.repo import limits
 from sapwood.repo.commit import Commit, Tag
+from sapwood.repo.database import Database
 from sapwood.repo.tree import Tree
-from sapwood.store.kinds import Digest, Kind
+from sapwood.store.kinds import Description, Digest, Kind, object_digest
 from sapwood.store.store import Store
 
 __all__ = ["Objects", "Recorded"]
@@ -24,13 +26,21 @@ class Recorded(Protocol):
 _Object = TypeVar("_Object", bound=Recorded)
 # Commits of a walk are asked for again and again; one takes about a kilobyte.
 _MOST_KEPT: Final = 1 << 16
+# One flush to the disk for so many.
+_KEPT_TOGETHER: Final = 128
+_COMMIT: Final = Description(Kind.COMMIT)
 
 
 class Objects:
-    """Reads, and decodes as untrusted, what commits are made of."""
+    """Reads, and decodes as untrusted, what commits are made of.
 
-    def __init__(self, store: Store) -> None:
+    Walks over the history are quick: commits that one has read are kept in the repository's database.
+    """
+
+    def __init__(self, store: Store, database: Database) -> None:
         self.store = store
+        self._database = database
+        self._fresh: dict[Digest, bytes] = {}
         self._commits: dict[Digest, Commit] = {}
         self._trees: dict[Digest, Tree] = {}
 
@@ -42,10 +52,32 @@ class Objects:
         """
         found = self._commits.get(digest)
         if found is None:
-            found = self._read(digest, Kind.COMMIT, Commit)
+            found = self._kept(digest) or self._read(digest, Kind.COMMIT, Commit)
             if len(self._commits) < _MOST_KEPT:
                 self._commits[digest] = found
         return found
+
+    def forget(self) -> None:
+        """Drop the commits that are kept: some may be gone from the store."""
+        self._commits.clear()
+        self._fresh.clear()
+        self._database.rows("DELETE FROM history")
+
+    def _kept(self, digest: Digest) -> Commit | None:
+        row = self._database.row("SELECT data FROM history WHERE digest = ?", digest)
+        if row is None or not isinstance(row[0], bytes) or object_digest(_COMMIT, row[0]) != digest:
+            return None
+        return Commit.decode(row[0])
+
+    def _keep(self, digest: Digest, data: memoryview) -> None:
+        self._fresh[digest] = bytes(data)
+        if len(self._fresh) < _KEPT_TOGETHER:
+            return
+        # Whoever may only read looks into the store the next time, too.
+        with contextlib.suppress(SapwoodError), self._database.transaction():
+            for one, kept in self._fresh.items():
+                self._database.rows("INSERT OR IGNORE INTO history VALUES (?, ?)", one, kept)
+        self._fresh.clear()
 
     def tree(self, digest: Digest) -> Tree:
         """The tree of that name; raises as ``commit`` does."""
@@ -72,14 +104,22 @@ class Objects:
         raise BadData("tags lead to tags without an end", found=digest)
 
     def _read(self, digest: Digest, kind: Kind, of: type[_Object]) -> _Object:
-        info = self.store.info(digest)
+        # The digest covers the kind: one look into the index, and one digest, prove both.
+        data = self.store.read(digest, verify=False)
         what = kind.name.lower()
-        if info.kind is not kind:
-            raise BadData(f"an object is no {what}", found=info.kind.name.lower(), path=digest.hex())
-        if info.length > limits.MAX_OBJECT_BYTES:
-            raise BadData(f"a {what} is too large", found=info.length, path=digest.hex())
+        if object_digest(Description(kind), data) != digest:
+            found = self.store.info(digest).kind
+            if found is not kind:
+                raise BadData(f"an object is no {what}", found=found.name.lower(), path=digest.hex())
+            raise DamagedStore(
+                f"a {what} is not what its name says",
+                path=digest.hex(),
+                advice="Run fsck: it names what is damaged. Fetch the object from a remote that has it.",
+            )
+        if kind is Kind.COMMIT:
+            self._keep(digest, data)
         try:
-            return of.decode(self.store.read(digest))
+            return of.decode(data)
         except BadData as error:
             error.path = error.path or digest.hex()
             raise

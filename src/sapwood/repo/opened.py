@@ -65,7 +65,7 @@ class Opened:
         except BaseException:
             self._database.close()
             raise
-        self.objects = Objects(self.store)
+        self.objects = Objects(self.store, self._database)
         self.refs = Refs(self._database)
         self.staging = Staging(self._database)
         self.settings = Settings(self._database, self.store)

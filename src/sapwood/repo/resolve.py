@@ -1,5 +1,7 @@
 """From a revision to the commit it means."""
 
+import itertools
+from collections.abc import Iterable
 from typing import Final
 
 from sapwood.errors import UnknownRevision
@@ -8,7 +10,7 @@ from sapwood.repo.refs import BRANCHES, HEAD, REMOTES, TAGS, Refs
 from sapwood.repo.revision import Revision, Step, is_prefix, parse_revision
 from sapwood.store.kinds import DIGEST_SIZE, Digest, Kind
 
-__all__ = ["abbreviate", "find_ref", "resolve"]
+__all__ = ["abbreviate", "abbreviations", "find_ref", "resolve"]
 
 # In this order a short name is looked for, as git does.
 _PLACES: Final = ("{}", "refs/{}", TAGS + "{}", BRANCHES + "{}", REMOTES + "{}", REMOTES + "{}/HEAD")
@@ -47,6 +49,25 @@ def abbreviate(digest: Digest, objects: Objects, length: int = _SHOWN) -> str:
     while length < len(text) and len(objects.store.matching(text[:length], limit=2)) > 1:
         length += 1
     return text[:length]
+
+
+def abbreviations(digests: Iterable[str], length: int = _SHOWN) -> dict[str, str]:
+    """For each digest in hex the shortest beginning, from ``length`` digits on, that no other of them has.
+
+    >>> abbreviations(["1234", "1256", "9999"], length=1)
+    {'1234': '123', '1256': '125', '9999': '9'}
+    """
+    ordered = sorted(set(digests))
+    shared = [_shared(*pair) for pair in itertools.pairwise(ordered)]
+    longest = map(max, [0, *shared], [*shared, 0])
+    return {digest: digest[: max(length, most + 1)] for digest, most in zip(ordered, longest, strict=True)}
+
+
+def _shared(one: str, other: str) -> int:
+    """Characters that both begin with."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
 
 
 def _start(revision: Revision, text: str, objects: Objects, refs: Refs) -> Digest:

@@ -171,6 +171,8 @@ class Upkeep(Opened):
         """
         logged = 0 if dry_run else self.refs.forget(int(time.time()) - log_seconds)
         collected = self.store.gc(self._roots, references, grace=grace, dry_run=dry_run)
+        if collected.objects and not dry_run:
+            self.objects.forget()
         return Cleaned(logged, collected, None if dry_run else self.store.repack())
 
     def _roots(self) -> set[Digest]:

@@ -42,6 +42,7 @@ def command(
     """
     from sapwood.repo.listing import best as ranked
     from sapwood.repo.repository import Repository
+    from sapwood.repo.resolve import abbreviations
 
     if (best or smallest) and metric is None:
         raise click.UsageError("--best and --smallest go with --metric.")
@@ -54,10 +55,10 @@ def command(
         elif metric is not None:
             commits = [info for info in commits if metric in info.commit.metrics]
         commits = commits[:limit]
-        short = {info.id: repository.short(bytes.fromhex(info.id)) for info in commits} if oneline else {}
     if as_json:
         screen.print_json([info.to_json() for info in commits])
         return
+    short = abbreviations(info.id for info in commits)
     blocks = ([_line(info, short[info.id], metric)] if oneline else [*describe(info)] for info in commits)
     lines = _drawn(commits, blocks, apart=not oneline) if graph else _plain(blocks, apart=not oneline)
     click.echo("\n".join(lines), nl=bool(commits))
