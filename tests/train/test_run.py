@@ -117,6 +117,43 @@ def test_the_newest_and_the_best_stay_and_the_rest_has_no_ref(folder: Path) -> N
         assert not logged & kept, "no log keeps a checkpoint: a collection may free what is dropped"
 
 
+def test_a_collection_frees_what_was_dropped_and_leaves_what_was_kept(folder: Path) -> None:
+    training = Training()
+    with Saver(folder, "tuning", every=Every(steps=1), keep=Keep(last=1)) as saver:
+        for step in range(1, 5):
+            training.train()
+            saver.step(step, training)
+    with Repository(folder) as repo:
+        cleaned = repo.gc(grace=0)
+        last = Run(repo, "tuning").last()
+        assert last is not None
+        assert cleaned.collected.objects >= 6, "a commit, a tree and weights of each of two, at least"
+        assert np.array_equal(last.tensors()["weights"], training.weights)
+        assert not repo.fsck()
+
+
+def test_a_collection_while_a_checkpoint_is_saved_takes_nothing_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal = Run.seal
+
+    def after_collection(self: Run, *args: Any, **named: Any) -> Any:
+        with Repository(folder) as other:
+            other.gc(grace=0)
+        return seal(self, *args, **named)
+
+    monkeypatch.setattr(Run, "seal", after_collection)
+    training = Training()
+    training.train()
+    with Saver(folder, "tuning", every=Every(steps=1), waiting=0) as saver:
+        saver.step(1, training)
+    with Repository(folder) as repo:
+        last = Run(repo, "tuning").last()
+        assert last is not None
+        assert np.array_equal(last.tensors()["weights"], training.weights)
+        assert not repo.fsck()
+
+
 def test_checkpoints_lead_to_where_the_run_began_and_not_to_each_other(folder: Path) -> None:
     training = Training()
     with Saver(folder, "tuning", every=Every(steps=1)) as saver:

@@ -23,6 +23,7 @@ from sapwood.repo.memory_file import put_tensors
 from sapwood.repo.refs import Move, name_fault
 from sapwood.repo.tree import Entry, Tree
 from sapwood.store.kinds import Digest
+from sapwood.store.leases import Lease
 from sapwood.store.model_objects import get_recipe, put_model_file, write_model_file
 from sapwood.train.capture import Captured
 from sapwood.train.policy import Best, Keep, Saved
@@ -214,16 +215,20 @@ class Run:
             WrongCall: A number or text cannot be in a commit. StorageFailure, DiskFull: Nothing was
                 committed.
         """
-        entries = self.put(captured)
-        return self.seal(entries, step=step, metrics=metrics, fields=fields, keep=keep)
+        with self.repo.store.lease() as lease:
+            entries = self.put(captured, lease)
+            return self.seal(entries, step=step, metrics=metrics, fields=fields, keep=keep)
 
-    def put(self, captured: Captured, *, folder: str = "") -> list[Entry]:
-        """Put a state's files into the store, as later versions of the last checkpoint's."""
+    def put(self, captured: Captured, lease: Lease, *, folder: str = "") -> list[Entry]:
+        """Put a state's files into the store, as later versions of the last checkpoint's.
+
+        The lease keeps them from collection until a ref leads to them.
+        """
         known = self._newest_tree().by_path
         document = {"sapwood_state": _VERSION, "parts": captured.documents}
         told = memoryview(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
         entries = []
-        with self.repo.store.writer() as writer:
+        with self.repo.store.writer(lease) as writer:
             for part, arrays in captured.arrays.items():
                 path = f"{folder}{part}.safetensors"
                 before = known.get(path)

@@ -59,10 +59,10 @@ def commit_part(run: Run, captured: Captured, shard: Shard, *, step: int) -> Non
     Raises:
         StorageFailure, DiskFull: Nothing was committed.
     """
-    entries = run.put(captured, folder=shard.folder)
     repo, by = run.repo, run.repo.signature()
     notes = Notes(f"Part {shard.rank} of {shard.world}, {run.name} at step {step}")
     with repo.store.lease() as lease:
+        entries = run.put(captured, lease, folder=shard.folder)
         digest = put_commit(repo.objects, Tree.of(entries), (), notes, by=by, lease=lease)
         ref = f"{_parts(run, shard, step)}{shard.rank}"
         repo.refs.move([Move(ref, repo.refs.get(ref), digest)], by, "part", log=False)
