@@ -85,4 +85,4 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_nor_by_many_cuts(tmp_path: Path) -> None:
-    assert cut(tmp_path, 20, 2) > 20
+    assert cut(tmp_path, 12, 2) > 12
