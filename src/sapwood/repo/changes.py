@@ -93,9 +93,13 @@ def work_state(work: WorkTree, paths: Iterable[str]) -> Iterator[dict[str, FileS
     Raises:
         MissingInput, StorageFailure: One cannot be read.
     """
+    wanted = list(paths)
+    if not wanted:
+        yield {}
+        return
     from sapwood.repo.adding import opened_files  # noqa: PLC0415  it lays out files of all formats
 
-    with opened_files(work, paths) as files:
+    with opened_files(work, wanted) as files:
         yield {path: _file_state(file.data, file.layout) for path, file in files.items()}
 
 
