@@ -44,5 +44,6 @@ endfunction()
 sapwood_instruction_set(avx2 "x86_64|AMD64" -mavx2 -mbmi2)
 sapwood_instruction_set(avx512 "x86_64|AMD64"
   -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vbmi2 -mbmi2)
+sapwood_instruction_set(ssse3 "x86_64|AMD64" -mssse3)
 sapwood_instruction_set(neon "aarch64|arm64")
 target_sources(sapwood_core PRIVATE ${core_sources})

@@ -207,5 +207,6 @@ NB_MODULE(_core, m) {
     bind_device(m);
     bind_splice(m);
     bind_update(m);
+    bind_bytes(m);
     m.def("find_matches", &find_matches, nb::arg("base"), nb::arg("target"), nb::arg("memory_limit"));
 }

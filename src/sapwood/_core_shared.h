@@ -96,6 +96,9 @@ void bind_device(nb::module_ &m);
 // A simulated device and its update engine (_core_update.cpp).
 void bind_update(nb::module_ &m);
 
+// The learned byte coder (_core_bytes.cpp).
+void bind_bytes(nb::module_ &m);
+
 // The modelled content of SPLICE blocks (_core_splice.cpp).
 void bind_splice(nb::module_ &m);
 

@@ -19,7 +19,10 @@ The number is the exit code of the command line. Numbers are part of the interfa
     │   ├── MalformedModel   18
     │   ├── BrokenChain      19
     │   ├── DamagedStore     24
-    │   └── MissingObject    25
+    │   ├── MissingObject    25
+    │   ├── CorruptStream    30
+    │   ├── UnsupportedStream 31
+    │   └── WrongByteModel   32
     └── Unavailable          20   a device, a server or a package fails
         ├── StorageFailure   21
         ├── DiskFull         22
@@ -40,6 +43,7 @@ __all__ = [
     "BadSignature",
     "BrokenChain",
     "CorruptPatch",
+    "CorruptStream",
     "DamagedStore",
     "DigestMismatch",
     "DiskFull",
@@ -59,7 +63,9 @@ __all__ = [
     "Unavailable",
     "UnknownRevision",
     "UnsupportedPatch",
+    "UnsupportedStream",
     "WrongBase",
+    "WrongByteModel",
     "WrongCall",
     "exit_codes",
     "storage_error",
@@ -223,6 +229,24 @@ class MissingObject(BadData):
     """An object that is asked for is not in the store."""
 
     exit_code: ClassVar[int] = 25
+
+
+class CorruptStream(BadData):
+    """The stream of learned bytes is damaged, cut short or none."""
+
+    exit_code: ClassVar[int] = 30
+
+
+class UnsupportedStream(BadData):
+    """The stream needs a newer Sapwood: an unknown version, level or flag."""
+
+    exit_code: ClassVar[int] = 31
+
+
+class WrongByteModel(BadData):
+    """The stream was encoded with a trained model that is not here."""
+
+    exit_code: ClassVar[int] = 32
 
 
 class Unavailable(SapwoodError):

@@ -81,11 +81,17 @@ def _epilog() -> str:
         "sign": "sapwood.cli.sign",
         "compress": "sapwood.cli.compress",
         "decompress": "sapwood.cli.decompress",
+        "encode": "sapwood.cli.encode",
+        "decode": "sapwood.cli.decode",
         **{name: f"sapwood.cli.repository.{name.replace('-', '_')}" for name in _REPOSITORY},
         # A word of Python's.
         "import": "sapwood.cli.repository.import_",
     },
-    sections={"Commands for patches": "diff", "Commands for repositories": "init"},
+    sections={
+        "Commands for patches": "diff",
+        "Commands for any bytes": "encode",
+        "Commands for repositories": "init",
+    },
 )
 @click.version_option(package_name="sapwood", message="%(prog)s %(version)s")
 def sapwood() -> None:
