@@ -151,5 +151,7 @@ def _patch(name: str) -> bytes:
 
 
 if __name__ == "__main__":
-    for path in (path for paths in make(Path(*sys.argv[1:2] or [FOLDER])).values() for path in paths):
+    for path in (
+        path for paths in make(Path(sys.argv[1] if len(sys.argv) > 1 else FOLDER)).values() for path in paths
+    ):
         print(f"{path.stat().st_size:>9}  {path}")
