@@ -28,10 +28,18 @@ static void *exact(size_t size) {
 }
 
 static void *new_model(unsigned level, unsigned record) {
-    void *memory = NULL;
-    assert(posix_memalign(&memory, 64, sw_byte_model_size(level)) == 0);
+    /* Aligned to 64, with its own address before it for free_model. */
+    uint8_t *whole = exact(sw_byte_model_size(level) + 128);
+    uint8_t *memory = whole + 128 - (uintptr_t)whole % 64;
+    memcpy(memory - sizeof whole, &whole, sizeof whole);
     sw_byte_model_reset(memory, level, record);
     return memory;
+}
+
+static void free_model(void *model) {
+    void *whole;
+    memcpy(&whole, (uint8_t *)model - sizeof whole, sizeof whole);
+    free(whole);
 }
 
 /* Text-like, noise, runs, records: all that a model treats differently. */
@@ -96,7 +104,7 @@ static void check(unsigned level, unsigned record, const uint8_t *data, size_t s
         free(back);
         free(payload);
         free(out);
-        free(model);
+        free_model(model);
     }
     free(first);
 }
@@ -126,8 +134,8 @@ static void check_messages(unsigned level) {
         from = to;
     }
     assert(memcmp(sender, receiver, sw_byte_model_size(level)) == 0);
-    free(sender);
-    free(receiver);
+    free_model(sender);
+    free_model(receiver);
 }
 
 static void check_hostile(unsigned level) {
@@ -144,7 +152,7 @@ static void check_hostile(unsigned level) {
         free(window);
         free(payload);
     }
-    free(model);
+    free_model(model);
 }
 
 int main(void) {
