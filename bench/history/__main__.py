@@ -7,7 +7,8 @@ python -m bench.history --only Sapwood cp --json out.json FILE…           thos
 Each version is committed by all in turn, then each is checked out by all in turn and compared with the file.
 Speeds are medians over the versions, in MB/s of the file, on all threads; files are in the page cache when
 they are read, and written ones are flushed within the time. A program's start counts; Sapwood, hf_xet and
-HDF5 are called in this process. What cannot run here is named.
+HDF5 are called in this process. "newest" is the checkout of the last version. What cannot run is named.
+Of packages it needs the extra "bench", and DVC, which has so many of its own that it is looked for on PATH.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from bench.history.keeper import Keeper
@@ -114,7 +116,7 @@ def _prepare(room: Path, only: Sequence[str]) -> tuple[list[Keeper], dict[str, s
 
 def measure(files: Sequence[Path], keepers: Sequence[Keeper]) -> list[Row]:
     rows = [Row(keeper.name) for keeper in keepers]
-    for file in files:
+    for file in _watched(files, "commit"):
         for keeper, row in zip(keepers, rows, strict=True):
             shutil.copyfile(file, keeper.file)
             keeper.flush(time.time_ns())
@@ -122,7 +124,7 @@ def measure(files: Sequence[Path], keepers: Sequence[Keeper]) -> list[Row]:
                 row.versions.append(keeper.commit())
             row.stored.append(keeper.stored())
             keeper.file.unlink()
-    for number, file in enumerate(files):
+    for number, file in enumerate(_watched(files, "checkout")):
         for keeper, row in zip(keepers, rows, strict=True):
             with _timed(keeper, row.checkout):
                 keeper.checkout(row.versions[number])
@@ -132,6 +134,11 @@ def measure(files: Sequence[Path], keepers: Sequence[Keeper]) -> list[Row]:
     for keeper in keepers:
         keeper.end()
     return rows
+
+
+def _watched(files: Sequence[Path], what: str) -> Iterable[Path]:
+    """The files, with progress on a terminal."""
+    return track(files, what, console=Console(stderr=True), disable=not sys.stderr.isatty())
 
 
 @contextmanager
