@@ -32,6 +32,12 @@ def test_a_table_in_a_pipe_cuts_no_name(capsys: pytest.CaptureFixture[str]) -> N
     assert "x" * 400 in capsys.readouterr().out
 
 
+def test_a_table_in_a_pipe_is_aligned_without_rich(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.print_table(("name", "kind", "bytes"), [("w", "new", "12"), ("模型", "kept", "3456")], left=2)
+    expected = ["name  kind  bytes", "w     new      12", "模型  kept   3456"]
+    assert capsys.readouterr().out.splitlines() == expected
+
+
 def test_progress_is_quiet_in_a_pipe() -> None:
     with screen.progress_bar("work") as progress:
         assert progress is None

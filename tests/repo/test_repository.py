@@ -1,7 +1,9 @@
 """What users do with a repository, through the library, on real small models of several formats."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -451,3 +453,17 @@ def test_what_is_staged_as_the_target_has_it_does_not_cost_the_file_in_the_work_
     assert (repo.path / "a").read_text() == "three, in no commit"
     assert [change.path for change in repo.status().unstaged] == ["a"]
     assert repo.status().staged == ()
+
+
+def test_a_history_that_was_walked_is_kept_and_a_damaged_row_of_it_is_not_believed(repo: Repository) -> None:
+    for i in range(20):
+        repo.commit({"w": np.full(10, i, np.float32)}, str(i))
+    repo.close()
+    with Repository(repo.path) as opened:
+        told = opened.log()
+    database = repo.path / ".sapwood" / "repository.sqlite"
+    with contextlib.closing(sqlite3.connect(database)) as rows, rows:
+        assert rows.execute("SELECT count(*) FROM history").fetchone()[0] >= 16
+        rows.execute("UPDATE history SET data = zeroblob(length(data)) WHERE digest < x'80'")
+    with Repository(repo.path) as again:
+        assert again.log() == told

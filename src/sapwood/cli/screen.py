@@ -5,7 +5,6 @@ draws: it takes a tenth of a second.
 """
 
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["print_facts", "print_json", "print_table", "printable", "progress_bar", "share", "size", "warn"]
 
-# In a pipe nobody sees a width: lines are as long as they are.
-_PIPE_WIDTH = 1000
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -32,12 +29,13 @@ def _console() -> "Console":
             """Leave it to ``main``, as all else that prints does."""
             raise BrokenPipeError
 
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return Unbroken(highlight=False, markup=False, emoji=False, width=width)
+    return Unbroken(highlight=False, markup=False, emoji=False)
 
 
 def printable(text: str) -> str:
     """The text with escape codes for all that is not a character to be seen."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
@@ -59,6 +57,9 @@ def share(value: float | None) -> str:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
     """A table; the first ``left`` columns are text, the others numbers."""
+    if not sys.stdout.isatty():
+        click.echo(_aligned(columns, rows, left))
+        return
     from rich.table import Table
     from rich.text import Text
 
@@ -70,6 +71,29 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: 
     _console().print(table)
 
 
+def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """The table as lines that are as long as they are: in a pipe nobody sees a width."""
+    table = [list(columns), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for row in table:
+        cells = []
+        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            room = " " * (width - _width(cell))
+            cells.append(cell + room if i < left else room + cell)
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def print_facts(facts: Mapping[str, str]) -> None:
     """Names and values, one a line."""
     width = max(map(len, facts), default=0)
@@ -79,6 +103,8 @@ def print_facts(facts: Mapping[str, str]) -> None:
 
 def print_json(value: object) -> None:
     """One object; keys as documented, sizes in bytes."""
+    import json
+
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 

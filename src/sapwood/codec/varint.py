@@ -46,6 +46,10 @@ class ByteReader:
             advice="Fetch the patch again, or make it anew.",
         )
 
+    def cut_short(self, what: str, size: int) -> CorruptPatch:
+        """The error where fewer than ``size`` bytes are left."""
+        return self.error(f"{what} is cut short", expected=f"{size} bytes", found=f"{self.left} bytes")
+
     @property
     def left(self) -> int:
         """Bytes not read yet."""
@@ -54,7 +58,7 @@ class ByteReader:
     def take(self, size: int, what: str) -> memoryview:
         """The next ``size`` bytes."""
         if size > self.left:
-            raise self.error(f"{what} is cut short", expected=f"{size} bytes", found=f"{self.left} bytes")
+            raise self.cut_short(what, size)
         self.at += size
         return self.data[self.at - size : self.at]
 
@@ -64,9 +68,14 @@ class ByteReader:
 
     def unsigned(self, what: str) -> int:
         """The next unsigned integer, below 2**64."""
+        # Histories and recipes are made of these: one byte is not taken as a view of its own.
+        data = self.data
         value = 0
         for i in range(_MOST_BYTES):
-            byte = self.byte(what)
+            if self.at == len(data):
+                raise self.cut_short(what, 1)
+            byte = data[self.at]
+            self.at += 1
             value |= (byte & 127) << (7 * i)
             if byte < 128:
                 if value >> 64 or (byte == 0 and i > 0):

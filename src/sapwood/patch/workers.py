@@ -1,13 +1,16 @@
 """The threads of one call: work in order with little of it under way at once, and work beside it."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from sapwood.errors import WrongCall
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ["Workers", "thread_count"]
 
@@ -38,7 +41,9 @@ class Workers:
         self.threads = threads
         # A digest beside coding keeps pace with more than this many threads of it.
         self.hashing = 1 + threads // _CODING
-        self._pool = None if threads <= 1 else ThreadPoolExecutor(threads, thread_name_prefix="sapwood")
+        self._begun: ThreadPoolExecutor | None = None
+        self._ended = False
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -47,13 +52,31 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """What has begun is waited for; what has not is dropped."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        with self._lock:
+            self._ended = True
+        if self._begun is not None:
+            self._begun.shutdown(cancel_futures=True)
 
-    def begin(self, work: Callable[[], R]) -> Future[R]:
+    def _pool(self) -> "ThreadPoolExecutor | None":
+        if self.threads <= 1:
+            return None
+        with self._lock:
+            if self._begun is None:
+                # Who gives no work waits for neither threads nor their module.
+                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+                self._begun = ThreadPoolExecutor(self.threads, thread_name_prefix="sapwood")
+                if self._ended:
+                    self._begun.shutdown()
+            return self._begun
+
+    def begin(self, work: Callable[[], R]) -> "Future[R]":
         """``work``, beside whatever else is done; without threads it is finished at once."""
-        if self._pool is not None:
-            return self._pool.submit(work)
+        pool = self._pool()
+        if pool is not None:
+            return pool.submit(work)
+        from concurrent.futures import Future  # noqa: PLC0415
+
         done: Future[R] = Future()
         try:
             done.set_result(work())
@@ -63,13 +86,14 @@ class Workers:
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """``map(work, items)``, in order. At most four results a thread wait, which bounds memory."""
-        if self._pool is None:
+        pool = self._pool()
+        if pool is None:
             yield from map(work, items)
             return
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:
-                waiting.append(self._pool.submit(work, item))
+                waiting.append(pool.submit(work, item))
                 if len(waiting) >= 4 * self.threads:
                     yield waiting.popleft().result()
             while waiting:

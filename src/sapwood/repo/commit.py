@@ -103,6 +103,15 @@ class Commit:
         """
         return encoding.read(data, "commit", _parse_commit, _encode_read)
 
+    @classmethod
+    def decode_again(cls, data: bytes) -> "Commit":
+        """The commit of bytes that ``decode`` has taken before: not encoded again, which is half the time.
+
+        Raises:
+            BadData, LimitExceeded: As for ``decode``.
+        """
+        return encoding.read(data, "commit", _parse_commit, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:

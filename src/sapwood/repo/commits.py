@@ -13,7 +13,6 @@ from sapwood.repo.opened import Opened
 from sapwood.repo.paths import path_fault
 from sapwood.repo.refs import HEAD
 from sapwood.repo.revision import parse_range
-from sapwood.repo.snapshot import Snapshot, tensor_digests
 from sapwood.repo.staging import Seen, Staged
 from sapwood.repo.status import unchanged
 from sapwood.repo.tree import Tree
@@ -22,6 +21,7 @@ from sapwood.store.leases import Lease
 
 if TYPE_CHECKING:
     from sapwood.patch.tensors import Array
+    from sapwood.repo.snapshot import Snapshot
 
 __all__ = ["Commits"]
 
@@ -134,12 +134,14 @@ class Commits(Opened):
         """
         return told(self.objects, self.refs, [self.resolve(revision)])[0]
 
-    def checkout(self, revision: str = HEAD, *, file: str | None = None) -> Snapshot:
+    def checkout(self, revision: str = HEAD, *, file: str | None = None) -> "Snapshot":
         """The tensors of a commit, or of one file of it, read when they are asked for. Touches no file.
 
         Raises:
             UnknownRevision: The revision means no commit. MissingInput: It has no such file.
         """
+        from sapwood.repo.snapshot import Snapshot  # noqa: PLC0415  most operations read no tensors
+
         digest = self.resolve(revision)
         return Snapshot(self.store, digest, self.objects.tree_of(digest), file)
 
@@ -149,6 +151,8 @@ class Commits(Opened):
         Raises:
             UnknownRevision: The revision means no commit. MissingInput: It has no such file.
         """
+        from sapwood.repo.snapshot import tensor_digests  # noqa: PLC0415
+
         start = self.resolve(revision)
         if file is not None and file not in self.objects.tree_of(start).by_path:
             raise MissingInput("the commit has no such file", path=file)

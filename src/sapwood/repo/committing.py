@@ -1,8 +1,6 @@
 """Making commits: objects first, then the branch moves, if it is still where it was."""
 
-import getpass
 import os
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -46,6 +44,10 @@ def default_author() -> str:
     said = os.environ.get(ENVIRONMENT)
     if said:
         return said
+    # Who only reads need not wait for them.
+    import getpass  # noqa: PLC0415
+    import socket  # noqa: PLC0415
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

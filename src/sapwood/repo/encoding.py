@@ -35,7 +35,7 @@ def get_text(reader: ByteReader, what: str, most: int) -> str:
     size = reader.unsigned(f"length of {what}")
     if size > most:
         raise LimitExceeded(f"{what} is too long", expected=most, found=size)
-    return bytes(reader.take(size, what)).decode()
+    return str(reader.take(size, what), "utf-8")
 
 
 def get_digest(reader: ByteReader, what: str) -> bytes:
@@ -58,9 +58,9 @@ def read(
     data: bytes | memoryview,
     what: str,
     parse: Callable[[ByteReader], _Object],
-    encode: Callable[[_Object], bytes],
+    encode: Callable[[_Object], bytes] | None,
 ) -> _Object:
-    """The object that ``encode`` would write as ``data``.
+    """The object that ``encode`` would write as ``data``; without ``encode`` that is known of it.
 
     Raises:
         BadData: There is none. LimitExceeded: It asks for more than a reader gives.
@@ -78,6 +78,6 @@ def read(
     except (CorruptPatch, UnicodeDecodeError, OverflowError) as error:
         reason = error.message if isinstance(error, CorruptPatch) else str(error)
         raise BadData(f"a {what} is malformed: {reason}", offset=reader.at) from error
-    if encode(found) != data:
+    if encode is not None and encode(found) != data:
         raise BadData(f"a {what} is not encoded as it should be")
     return found

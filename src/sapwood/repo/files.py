@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sapwood.errors import MissingInput, WrongCall
-from sapwood.repo.changes import TensorChanges, compare_states, measured, states_of, work_state
 from sapwood.repo.ignore import read_ignored
 from sapwood.repo.opened import Opened, PathLike, Progress
 from sapwood.repo.refs import HEAD
 from sapwood.repo.staging import Staged
 from sapwood.repo.status import Difference, Status, changed_files, tree_changes, untracked
 from sapwood.repo.tree import Tree
+
+if TYPE_CHECKING:
+    from sapwood.repo.changes import TensorChanges
 
 __all__ = ["Files"]
 
@@ -105,7 +108,7 @@ class Files(Opened):
         staged: bool = False,
         only: Iterable[str] = (),
         measure: bool = True,
-    ) -> list[TensorChanges]:
+    ) -> "list[TensorChanges]":
         """What differs between two states of the files, tensor by tensor.
 
         Args:
@@ -136,6 +139,9 @@ class Files(Opened):
             paths = {
                 path for path in paths if any(path == one or path.startswith(one + "/") for one in wanted)
             }
+        # Nor status nor log compares tensors.
+        from sapwood.repo.changes import compare_states, measured, states_of, work_state  # noqa: PLC0415
+
         with work_state(self.work, [path for path in dirty if path in paths]) as states:
             compared = compare_states(
                 states_of(self.store, before, paths), states_of(self.store, after, paths) | states

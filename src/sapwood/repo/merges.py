@@ -9,7 +9,6 @@ from sapwood.repo.checking_out import switch_tree
 from sapwood.repo.committing import Notes, put_commit
 from sapwood.repo.history import is_ancestor, merge_bases
 from sapwood.repo.opened import Opened
-from sapwood.repo.snapshot import Snapshot
 from sapwood.repo.status import tree_changes
 from sapwood.repo.tree import Tree
 from sapwood.store.kinds import Digest
@@ -167,6 +166,7 @@ class Merges(Opened):
         from sapwood.repo.merge.models import MergedModel  # noqa: PLC0415  NumPy
         from sapwood.repo.merge.soup import greedy_soup  # noqa: PLC0415
         from sapwood.repo.merge.strategy import Average, GreedySoup  # noqa: PLC0415
+        from sapwood.repo.snapshot import Snapshot  # noqa: PLC0415
 
         if not isinstance(strategy, GreedySoup):
             return strategy, sides

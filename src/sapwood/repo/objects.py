@@ -28,6 +28,8 @@ _Object = TypeVar("_Object", bound=Recorded)
 _MOST_KEPT: Final = 1 << 16
 # One flush to the disk for so many.
 _KEPT_TOGETHER: Final = 128
+# What a short walk has read is kept when the repository is closed, from so many on.
+_LEAST_KEPT: Final = 16
 _COMMIT: Final = Description(Kind.COMMIT)
 
 
@@ -67,12 +69,14 @@ class Objects:
         row = self._database.row("SELECT data FROM history WHERE digest = ?", digest)
         if row is None or not isinstance(row[0], bytes) or object_digest(_COMMIT, row[0]) != digest:
             return None
-        return Commit.decode(row[0])
+        return Commit.decode_again(row[0])
 
-    def _keep(self, digest: Digest, data: memoryview) -> None:
-        self._fresh[digest] = bytes(data)
-        if len(self._fresh) < _KEPT_TOGETHER:
-            return
+    def settle(self) -> None:
+        """Keep what was read, where it is enough to be worth a flush to the disk."""
+        if len(self._fresh) >= _LEAST_KEPT:
+            self._keep_fresh()
+
+    def _keep_fresh(self) -> None:
         # Whoever may only read looks into the store the next time, too.
         with contextlib.suppress(SapwoodError), self._database.transaction():
             for one, kept in self._fresh.items():
@@ -108,18 +112,21 @@ class Objects:
         data = self.store.read(digest, verify=False)
         what = kind.name.lower()
         if object_digest(Description(kind), data) != digest:
-            found = self.store.info(digest).kind
-            if found is not kind:
-                raise BadData(f"an object is no {what}", found=found.name.lower(), path=digest.hex())
+            stored = self.store.info(digest).kind
+            if stored is not kind:
+                raise BadData(f"an object is no {what}", found=stored.name.lower(), path=digest.hex())
             raise DamagedStore(
                 f"a {what} is not what its name says",
                 path=digest.hex(),
                 advice="Run fsck: it names what is damaged. Fetch the object from a remote that has it.",
             )
-        if kind is Kind.COMMIT:
-            self._keep(digest, data)
         try:
-            return of.decode(data)
+            found = of.decode(data)
         except BadData as error:
             error.path = error.path or digest.hex()
             raise
+        if kind is Kind.COMMIT:
+            self._fresh[digest] = bytes(data)
+            if len(self._fresh) >= _KEPT_TOGETHER:
+                self._keep_fresh()
+        return found

@@ -96,6 +96,7 @@ class Opened:
 
     def close(self) -> None:
         """Let go of its files. Doing it twice is harmless; arrays that were read stay good."""
+        self.objects.settle()
         self.store.close()
         self._database.close()
 

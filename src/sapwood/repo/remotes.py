@@ -1,25 +1,24 @@
-"""Operations with remotes: where they are, push, fetch, pull and clone."""
+"""Operations with remotes: push, fetch and pull."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from sapwood.errors import BadData, MissingInput, RefMoved, UnknownRevision, WrongCall
+from sapwood.errors import BadData, RefMoved, UnknownRevision, WrongCall
 from sapwood.repo.history import is_ancestor, ordered
-from sapwood.repo.merges import MergeResult, Merges
-from sapwood.repo.opened import PathLike, Progress
+from sapwood.repo.merges import MergeResult
+from sapwood.repo.named_remotes import NamedRemotes
+from sapwood.repo.opened import Progress
 from sapwood.repo.refs import BRANCHES, HEAD, REMOTES, TAGS, Head, Move, name_fault, short_name
 from sapwood.store.kinds import DIGEST_SIZE, Digest
 
 if TYPE_CHECKING:
     from sapwood.repo.merge.strategy import Strategy
-    from sapwood.store.remote.remote import Remote
 
-__all__ = ["Pushed", "Remotes"]
+__all__ = ["SYMBOLIC", "Pushed", "Remotes"]
 
-_ORIGIN: Final = "origin"
-_SYMBOLIC: Final = "ref: "
+SYMBOLIC: Final = "ref: "
+"""What a ref begins with that names another: a remote's HEAD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,53 +38,8 @@ class Pushed:
     bytes: int = 0
 
 
-class Remotes(Merges):
-    """``remotes``, ``push``, ``fetch``, ``pull`` and ``clone``."""
-
-    def __init__(self, path: PathLike = ".") -> None:
-        super().__init__(path)
-        self._keep_promises()
-
-    def remotes(self) -> dict[str, str]:
-        """Where each remote is, by its name."""
-        named = {}
-        for name, value in self.settings.all().items():
-            first, _, rest = name.partition(".")
-            if first == "remote" and rest.endswith(".url"):
-                named[rest.removesuffix(".url")] = value
-        return named
-
-    def add_remote(self, name: str, url: str, options: Mapping[str, str] | None = None) -> None:
-        """Name a remote: a folder, or an http(s), s3, gs or az URL.
-
-        ``options`` are for the object store, such as endpoint and region. Credentials are better left to the
-        environment: settings are kept as they are.
-
-        Raises:
-            WrongCall: There is one of that name, or no remote may be called so.
-        """
-        if name_fault(REMOTES + name) is not None or "." in name or "/" in name:
-            raise WrongCall("no remote may be called so", path=name)
-        if name in self.remotes():
-            raise WrongCall("there is a remote of that name", path=name)
-        # A folder is meant from where the user stands.
-        place = url if "://" in url else str(Path(url).resolve())
-        self.settings.set(f"remote.{name}.url", place)
-        for key, value in (options or {}).items():
-            self.settings.set(f"remote.{name}.option.{key}", value)
-
-    def remove_remote(self, name: str) -> None:
-        """Forget a remote, and where its branches were.
-
-        Raises:
-            MissingInput: There is none of that name.
-        """
-        self._url(name)
-        for setting in list(self.settings.all()):
-            if setting.startswith(f"remote.{name}."):
-                self.settings.unset(setting)
-        moves = [Move(ref, target, None) for ref, target in self.refs.all(f"{REMOTES}{name}/").items()]
-        self.refs.move(moves, self.signature(), "remote: removed")
+class Remotes(NamedRemotes):
+    """``push``, ``fetch`` and ``pull``."""
 
     def push(
         self,
@@ -129,7 +83,7 @@ class Remotes(Merges):
         digests = to_send(self.objects, targets, (_digest(value, name) for value in there.values()))
         sent: dict[str, tuple[str | None, str | None]] = dict(moves)
         if moves and not there and self.head.branch in moves:
-            sent[HEAD] = (opened.refs().get(HEAD), _SYMBOLIC + str(self.head.branch))
+            sent[HEAD] = (opened.refs().get(HEAD), SYMBOLIC + str(self.head.branch))
         if not sent:
             return Pushed(name, {}, 0)
         told = opened.push(self.store, digests, sent, force=force, progress=progress)
@@ -212,60 +166,6 @@ class Remotes(Merges):
             return MergeResult(theirs.hex(), "fast-forward")
         return self.merge(f"{name}/{branch}", strategy=strategy, otherwise=otherwise)
 
-    @classmethod
-    def clone(
-        cls,
-        url: str,
-        folder: PathLike,
-        *,
-        branch: str | None = None,
-        depth: int | None = None,
-        only: Iterable[str] = (),
-        lazy: bool = False,
-        checkout: bool = True,
-        options: Mapping[str, str] | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Make a repository with the history of a remote, which is its ``origin``, and open it.
-
-        Args:
-            url: A folder, or an http(s), s3, gs or az URL.
-            folder: Where to; new or empty.
-            branch: The branch to be on; the remote's own by default.
-            depth: Only the files of so many of the newest commits; the others can be fetched later.
-            only: Only these files or folders.
-            lazy: Files come when they are asked for.
-            checkout: Write the files of the branch into the folder.
-            options: For the object store.
-            progress: Called with bytes fetched and in all.
-
-        Raises:
-            WrongCall: The folder has files in it. RemoteFailure: The remote failed.
-            UnknownRevision: It has no such branch.
-        """
-        place = Path(folder)
-        if place.exists() and any(place.iterdir()):
-            raise WrongCall("the folder has files in it", path=str(folder), advice="Name a new folder.")
-        repo = cls.init(folder)
-        try:
-            repo.add_remote(_ORIGIN, url, options)
-            if lazy or depth is not None or tuple(only):
-                repo.settings.set(f"remote.{_ORIGIN}.promised", "on")
-                repo._keep_promises()  # noqa: SLF001  it is one of ours
-            _, opened = repo._remote(_ORIGIN)  # noqa: SLF001
-            head = opened.refs().get(HEAD, "").removeprefix(_SYMBOLIC)
-            repo.fetch(_ORIGIN, depth=depth, only=only, lazy=lazy, progress=progress)
-            wanted = branch or (short_name(head) if head.startswith(BRANCHES) else "main")
-            target = repo.refs.get(f"{REMOTES}{_ORIGIN}/{wanted}")
-            if target is None and branch is not None:
-                raise UnknownRevision("the remote has no such branch", path=branch)
-            if target is not None:
-                repo._begin_at(Head(BRANCHES + wanted, target), only=only, checkout=checkout)  # noqa: SLF001
-        except BaseException:
-            repo.close()
-            raise
-        return repo
-
     def _begin_at(self, head: Head, *, only: Iterable[str] = (), checkout: bool = True) -> None:
         """The first branch of an empty repository, at a commit that was fetched."""
         from sapwood.repo.checking_out import content_of, write_files  # noqa: PLC0415
@@ -287,42 +187,6 @@ class Remotes(Merges):
             if head.branch is not None:
                 self.refs.move([Move(head.branch, self.refs.get(head.branch), head.target)], by, "clone")
             self.refs.set_head(head, by, "clone")
-
-    def _keep_promises(self) -> None:
-        """Have the store ask the remote that has promised what was not fetched."""
-        promised = [name for name in self.remotes() if self.settings.get(f"remote.{name}.promised") == "on"]
-        if not promised:
-            return
-        opened: list[Remote] = []
-
-        def get(missing: set[Digest]) -> None:
-            if not opened:
-                opened.append(self._remote(promised[0])[1])
-            opened[0].fetch(self.store, missing)
-
-        self.store.promise = get
-
-    def _remote(self, name: str | None) -> tuple[str, "Remote"]:
-        from sapwood.store.remote.remote import Remote  # noqa: PLC0415
-
-        known = self.remotes()
-        if name is None:
-            name = next(iter(known)) if len(known) == 1 else _ORIGIN
-        start = f"remote.{name}.option."
-        options = {
-            key.removeprefix(start): value
-            for key, value in self.settings.all().items()
-            if key.startswith(start)
-        }
-        return name, Remote(self._url(name), options or None)
-
-    def _url(self, name: str) -> str:
-        known = self.remotes()
-        if name not in known:
-            raise MissingInput(
-                "there is no remote of that name", path=name, advice="Add one with remote add."
-            )
-        return known[name]
 
     def _chosen_refs(
         self, names: Iterable[str], *, everything: bool, there: Mapping[str, str] | None

@@ -1,16 +1,16 @@
 """A repository: a folder of models, and ``.sapwood`` in it with all their versions."""
 
 from sapwood.repo.branches import Branches
+from sapwood.repo.cloning import Cloning
 from sapwood.repo.commits import Commits
 from sapwood.repo.files import Files
-from sapwood.repo.remotes import Remotes
 from sapwood.repo.transport import Transport
 from sapwood.repo.upkeep import Upkeep
 
 __all__ = ["Repository"]
 
 
-class Repository(Files, Commits, Branches, Remotes, Transport, Upkeep):
+class Repository(Files, Commits, Branches, Cloning, Transport, Upkeep):
     """An open repository; use it as a context manager, or close it. Of one thread.
 
     >>> import numpy as np, tempfile

@@ -2,7 +2,6 @@
 
 import io
 import os
-import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -21,7 +20,6 @@ from sapwood.repo.tree import Entry, Tree
 from sapwood.repo.work_tree import WorkTree
 from sapwood.store.kinds import Digest
 from sapwood.store.leases import Lease
-from sapwood.store.recipe import read_recipe
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -164,6 +162,8 @@ class Transport(Opened):
         return [entry for entry in tree if not wanted or any(_is_below(entry.path, name) for name in wanted)]
 
     def _write_tar(self, stream: BinaryIO, mode: str, entries: Iterable[Entry], seconds: int) -> None:
+        import tarfile  # noqa: PLC0415  no other operation needs it
+
         with tarfile.open(fileobj=stream, mode=mode, format=tarfile.PAX_FORMAT, copybufsize=_STEP) as archive:  # type: ignore[call-overload]
             for entry in entries:
                 member = tarfile.TarInfo(entry.path)
@@ -179,6 +179,8 @@ class _FileOfPieces(io.RawIOBase):
     """A file of the repository to be read once from its start, verified at its end."""
 
     def __init__(self, store: "Store", entry: Entry) -> None:
+        from sapwood.store.recipe import read_recipe  # noqa: PLC0415  most operations read none
+
         recipe = read_recipe(store.read(entry.recipe))
         self._pieces = store.pieces([item.digest for item in recipe.items])
         self._left = memoryview(b"")

@@ -13,7 +13,6 @@ from sapwood.repo.opened import Opened
 from sapwood.repo.refs import BRANCHES, TAGS
 from sapwood.repo.tree import Tree
 from sapwood.store.kinds import Digest, Kind
-from sapwood.store.recipe import read_recipe
 
 if TYPE_CHECKING:
     from sapwood.store.collect import Collected
@@ -221,6 +220,8 @@ class Upkeep(Opened):
                 yield commit, digest, message
 
     def _missing(self, tree: Digest, lost: set[Digest]) -> Iterator[tuple[Digest, str]]:
+        from sapwood.store.recipe import read_recipe  # noqa: PLC0415  most operations read none
+
         try:
             entries = self.objects.tree(tree)
         except SapwoodError as error:

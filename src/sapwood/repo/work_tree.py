@@ -6,7 +6,6 @@ and nobody who swaps a folder for a link meanwhile, leads a write elsewhere.
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,7 +88,7 @@ class WorkTree:
             StorageFailure, DiskFull: The file system failed.
         """
         folder, _, name = path.rpartition("/")
-        temporary = f".sapwood-{secrets.token_hex(8)}.partial"
+        temporary = f".sapwood-{os.urandom(8).hex()}.partial"
         with self._told(path), self._folder(folder, create=True) as inside:
             descriptor = os.open(temporary, _NEW, 0o666, dir_fd=inside)
             try:

@@ -8,7 +8,6 @@ killed one is found unlocked, and removed. No clock has a part in it.
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +27,7 @@ class Lease:
 
     def __init__(self, folder: Path) -> None:
         """Take one. ``folder`` is the store's ``leases``."""
-        self.name = secrets.token_hex(8)
+        self.name = os.urandom(8).hex()
         self._gate = folder / _GATE
         self._path = folder / (self.name + _SUFFIX)
         self._end = 0

@@ -1,7 +1,6 @@
 """Which pack a writer appends to: one that no other has locked, or a new one."""
 
 import os
-import secrets
 import time
 from pathlib import Path
 from typing import Final
@@ -74,6 +73,6 @@ def new_pack(root: Path) -> OpenPack:
     numbers = (name.partition("-")[0] for name in pack_names(root))
     number = 1 + max((int(one) for one in numbers if one.isdecimal()), default=0)
     while True:
-        pack = OpenPack.create(root / _FOLDER / f"{number:06}-{secrets.token_hex(4)}{_SUFFIX}")
+        pack = OpenPack.create(root / _FOLDER / f"{number:06}-{os.urandom(4).hex()}{_SUFFIX}")
         if pack is not None:
             return pack

@@ -36,6 +36,8 @@ class Reader:
         self._places = places
         self._sources: Recent[Digest, tuple[Entry, Source]] = Recent(_ROWS)
         self._blocks: Recent[tuple[Digest, int], memoryview] = Recent(_BLOCKS)
+        # Bytes of each file that were mapped when it was last read.
+        self._mapped: dict[str, int] = {}
 
     def entry(self, digest: Digest) -> Entry:
         """What is known of an object.
@@ -73,6 +75,7 @@ class Reader:
             return held
         entry, payload = self.payload(digest)
         info = entry.info
+        self._drop_smaller_maps(info.place, payload)
         with about(digest):
             if info.form is Form.RAW:
                 if info.stored != info.length:
@@ -83,6 +86,13 @@ class Reader:
                 source = BlockRow(payload, info.length, base_size)
         self._sources.put(digest, (entry, source))
         return entry, source
+
+    def _drop_smaller_maps(self, place: str, payload: memoryview) -> None:
+        """Let go of what was read of a pack before it grew: every map of it holds a file descriptor."""
+        mapped = memoryview(payload.obj).nbytes
+        if self._mapped.get(place, mapped) < mapped:
+            self._sources.drop(lambda source: source[0].info.place == place)
+        self._mapped[place] = mapped
 
     def span(self, digest: Digest, offset: int, length: int, depth: int = 0) -> memoryview:
         """Some bytes of an object, not verified; ``depth`` deltas were decoded to come here.
@@ -163,6 +173,7 @@ class Reader:
         """Look everything up anew: objects may have moved."""
         self._sources.clear()
         self._blocks.clear()
+        self._mapped.clear()
 
 
 @contextlib.contextmanager

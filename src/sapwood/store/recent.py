@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 __all__ = ["Recent"]
@@ -33,6 +34,12 @@ class Recent(Generic[K, V]):
             self._held.move_to_end(key)
             while len(self._held) > self._most:
                 self._held.popitem(last=False)
+
+    def drop(self, unwanted: Callable[[V], bool]) -> None:
+        """Drop those that ``unwanted`` says so of."""
+        with self._lock:
+            for key in [key for key, value in self._held.items() if unwanted(value)]:
+                del self._held[key]
 
     def clear(self) -> None:
         """Drop all."""
