@@ -86,6 +86,7 @@ def _epilog() -> str:
         **{name: f"sapwood.cli.repository.{name.replace('-', '_')}" for name in _REPOSITORY},
         # A word of Python's.
         "import": "sapwood.cli.repository.import_",
+        "git": "sapwood.cli.git.group",
     },
     sections={
         "Commands for patches": "diff",
