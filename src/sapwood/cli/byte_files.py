@@ -12,7 +12,7 @@ import click
 from sapwood.cli import screen
 from sapwood.errors import WrongCall
 
-__all__ = ["length_of", "opened", "print_report", "told_of"]
+__all__ = ["length_of", "opened", "run_and_report", "told_of"]
 
 STANDARD = "-"
 
@@ -51,7 +51,7 @@ def told_of(source: str) -> Iterator[None]:
         raise
 
 
-def print_report(work: Callable[[], tuple[int, int]], raw: int, *, out: str | None, as_json: bool) -> None:
+def run_and_report(work: Callable[[], tuple[int, int]], raw: int, *, out: str | None, as_json: bool) -> None:
     """Do the work and say what it came to: on stderr in a pipe, where stdout is the data.
 
     Args:

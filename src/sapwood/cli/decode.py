@@ -26,7 +26,7 @@ def command(
     from sapwood.bytecoder import decode_stream
 
     with byte_files.told_of(source), byte_files.opened(source, out) as (reader, writer):
-        byte_files.print_report(
+        byte_files.run_and_report(
             lambda: decode_stream(reader, writer, max_size=max_size, threads=threads),
             1,
             out=out,

@@ -29,7 +29,7 @@ def command(*, source: str, out: str | None, level: str, threads: int | None, as
     from sapwood.bytecoder import Level, encode_stream
 
     with byte_files.opened(source, out) as (reader, writer):
-        byte_files.print_report(
+        byte_files.run_and_report(
             lambda: encode_stream(
                 reader, writer, Level[level.upper()], length=byte_files.length_of(source), threads=threads
             ),
