@@ -82,7 +82,7 @@ def test_a_missing_package_is_named(run: Run, pair: Pair, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nosuch"], ["diff", "a"], ["diff", "a", "b", "-o", "c", "--meta", "x"], ["apply", "--threads", "0"]],
+    [["nosuch"], ["apply", "a"], ["diff", "a", "b", "-o", "c", "--meta", "x"], ["apply", "--threads", "0"]],
 )
 def test_a_mistake_in_the_call_is_exit_code_2(run: Run, arguments: list[str]) -> None:
     ended = run(*arguments)

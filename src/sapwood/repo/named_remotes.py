@@ -38,8 +38,8 @@ class NamedRemotes(Merges):
     def add_remote(self, name: str, url: str, options: Mapping[str, str] | None = None) -> None:
         """Name a remote: a folder, or an http(s), s3, gs or az URL.
 
-        ``options`` are for the object store, such as endpoint and region. Credentials are better left to the
-        environment: settings are kept as they are.
+        ``options`` are for the object store, such as endpoint and region. Credentials are better left
+        where obstore looks for them: settings are kept as they are.
 
         Raises:
             WrongCall: There is one of that name, or no remote may be called so.

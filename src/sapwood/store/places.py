@@ -1,11 +1,12 @@
 """The files of a store as read-only maps, few of them open at once."""
 
+import contextlib
 import mmap
 import os
 from pathlib import Path
 from typing import Final
 
-from sapwood.errors import DamagedStore, StorageFailure, storage_error
+from sapwood.errors import DamagedStore, storage_error
 from sapwood.store.recent import Recent
 
 __all__ = ["Places"]
@@ -45,21 +46,20 @@ def _map(path: Path, least: int) -> mmap.mmap:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            size = os.fstat(descriptor).st_size
-            if size < least:
-                raise DamagedStore(
-                    "a file of the store was cut short",
-                    path=str(path),
-                    expected=f"{least} bytes at least",
-                    found=size,
-                    advice="Run fsck: it names what is lost.",
-                )
-            return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+            while (size := os.fstat(descriptor).st_size) >= least:
+                # A writer may give back room between the two calls: the file then has another size.
+                with contextlib.suppress(ValueError):
+                    return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+            raise DamagedStore(
+                "a file of the store was cut short",
+                path=str(path),
+                expected=f"{least} bytes at least",
+                found=size,
+                advice="Run fsck: it names what is lost.",
+            )
         finally:
             os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise storage_error(error, str(path)) from error
-    except ValueError as error:
-        raise StorageFailure("the file was cut short while it was opened", path=str(path)) from error
