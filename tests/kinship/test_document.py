@@ -44,8 +44,9 @@ def test_values() -> None:
 
 
 def test_databases() -> None:
-    assert says(f"application_id 0x{database._APPLICATION:X}, user_version {database._VERSION}")
-    assert all(says(f"`{table}`") for table in database._SCHEMA)
+    schema = database._SCHEMA
+    assert says(f"application_id 0x{schema.application:X}, user_version {schema.version}")
+    assert all(says(f"`{table}`") for table in schema.tables)
     assert says(f"`signature` {signature.SIZE} numbers of 16 bits")
     assert says(f"at least two of {signature.SIZE}, at most {database._KIN}")
     assert database._LEAST_AGREED == 2 / signature.SIZE

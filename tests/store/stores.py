@@ -10,7 +10,7 @@ import safetensors.numpy
 
 from sapwood.formats.model import open_model
 from sapwood.store.kinds import Digest
-from sapwood.store.model_objects import put_model_file, write_model_file
+from sapwood.store.model_objects import get_recipe, put_model_file, write_model_file
 from sapwood.store.store import Store
 from sapwood.store.writer import Writer
 
@@ -54,3 +54,7 @@ def get_bytes(store: Store, recipe: Digest) -> bytes:
     out = io.BytesIO()
     write_model_file(store, recipe, out)
     return out.getvalue()
+
+
+def digests(store: Store, recipe: Digest) -> dict[str, Digest]:
+    return {tensor.name: digest for tensor, digest in get_recipe(store, recipe).tensors()}

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from sapwood import sqlite_file
 from sapwood.errors import (
     BadData,
     LimitExceeded,
@@ -28,20 +29,23 @@ from sapwood.kinship.compare import Comparison, Relation, compare_all
 from sapwood.kinship.fingerprint import DIGEST_SIZE, Fingerprint
 from sapwood.kinship.signature import MARKS, SIZE, agreement, distances
 from sapwood.kinship.sketch_bytes import read_sketch, write_sketch
-from sapwood.kinship.sqlite_errors import sqlite_error
 
 __all__ = ["Database", "Match"]
 
-# "SwFp" in the file's header (pragma application_id), and the version of what is in it (user_version).
-_APPLICATION: Final = 0x53774670
-_VERSION: Final = 1
-_SCHEMA: Final = {
-    "model": "CREATE TABLE model (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, "
-    "formats TEXT NOT NULL, digest BLOB, contents BLOB, sketch BLOB NOT NULL) STRICT",
-    # By themselves, so that a query reads no more than it compares.
-    "signature": "CREATE TABLE signature (id INTEGER PRIMARY KEY, numbers BLOB NOT NULL) STRICT",
-    "marks": "CREATE TABLE marks (id INTEGER PRIMARY KEY, marks BLOB NOT NULL) STRICT",
-}
+_SCHEMA: Final = sqlite_file.Schema(
+    "a database of fingerprints",
+    0x53774670,  # "SwFp"
+    1,
+    {
+        "model": "CREATE TABLE model (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, "
+        "size INTEGER NOT NULL, formats TEXT NOT NULL, digest BLOB, contents BLOB, sketch BLOB NOT NULL) "
+        "STRICT",
+        # By themselves, so that a query reads no more than it compares.
+        "signature": "CREATE TABLE signature (id INTEGER PRIMARY KEY, numbers BLOB NOT NULL) STRICT",
+        "marks": "CREATE TABLE marks (id INTEGER PRIMARY KEY, marks BLOB NOT NULL) STRICT",
+    },
+    advice="Make it anew with this version of sapwood.",
+)
 # Models whose marks are compared: of a family of more, the ones that agree most. And of these the nearest,
 # whose sketches are compared.
 _KIN: Final = 1024
@@ -76,11 +80,10 @@ class Database:
         if not create and not place.is_file():
             raise MissingInput("no such database", path=self._path, advice="Make it with fingerprint add.")
         self._signatures: tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]] | None = None
-        # Even a reader may have to roll back what a killed writer left.
-        mode = "rwc" if create else "rw"
         with self._translated():
-            self._connection = sqlite3.connect(
-                f"{place.as_uri()}?mode={mode}", uri=True, isolation_level=None
+            # Even a reader may have to roll back what a killed writer left.
+            self._connection = sqlite_file.connect(
+                place, "rwc" if create else "rw", most_value=limits.MAX_SAVED
             )
         try:
             with self._translated():
@@ -113,7 +116,7 @@ class Database:
             WrongCall: A path is not text.
             StorageFailure, DiskFull: It could not be written; the database is as it was.
         """
-        with self._translated(), self._transaction():
+        with self._translated(), sqlite_file.transaction(self._connection):
             for path, one in models:
                 self._put(path, one)
         self._signatures = None
@@ -123,7 +126,7 @@ class Database:
             raise WrongCall("the name of a file is not text", path=path)
         run = self._connection.execute
         for (number,) in run("SELECT id FROM model WHERE path = ?", (path,)).fetchall():
-            for table in _SCHEMA:
+            for table in _SCHEMA.tables:
                 run(f"DELETE FROM {table} WHERE id = ?", (number,))  # noqa: S608  names of ours
         row = (path, one.size, "\n".join(one.formats), one.digest, one.contents, write_sketch(one.sketch))
         made = run(
@@ -202,51 +205,11 @@ class Database:
             raise BadData("a signature in the database is of no model", path=self._path)
         return row[0], _fingerprint(row, self._path)
 
-    def _prepare(self, create: bool) -> None:
-        run = self._connection.execute
-        # A damaged length must not ask for memory.
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.MAX_SAVED)
-        # The file may come from anywhere: its schema must not run anything.
-        run("PRAGMA trusted_schema = OFF")
-        run("PRAGMA cell_size_check = ON")
-        run("PRAGMA synchronous = FULL")
-        run(f"PRAGMA query_only = {'OFF' if create else 'ON'}")
-        if create and run("PRAGMA schema_version").fetchone()[0] == 0:
-            with self._transaction():
-                for statement in _SCHEMA.values():
-                    run(statement)
-                run(f"PRAGMA application_id = {_APPLICATION}")
-                run(f"PRAGMA user_version = {_VERSION}")
-        (application,), (version,) = (
-            run("PRAGMA application_id").fetchone(),
-            run("PRAGMA user_version").fetchone(),
-        )
-        if application != _APPLICATION:
-            raise BadData("not a database of fingerprints", path=self._path)
-        if version != _VERSION:
-            raise BadData(
-                "the database is of another version",
-                path=self._path,
-                expected=_VERSION,
-                found=version,
-                advice="Make it anew with this version of sapwood.",
-            )
-        # Indexes that SQLite makes by itself have no text.
-        listed = run("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL LIMIT 10").fetchall()
-        if dict(listed) != _SCHEMA or len(listed) != len(_SCHEMA):
-            raise BadData("the database has other tables than one of fingerprints", path=self._path)
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # On some errors SQLite has done so itself.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+    def _prepare(self, new: bool) -> None:
+        self._connection.execute(f"PRAGMA query_only = {'OFF' if new else 'ON'}")
+        if new:
+            sqlite_file.create(self._connection, _SCHEMA)
+        sqlite_file.check(self._connection, _SCHEMA, self._path)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -254,7 +217,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise sqlite_error(error, self._path, "database") from error
+            raise sqlite_file.sqlite_error(error, self._path, "database") from error
         except (MemoryError, UnicodeDecodeError) as error:
             # So Python says that a value of bounded size ends outside the file, and that a message quotes it.
             raise BadData("the database is damaged", path=self._path) from error

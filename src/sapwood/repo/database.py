@@ -10,33 +10,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sapwood import sqlite_file
 from sapwood.errors import BadData, MissingInput
-from sapwood.kinship.sqlite_errors import sqlite_error
 
 __all__ = ["FILE_NAME", "Database"]
 
 FILE_NAME: Final = "repository.sqlite"
-# "SwRp" in the file's header (pragma application_id), and the version of what is in it (user_version).
-_APPLICATION: Final = 0x53775270
-_VERSION: Final = 1
-_SCHEMA: Final = {
-    "ref": "CREATE TABLE ref (name TEXT PRIMARY KEY, target BLOB NOT NULL) STRICT, WITHOUT ROWID",
-    # One row: the branch that HEAD is on, or the commit where it is on none.
-    "head": "CREATE TABLE head (id INTEGER PRIMARY KEY, branch TEXT, target BLOB) STRICT",
-    "reflog": "CREATE TABLE reflog (id INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL, old BLOB, "
-    "new BLOB, who TEXT NOT NULL, seconds INTEGER NOT NULL, zone INTEGER NOT NULL, why TEXT NOT NULL) STRICT",
-    "reflog_ref": "CREATE INDEX reflog_ref ON reflog (ref, id)",
-    # What the next commit holds, and the file that was seen to have that content.
-    "staged": "CREATE TABLE staged (path TEXT PRIMARY KEY, recipe BLOB NOT NULL, size INTEGER NOT NULL, "
-    "content BLOB NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL, "
-    "seen INTEGER NOT NULL, wanted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
-    "setting": "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    # Commits as the store has them, found in one look: made anew from the store at any time.
-    "history": "CREATE TABLE history (digest BLOB PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID",
-    # How two tensors differ: found once, and true for ever.
-    "difference": "CREATE TABLE difference (old BLOB NOT NULL, new BLOB NOT NULL, facts TEXT NOT NULL, "
-    "PRIMARY KEY (old, new)) STRICT, WITHOUT ROWID",
-}
+_SCHEMA: Final = sqlite_file.Schema(
+    "a repository's database",
+    0x53775270,  # "SwRp"
+    1,
+    {
+        "ref": "CREATE TABLE ref (name TEXT PRIMARY KEY, target BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        # One row: the branch that HEAD is on, or the commit where it is on none.
+        "head": "CREATE TABLE head (id INTEGER PRIMARY KEY, branch TEXT, target BLOB) STRICT",
+        "reflog": "CREATE TABLE reflog (id INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT NOT NULL, old BLOB, "
+        "new BLOB, who TEXT NOT NULL, seconds INTEGER NOT NULL, zone INTEGER NOT NULL, why TEXT NOT NULL) "
+        "STRICT",
+        "reflog_ref": "CREATE INDEX reflog_ref ON reflog (ref, id)",
+        # What the next commit holds, and the file that was seen to have that content.
+        "staged": "CREATE TABLE staged (path TEXT PRIMARY KEY, recipe BLOB NOT NULL, size INTEGER NOT NULL, "
+        "content BLOB NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL, "
+        "seen INTEGER NOT NULL, wanted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        "setting": "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        # Commits as the store has them, found in one look: made anew from the store at any time.
+        "history": "CREATE TABLE history (digest BLOB PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        # How two tensors differ: found once, and true for ever.
+        "difference": "CREATE TABLE difference (old BLOB NOT NULL, new BLOB NOT NULL, facts TEXT NOT NULL, "
+        "PRIMARY KEY (old, new)) STRICT, WITHOUT ROWID",
+    },
+    rows=("INSERT INTO head VALUES (0, 'refs/heads/main', NULL)",),
+    by_sqlite={"sqlite_sequence": "CREATE TABLE sqlite_sequence(name,seq)"},
+)
 _BUSY_SECONDS: Final = 60.0
 # No text or blob of it is longer; a damaged length must not ask for memory.
 _MOST_VALUE: Final = 1 << 22
@@ -56,11 +61,8 @@ class Database:
         if not create and not path.is_file():
             raise MissingInput("no repository is here", path=str(path.parent), advice="Make one with init.")
         with self.told():
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
-                uri=True,
-                isolation_level=None,
-                timeout=_BUSY_SECONDS,
+            self._connection = sqlite_file.connect(
+                path, "rwc" if create else "rw", most_value=_MOST_VALUE, busy_seconds=_BUSY_SECONDS
             )
         try:
             with self.told():
@@ -86,18 +88,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, on the disk when the outermost block has ended; others wait meanwhile."""
-        with self.told():
-            if self._connection.in_transaction:
-                yield
-                return
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self.told(), sqlite_file.transaction(self._connection):
+            yield
 
     def damaged(self, what: str, found: object = None) -> BadData:
         """The error for a row that cannot be."""
@@ -109,39 +101,12 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise sqlite_error(error, str(self.path), "repository's database") from error
+            raise sqlite_file.sqlite_error(error, str(self.path), "repository's database") from error
         except UnicodeDecodeError as error:
             raise self.damaged("what is no text") from error
 
-    def _prepare(self, create: bool) -> None:
-        run = self._connection.execute
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE)
-        # The file may come from anywhere: its schema must not run anything.
-        run("PRAGMA trusted_schema = OFF")
-        run("PRAGMA cell_size_check = ON")
-        run("PRAGMA synchronous = FULL")
-        if create and run("PRAGMA schema_version").fetchone()[0] == 0:
-            run("PRAGMA journal_mode = WAL")
-            with self.transaction():
-                for statement in _SCHEMA.values():
-                    run(statement)
-                run("INSERT INTO head VALUES (0, 'refs/heads/main', NULL)")
-                run(f"PRAGMA application_id = {_APPLICATION}")
-                run(f"PRAGMA user_version = {_VERSION}")
-        application = run("PRAGMA application_id").fetchone()[0]
-        version = run("PRAGMA user_version").fetchone()[0]
-        if application != _APPLICATION:
-            raise BadData("not a repository's database", path=str(self.path))
-        if version != _VERSION:
-            raise BadData(
-                "the repository is of another version",
-                path=str(self.path),
-                expected=_VERSION,
-                found=version,
-                advice="Use the version of sapwood that made it.",
-            )
-        names = (
-            "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' LIMIT 20"
-        )
-        if dict(run(names).fetchall()) != _SCHEMA:
-            raise BadData("the database has other tables than a repository's", path=str(self.path))
+    def _prepare(self, new: bool) -> None:
+        if new:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            sqlite_file.create(self._connection, _SCHEMA)
+        sqlite_file.check(self._connection, _SCHEMA, str(self.path))

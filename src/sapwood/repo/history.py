@@ -12,13 +12,15 @@ Read = Callable[[Digest], Commit]
 """Gives a commit by its digest."""
 
 
-def ancestors(starts: Iterable[Digest], read: Read, *, stop: frozenset[Digest] = frozenset()) -> set[Digest]:
-    """The starts and all that they came from; not what is in ``stop``, nor what lies behind it alone."""
-    waiting = [start for start in starts if start not in stop]
-    found = set(waiting)
+def ancestors(
+    starts: Iterable[Digest], read: Read, *, among: Callable[[Digest], bool] = lambda _: True
+) -> set[Digest]:
+    """The starts and what they came from; not what ``among`` says no to, nor what lies behind it alone."""
+    found = {start for start in starts if among(start)}
+    waiting = list(found)
     while waiting:
         for parent in read(waiting.pop()).parents:
-            if parent not in found and parent not in stop:
+            if parent not in found and among(parent):
                 found.add(parent)
                 waiting.append(parent)
     return found
@@ -56,7 +58,7 @@ def ordered(starts: Sequence[Digest], read: Read, *, hidden: frozenset[Digest] =
     What is in ``hidden`` is left out, so give it with all its ancestors. The order does not trust clocks: a
     child comes first whatever its time says.
     """
-    members = ancestors(starts, read, stop=hidden)
+    members = ancestors(starts, read, among=lambda one: one not in hidden)
     children = dict.fromkeys(members, 0)
     for one in members:
         for parent in read(one).parents:

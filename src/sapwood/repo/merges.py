@@ -189,7 +189,7 @@ class Merges(Opened):
         everywhere: bool,
     ) -> tuple[Tree, tuple[tuple[str, str], ...]]:
         from sapwood.repo.merge.strategy import named_strategy  # noqa: PLC0415  it brings NumPy
-        from sapwood.repo.merging import merge_trees  # noqa: PLC0415
+        from sapwood.repo.tree_merge import merge_trees  # noqa: PLC0415
 
         strategy, otherwise = rules
         if otherwise not in _FALLBACKS:

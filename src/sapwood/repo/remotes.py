@@ -77,7 +77,7 @@ class Remotes(NamedRemotes):
             if not delete and not force and old is not None:
                 self._check_forward(ref, _digest(old, name), new)
             moves[ref] = (old, None if new is None else new.hex())
-        from sapwood.repo.travel import to_send  # noqa: PLC0415
+        from sapwood.repo.transfer import to_send  # noqa: PLC0415
 
         targets = [bytes.fromhex(new) for _, new in moves.values() if new is not None]
         digests = to_send(self.objects, targets, (_digest(value, name) for value in there.values()))
@@ -116,7 +116,7 @@ class Remotes(NamedRemotes):
             RemoteFailure: It failed. MissingObject, DamagedStore: It lacks what its refs lead to, or sent
                 what is damaged; what came before is kept.
         """
-        from sapwood.repo.travel import fetch_commits, fetch_contents  # noqa: PLC0415
+        from sapwood.repo.transfer import fetch_commits, fetch_contents  # noqa: PLC0415
 
         name, opened = self._remote(remote)
         named = {

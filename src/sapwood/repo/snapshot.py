@@ -56,14 +56,9 @@ class Snapshot(Mapping[str, "npt.NDArray[np.generic]"]):
         return self._recipes
 
     def __getitem__(self, name: str) -> "npt.NDArray[Any]":
-        import numpy as np  # noqa: PLC0415  names and digests need none of it
+        from sapwood.store.model_objects import read_array  # noqa: PLC0415  NumPy; digests need none of it
 
-        from sapwood.patch.array_types import array_dtype  # noqa: PLC0415
-
-        tensor, digest = self._found[name]
-        data = np.frombuffer(self._store.read(digest), np.uint8)
-        kind = array_dtype(tensor.dtype)
-        return data if kind is None else data.view(kind).reshape(tensor.shape)
+        return read_array(self._store, *self._found[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)

@@ -1,7 +1,7 @@
 """Model files into objects and back, bit for bit, glue included."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,7 +19,7 @@ from sapwood.store.recipe import Item, Recipe, read_recipe, write_recipe
 from sapwood.store.store import Store
 from sapwood.store.writer import Put, Writer
 
-__all__ = ["StoredTensors", "get_recipe", "put_model_file", "tensors", "write_model_file"]
+__all__ = ["get_recipe", "put_model_file", "read_array", "write_model_file"]
 
 
 class _Like:
@@ -138,34 +138,11 @@ def write_model_file(
     return recipe.size
 
 
-class StoredTensors(Mapping[str, npt.NDArray[Any]]):
-    """The tensors of a model file by name, each read when it is asked for.
+def read_array(store: Store, tensor: Tensor, digest: Digest) -> npt.NDArray[Any]:
+    """A tensor's array; bytes if it is of a block type, or its elements do not fill a byte.
 
-    What is stored as it is comes as a read-only view of the store's file, without a copy. Tensors of block
-    types, and of elements that do not fill a byte, come as bytes.
+    What is stored as it is comes as a read-only view of the store's file, without a copy.
     """
-
-    def __init__(self, store: Store, recipe: Recipe) -> None:
-        self._store = store
-        self._found = {tensor.name: (tensor, digest) for tensor, digest in recipe.tensors()}
-
-    def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        tensor, digest = self._found[name]
-        data = np.frombuffer(self._store.read(digest), np.uint8)
-        kind = array_dtype(tensor.dtype)
-        return data if kind is None else data.view(kind).reshape(tensor.shape)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def digest(self, name: str) -> Digest:
-        """The object that holds a tensor."""
-        return self._found[name][1]
-
-
-def tensors(store: Store, recipe: Digest) -> StoredTensors:
-    """The tensors of the model file that a recipe says."""
-    return StoredTensors(store, get_recipe(store, recipe))
+    data = np.frombuffer(store.read(digest), np.uint8)
+    kind = array_dtype(tensor.dtype)
+    return data if kind is None else data.view(kind).reshape(tensor.shape)

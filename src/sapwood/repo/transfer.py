@@ -19,7 +19,7 @@ def to_send(objects: Objects, targets: Iterable[Digest], known: Iterable[Digest]
     """
     store = objects.store
     there = [objects.peel(digest) for digest in known if digest in store]
-    hidden = frozenset(_ancestors_here(objects, there))
+    hidden = ancestors(there, objects.commit, among=store.__contains__)
     found: set[Digest] = set()
     starts = []
     for target in targets:
@@ -29,7 +29,7 @@ def to_send(objects: Objects, targets: Iterable[Digest], known: Iterable[Digest]
             at = objects.tag(at).target
         starts.append(at)
     trees: set[Digest] = set()
-    for commit in _ancestors_here(objects, starts) - hidden:
+    for commit in ancestors(starts, objects.commit, among=store.__contains__) - hidden:
         found.add(commit)
         trees.add(objects.commit(commit).tree)
     for tree in trees - store.missing(trees):
@@ -80,16 +80,3 @@ def fetch_contents(
     if missing:
         count += remote.fetch(store, missing, lease=lease, progress=progress).objects
     return count
-
-
-def _ancestors_here(objects: Objects, starts: Iterable[Digest]) -> set[Digest]:
-    """The starts and their ancestors, as far as they are in this store."""
-    found: set[Digest] = set()
-    waiting = list(starts)
-    while waiting:
-        one = waiting.pop()
-        if one in found or one not in objects.store:
-            continue
-        found.add(one)
-        waiting += objects.commit(one).parents
-    return found

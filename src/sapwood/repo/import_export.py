@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from sapwood.store.store import Store
 
-__all__ = ["Transport"]
+__all__ = ["ImportExport"]
 
 _STEP: Final = 1 << 20
 _MODES: Final = {".tar": "w|", ".tar.gz": "w|gz", ".tgz": "w|gz"}
 
 
-class Transport(Opened):
+class ImportExport(Opened):
     """``import_models``, ``export`` and ``archive``."""
 
     def import_models(
