@@ -51,25 +51,6 @@ static int differs(const swd_update *u, const uint8_t *wanted, uint32_t size) {
     return memcmp(digest, wanted, size);
 }
 
-/* Up to `size` of the patch's next bytes. Returns how many. */
-static uint32_t fetch(swd_update *u, uint8_t *to, uint32_t size) {
-    uint32_t got = (uint32_t)u->config->patch_read(u->config->context, u->offset, to, size);
-    if (got > size) {
-        u->ended = true;
-        u->row.unread = got = 0;
-    }
-    u->offset += got;
-    return got;
-}
-
-void swd_refill(swd_update *u) {
-    const uint32_t got = fetch(u, u->in, smaller(u->row.unread, SWD_BATCH));
-    u->row.at = u->in;
-    u->row.left = (int32_t)got;
-    u->row.unread -= got;
-    digest_add(u, u->in, got);
-}
-
 static bool read_base(void *context, uint32_t offset, uint8_t *out, size_t size) {
     swd_update *u = context;
     return swd_read(u, u->record.state.model.address + offset, out, (uint32_t)size);
@@ -356,7 +337,7 @@ static swd_ending read_opening(swd_update *u) {
         row->left = (int32_t)size;
     }
     if (u->offset < total) {
-        fetch(u, bytes + u->offset, total - u->offset);
+        swd_fetch(u, bytes + u->offset, total - u->offset);
         return MORE;
     }
     const uint32_t message = total - signature;

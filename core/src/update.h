@@ -30,6 +30,9 @@ static inline bool swd_journal_has_decoder(const swd_update *u) {
     return (u->record.state.size & 0xFFFF) * SWD_UNIT > sizeof(swd_state);
 }
 
+/* Up to `size` of the patch's next bytes. Returns how many; an answer above that means that it has `ended`. */
+uint32_t swd_fetch(swd_update *u, uint8_t *to, uint32_t size);
+
 /* The next byte of a row: of an update's own also of the patch, as far as `unread` goes. Negative if there is none. */
 int swd_next_byte(void *row);
 

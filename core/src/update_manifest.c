@@ -4,34 +4,6 @@
 enum { BASE = 1, TARGET = 3, PROFILE = 8, CHUNKS = 9, INTEGERS = 10, COUNTER = 11, HASH = 15, GUARDRAILS = 17 };
 enum { SHA_256 = 1 };
 
-int swd_next_byte(void *context) {
-    swd_row *row = context;
-    /* Only an update's own row, which it begins with, has something unread. */
-    while (row->left == 0 && row->unread > 0) {
-        swd_refill(context);
-    }
-    if (row->left <= 0) {
-        return row->left = -1;
-    }
-    row->left--;
-    return *row->at++;
-}
-
-uint32_t swd_varint(swd_row *row) {
-    uint32_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-        const int byte = swd_next_byte(row);
-        if (byte < 0 || (shift == 28 && byte > 15) || (shift > 0 && byte == 0)) {
-            row->left = -1;
-            return UINT32_MAX;
-        }
-        value |= (uint32_t)(byte & 127) << shift;
-        if (byte < 128) {
-            return value;
-        }
-    }
-}
-
 /* So many numbers, and bytes behind them, to where they lie in that order. */
 static void take(swd_row *row, uint32_t *to, unsigned numbers, unsigned bytes) {
     while (numbers-- > 0) {

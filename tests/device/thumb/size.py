@@ -35,7 +35,7 @@ FLAGS: Final = (
 ROOTS: Final = ("swd_update_start", "swd_update_step", "swd_boot")
 GROUPS: Final = {
     "decoder": ("device_decode", "device_model", "adaptive_model"),
-    "engine": ("update", "update_boot"),
+    "engine": ("update", "update_boot", "update_row"),
     "manifest": ("update_manifest",),
     "journal": ("update_journal",),
     "guards": ("update_guard",),
