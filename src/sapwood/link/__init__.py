@@ -1,0 +1,1 @@
+"""Streams, files and patches over a serial line, or any pipe of bytes that may lose or garble some."""
