@@ -1,12 +1,13 @@
 /* The device's link: two of them over a line with faults, and hand-made frames of a host that keeps no rule. */
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "crc32c.h"
 #include "line.h"
-#include "sapwood_link.h"
+#include "link.h"
 
 enum { LENGTH = 20000, PACE = 12, LONG = 4000000, NONCE = 77, PEER = 0x01020304 };
 
@@ -368,8 +369,59 @@ static void test_no_answer(void) {
     assert(opens == 17 && !swl_stands(&device.link));
 }
 
+/* The number or the hexadecimal digits behind the next `key`; NULL if there is none. */
+static const char *find(const char *text, const char *key) {
+    const char *at = strstr(text, key);
+    return at == NULL ? NULL : at + strlen(key);
+}
+
+static uint32_t read_hex(const char *at, uint8_t *to) {
+    uint32_t size = 0;
+    for (unsigned byte; sscanf(at + 2 * size, "%2x", &byte) == 1 && at[2 * size] != '"'; size++) {
+        to[size] = (uint8_t)byte;
+    }
+    return size;
+}
+
+/* tests/golden/link_frames.json, which the host's end is tested with too. */
+static void test_golden_frames(void) {
+    static char text[1 << 16];
+    static uint8_t body[4200], framed[4300], out[4300];
+    unsigned cases = 0;
+    FILE *file = fopen("tests/golden/link_frames.json", "rb");
+    assert(file != NULL);
+    const size_t got = fread(text, 1, sizeof text - 1, file);
+    assert(got > 0 && got < sizeof text - 1);
+    fclose(file);
+    for (const char *at = text; (at = find(at, "\"nonces\": ")) != NULL; cases++) {
+        uint32_t sender = 0, receiver = 0;
+        const bool is_hello = sscanf(at, "[%" SCNu32 ",%" SCNu32, &sender, &receiver) != 2;
+        const uint32_t seed = is_hello ? 0 : seed_of(sender, receiver);
+        const uint32_t size = read_hex(find(at, "\"body\": \""), body);
+        const uint32_t framed_size = read_hex(find(at, "\"framed\": \""), framed);
+        assert(line_frame(out, body, size, seed) == framed_size && memcmp(out, framed, framed_size) == 0);
+        meet();
+        swl_link *link = &device.link;
+        if (size + 4 > SWL_MTU) {
+            const uint16_t noise = link->noise;
+            swl_receive(link, framed, framed_size);
+            assert(link->noise == noise + 1);
+            continue;
+        }
+        link->seed_out = link->seed_in = seed;
+        memcpy(swl_body(link), body, size);
+        swl_put_frame(link, swl_body(link) + size);
+        assert(link->out_end == 1 + framed_size && memcmp(link->line + 1, framed, framed_size) == 0);
+        const uint32_t heard = link->heard_at = 1;
+        swl_receive(link, framed, framed_size);
+        assert(memcmp(link->frame, body, size) == 0 && (is_hello || link->heard_at != heard));
+    }
+    assert(cases >= 22);
+}
+
 int main(void) {
     assert(sizeof(void *) > 4 || sizeof(swl_link) <= 1024);
+    test_golden_frames();
     test_session();
     test_streams();
     test_another_stream();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Golden blocks decoded, bytes coded, and a device updated through power cuts, on other processors under QEMU: 64-bit Arm (NEON), 32-bit Arm,
+# Golden blocks decoded, bytes coded, a device updated through power cuts, and the link, on other processors under QEMU: 64-bit Arm (NEON), 32-bit Arm,
 # RISC-V, and big-endian s390x and PowerPC. Needs cross compilers and qemu-user from Debian. What is missing is named and fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -55,16 +55,17 @@ for processor in "${processors[@]}"; do
     fi
     echo "$qemu:"
     objects=()
-    for file in $files tests/cross/decode_vectors.c core/tests/test_update.c core/tests/test_bytes.c; do
+    for file in $files tests/cross/decode_vectors.c core/tests/test_update.c core/tests/test_bytes.c core/tests/test_link.c; do
         object="$work/$qemu-$(basename "$file" .c).o"
         # shellcheck disable=SC2086  a list of flags
         "$gcc-gcc" $flags "${defines[@]}" -Icore/include -Icore/src -Icore/host -Idevice/sim -c -o "$object" "$file"
         case $file in tests/cross/* | core/tests/*) ;; *) objects+=("$object") ;; esac
     done
-    for program in decode_vectors test_update test_bytes; do
+    for program in decode_vectors test_update test_bytes test_link; do
         "$gcc-gcc" -static -o "$work/$qemu-$program" "$work/$qemu-$program.o" "${objects[@]}" -lm
     done
     "qemu-$qemu" "$work/$qemu-decode_vectors" tests/golden < "$work/list"
     "qemu-$qemu" "$work/$qemu-test_update"
     "qemu-$qemu" "$work/$qemu-test_bytes"
+    "qemu-$qemu" "$work/$qemu-test_link"
 done

@@ -1,7 +1,9 @@
 """Seeds for the C fuzzers, in the form of core/fuzz/input.h: ``python -m tests.fuzz.corpus FOLDER``."""
 
+import json
 import sys
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from tests.fuzz.targets import coded, device_blocks, quantised_blocks, splice_bl
 from tests.patch import models
 
 __all__ = ["write_seeds"]
+
+LINK_FRAMES: Final = Path(__file__).parents[1] / "golden" / "link_frames.json"
 
 
 def device_updates() -> list[tuple[bytes, bytes]]:
@@ -33,6 +37,15 @@ def device_updates() -> list[tuple[bytes, bytes]]:
         content = bytes(opening.prefixed("manifest"))
         updates.append((content, data[len(data) - chunks :]))
     return updates
+
+
+def link_commands() -> list[bytes]:
+    """Rows of commands of core/fuzz/fuzz_link.c: each golden frame, and all in an open stream."""
+    bodies = [bytes.fromhex(case["body"]) for case in json.loads(LINK_FRAMES.read_text())]
+    frames = [bytes([1, len(body)]) + body for body in bodies if len(body) < 256]
+    opened = next(frame for frame in frames if frame[2] == 1)
+    read, send, wait = bytes([4, 60]), bytes([6, 1]), bytes([10, 200])
+    return [*frames, opened + read + send + wait + read.join(frames)]
 
 
 def write_seeds(folder: Path) -> None:
@@ -62,6 +75,10 @@ def write_seeds(folder: Path) -> None:
     for i, (manifest, chunks) in enumerate(device_updates()):
         for how in (0, 1, 2, 3, 45, 80, 81, 83):
             (place / f"{i:02}{how:02}").write_bytes(bytes([how, 40, len(manifest)]) + manifest + chunks)
+    place = folder / "link"
+    place.mkdir(parents=True, exist_ok=True)
+    for i, commands in enumerate(link_commands()):
+        (place / f"{i:03}").write_bytes(commands)
     place = folder / "encode"
     place.mkdir(parents=True, exist_ok=True)
     bell = np.random.default_rng(0).normal(128, 30, 3000).clip(0, 255).astype(np.uint8)
