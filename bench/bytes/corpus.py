@@ -46,7 +46,7 @@ def make(folder: Path = FOLDER) -> dict[str, list[Path]]:
         for name, sources in files.items():
             out = folder / part / name
             if not out.exists():
-                members = (data for source in sources for data in _members(source, folder / "downloads"))
+                members = (data for source in sources for data in members(source, folder / "downloads"))
                 out.write_bytes(_first(members))
         for name, data in _made_here(part).items():
             out = folder / part / name
@@ -64,7 +64,8 @@ def _first(pieces: Iterator[bytes]) -> bytes:
     return bytes(out[:MOST])
 
 
-def _members(source: Source, downloads: Path) -> Iterator[bytes]:
+def members(source: Source, downloads: Path) -> Iterator[bytes]:
+    """What is taken of a source, file by file."""
     archive = _download(source, downloads)
     wanted = re.compile(source.pattern)
     if archive.suffix in {".whl", ".zip"}:
@@ -129,14 +130,14 @@ def _made_here(part: str) -> dict[str, bytes]:
     seed = 1 + (part == "test")
     return {
         "log-web": generated.access_log(seed, MOST),
-        "log-imports": _imports(_TRACED[part]),
+        "log-imports": imports(_TRACED[part]),
         "telemetry-lines": generated.telemetry_lines(seed, MOST),
         "telemetry-records": generated.telemetry_records(seed, MOST),
         "patches": b"".join(_patch(name) for name in _PATCHED[part]),
     }
 
 
-def _imports(modules: str) -> bytes:
+def imports(modules: str) -> bytes:
     """What Python tells while it imports: a real trace, of this machine."""
     command = [sys.executable, "-v", "-X", "importtime", "-c", f"import {modules}"]
     return subprocess.run(command, check=True, capture_output=True).stderr

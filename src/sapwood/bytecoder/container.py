@@ -9,13 +9,14 @@ from typing import Final
 
 from sapwood._core import MAX_RECORD, crc32c
 from sapwood.bytecoder.level import MOST_BLOCK, Level
-from sapwood.errors import CorruptStream, UnsupportedStream, WrongByteModel
+from sapwood.errors import CorruptStream, UnsupportedStream
 
 __all__ = [
     "BLOCK_HEAD_SIZE",
     "END_SIZE",
     "HEADER_SIZE",
     "MAGIC",
+    "NO_MODEL",
     "VERSION",
     "BlockHead",
     "End",
@@ -45,16 +46,23 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first 48 bytes of a stream. ``length`` is None where the encoder did not know it."""
+    """The first 48 bytes of a stream.
+
+    ``length`` is None where the encoder did not know it; ``model`` names the trained model, ``NO_MODEL``
+    none.
+    """
 
     level: Level
     block_size: int
     length: int | None
+    model: bytes = NO_MODEL
 
     def pack(self) -> bytes:
         """The header's bytes."""
         flags = 0 if self.length is None else _KNOWN_LENGTH
-        body = _HEADER.pack(MAGIC, VERSION, self.level, flags, self.block_size, NO_MODEL, self.length or 0, 0)
+        body = _HEADER.pack(
+            MAGIC, VERSION, self.level, flags, self.block_size, self.model, self.length or 0, 0
+        )
         return body + crc32c(body).to_bytes(_CRC, "little")
 
     @classmethod
@@ -64,7 +72,6 @@ class Header:
         Raises:
             CorruptStream: It is no such stream, or its header is damaged.
             UnsupportedStream: It was written by a newer Sapwood.
-            WrongByteModel: It was written with a trained model that this Sapwood does not have.
         """
         magic, version, level, flags, block_size, model, length, reserved = _HEADER.unpack_from(data)
         if magic != MAGIC:
@@ -78,11 +85,9 @@ class Header:
                 found=f"version {version}, level {level}, flags {flags}",
                 advice="Decode it with a newer Sapwood.",
             )
-        if model != NO_MODEL:
-            raise WrongByteModel("written with a model that is not here", expected=model)
         if not 0 < block_size <= MOST_BLOCK or (length and not flags):
             raise CorruptStream("a field of the header is out of its range", offset=0, found=block_size)
-        return cls(Level(level), block_size, length if flags else None)
+        return cls(Level(level), block_size, length if flags else None, model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,6 @@ class Parser:
         Raises:
             CorruptStream: What came is not such a stream, or is damaged.
             UnsupportedStream: It needs a newer Sapwood.
-            WrongByteModel: It needs a trained model that is not here.
         """
         while self.end is None:
             if self.header is None:

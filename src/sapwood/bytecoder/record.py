@@ -15,15 +15,20 @@ _LEAST_SHARE: Final = 0.25
 _LEAST_BINARY: Final = 0.15
 
 
-def record_length(content: bytes) -> int:
-    """Bytes of a record, 0 for text: the distance at which a byte most often equals the one before it."""
+def record_length(content: bytes, least: int = _LEAST) -> int:
+    """Bytes of a record, 0 for text: the distance at which a byte most often equals the one before it.
+
+    Fewer than ``least`` bytes, or four records, tell nothing.
+    """
     sample = np.frombuffer(content, dtype=np.uint8)[:_SAMPLE]
-    if len(sample) < _LEAST:
+    if len(sample) < least:
         return 0
     binary = ((sample < 9) | ((sample > 13) & (sample < 32)) | (sample > 126)).mean()
     if binary < _LEAST_BINARY:
         return 0
-    shares = np.array([(sample[step:] == sample[:-step]).mean() for step in range(1, MAX_RECORD + 1)])
+    shares = np.array(
+        [(sample[step:] == sample[:-step]).mean() for step in range(1, min(MAX_RECORD, len(sample) // 4) + 1)]
+    )
     # The shortest that is nearly the best: multiples of a record repeat as well.
     best = int(np.argmax(shares >= shares.max() * 0.95)) + 1
     usual = float(np.median(shares))

@@ -1,11 +1,15 @@
 """Coding piece by piece, in the shape of the standard library's compressors."""
 
+from collections.abc import Sequence
+
 from blake3 import blake3
 
 from sapwood.bytecoder.block import decode_block, encode_block
-from sapwood.bytecoder.container import End, Header
+from sapwood.bytecoder.container import NO_MODEL, End, Header
+from sapwood.bytecoder.known import find
 from sapwood.bytecoder.level import Level
 from sapwood.bytecoder.parser import Parser
+from sapwood.bytecoder.prior import Prior
 from sapwood.errors import CorruptStream, DigestMismatch, LimitExceeded
 
 __all__ = ["Compressor", "Decompressor", "Whole"]
@@ -60,11 +64,16 @@ class Compressor:
     Args:
         level: The model's size.
         length: How many bytes will come, if that is known: a decoder then knows it from the start.
+        prior: The trained model that every block begins with; a decoder needs it too.
     """
 
-    def __init__(self, level: Level = Level.DEFAULT, *, length: int | None = None) -> None:
-        self._header: Header | None = Header(level, level.block_size, length)
+    def __init__(
+        self, level: Level = Level.DEFAULT, *, length: int | None = None, prior: Prior | None = None
+    ) -> None:
+        model = prior.identity if prior else NO_MODEL
+        self._header: Header | None = Header(level, level.block_size, length, model)
         self._level = level
+        self._prior = prior
         self._held = bytearray()
         self._whole = Whole()
 
@@ -91,7 +100,7 @@ class Compressor:
         content = bytes(self._held[:count])
         del self._held[:count]
         self._whole.add(content)
-        return encode_block(content, self._level)
+        return encode_block(content, self._level, self._prior)
 
 
 class Decompressor:
@@ -99,9 +108,11 @@ class Decompressor:
 
     Args:
         max_size: Refuse a content of more bytes, before they are decoded.
+        priors: Trained models that the stream may need, beside the general one.
     """
 
-    def __init__(self, *, max_size: int | None = None) -> None:
+    def __init__(self, *, max_size: int | None = None, priors: Sequence[Prior] = ()) -> None:
+        self._priors = priors
         self._parser = Parser()
         self._whole = Whole(max_size)
         self._ready = b""
@@ -149,7 +160,9 @@ class Decompressor:
             header, end = self._parser.header, self._parser.end
             if block is not None and header is not None:
                 self._whole.expect(header, block.head.raw)
-                self._ready = decode_block(block.head, block.payload, header.level, block.offset)
+                self._ready = decode_block(
+                    block.head, block.payload, header.level, block.offset, find(header.model, self._priors)
+                )
                 self._whole.add(self._ready)
                 continue
             if end is not None and header is not None and not self._ended:

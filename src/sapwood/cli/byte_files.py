@@ -5,14 +5,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from sapwood.cli import screen
 from sapwood.errors import WrongCall
 
-__all__ = ["length_of", "opened", "run_and_report", "told_of"]
+if TYPE_CHECKING:
+    from sapwood.bytecoder import Prior
+
+__all__ = ["length_of", "opened", "prior_of", "run_and_report", "told_of"]
 
 STANDARD = "-"
 
@@ -20,6 +23,16 @@ STANDARD = "-"
 def length_of(path: str) -> int | None:
     """Bytes of a plain file, None for what tells its end only when it comes."""
     return Path(path).stat().st_size if path != STANDARD and Path(path).is_file() else None
+
+
+def prior_of(name: str) -> "Prior | None":
+    """The trained model that an option names: ``general``, ``none`` or a file."""
+    from sapwood.bytecoder import Prior, general
+
+    if name in ("general", "none"):
+        return general() if name == "general" else None
+    with told_of(name):
+        return Prior(Path(name).read_bytes())
 
 
 @contextlib.contextmanager

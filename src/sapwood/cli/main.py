@@ -83,6 +83,7 @@ def _epilog() -> str:
         "decompress": "sapwood.cli.decompress",
         "encode": "sapwood.cli.encode",
         "decode": "sapwood.cli.decode",
+        "train": "sapwood.cli.train",
         **{name: f"sapwood.cli.repository.{name.replace('-', '_')}" for name in _REPOSITORY},
         # A word of Python's.
         "import": "sapwood.cli.repository.import_",

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     from sapwood.formats.layout import FormatWarning
 
-__all__ = ["print_facts", "print_json", "print_table", "printable", "progress_bar", "share", "size", "warn"]
+__all__ = [
+    "print_facts",
+    "print_json",
+    "print_table",
+    "printable",
+    "progress_bar",
+    "share",
+    "size",
+    "stages",
+    "warn",
+]
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -113,6 +123,29 @@ def warn(warnings: "Sequence[FormatWarning]") -> None:
     for warning in warnings:
         where = f"{warning.path}: " if warning.path else ""
         click.echo(f"FormatWarning: {printable(f'{where}{warning.format}: {warning.reason}')}", err=True)
+
+
+@contextlib.contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None] | None]:
+    """A callback that draws a bar for each stage on stderr; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                for task in tasks.values():
+                    bar.update(task, completed=bar.tasks[task].total)
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done)
+
+        yield update
 
 
 @contextlib.contextmanager
