@@ -23,13 +23,16 @@ The number is the exit code of the command line. Numbers are part of the interfa
     │   ├── CorruptStream    30
     │   ├── UnsupportedStream 31
     │   ├── WrongByteModel   32
+    │   ├── BrokenStream     35
     │   └── CorruptByteModel 36
     └── Unavailable          20   a device, a server or a package fails
         ├── StorageFailure   21
         ├── DiskFull         22
         ├── MissingDependency 23
         ├── RemoteFailure    26
-        └── RefMoved         28
+        ├── RefMoved         28
+        ├── LinkFailed       33
+        └── StreamRefused    34
 
 Names do not end in ``Error``: each already says what is wrong, and the base class carries the word.
 """
@@ -43,6 +46,7 @@ __all__ = [
     "BadData",
     "BadSignature",
     "BrokenChain",
+    "BrokenStream",
     "CorruptByteModel",
     "CorruptPatch",
     "CorruptStream",
@@ -52,6 +56,7 @@ __all__ = [
     "ExitCode",
     "GuardrailRefused",
     "LimitExceeded",
+    "LinkFailed",
     "MalformedModel",
     "MergeConflict",
     "MissingDependency",
@@ -62,6 +67,7 @@ __all__ = [
     "RollbackRefused",
     "SapwoodError",
     "StorageFailure",
+    "StreamRefused",
     "Unavailable",
     "UnknownRevision",
     "UnsupportedPatch",
@@ -251,6 +257,12 @@ class WrongByteModel(BadData):
     exit_code: ClassVar[int] = 32
 
 
+class BrokenStream(BadData):
+    """A stream over a link broke off, or is not what its sender promised."""
+
+    exit_code: ClassVar[int] = 35
+
+
 class CorruptByteModel(BadData):
     """The trained model of bytes is damaged, cut short or none."""
 
@@ -291,6 +303,18 @@ class RefMoved(Unavailable):
     """A branch moved meanwhile: another writer was first, and nothing was changed."""
 
     exit_code: ClassVar[int] = 28
+
+
+class LinkFailed(Unavailable):
+    """The line of a link cannot be opened, or nobody answers at its other end."""
+
+    exit_code: ClassVar[int] = 33
+
+
+class StreamRefused(Unavailable):
+    """The other end of a link did not take a stream."""
+
+    exit_code: ClassVar[int] = 34
 
 
 class ExitCode(NamedTuple):

@@ -84,6 +84,9 @@ def _epilog() -> str:
         "encode": "sapwood.cli.encode",
         "decode": "sapwood.cli.decode",
         "train": "sapwood.cli.train",
+        "tx": "sapwood.cli.tx",
+        "rx": "sapwood.cli.rx",
+        "link": "sapwood.cli.link",
         **{name: f"sapwood.cli.repository.{name.replace('-', '_')}" for name in _REPOSITORY},
         # A word of Python's.
         "import": "sapwood.cli.repository.import_",
@@ -92,6 +95,7 @@ def _epilog() -> str:
     sections={
         "Commands for patches": "diff",
         "Commands for any bytes": "encode",
+        "Commands for serial lines": "tx",
         "Commands for repositories": "init",
     },
 )

@@ -50,6 +50,7 @@ class Session:
         self._draw = new_nonce
         self._nonce = self._new_nonce()
         self._peer: Hello | None = None
+        self._keep_alive = settings.keep_alive
         self.sending_seed = 0
         self.receiving_seed = 0
         self._pause = _FIRST_PAUSE
@@ -74,12 +75,6 @@ class Session:
         """Most bytes of a body and its CRC that both ends take."""
         return min(self._settings.mtu, self._peer.mtu) if self._peer else self._settings.mtu
 
-    @property
-    def keep_alive(self) -> float:
-        """The shorter one that is not 0, in seconds."""
-        both = [self._settings.keep_alive, self._peer.keep_alive * _TICK if self._peer else 0.0]
-        return min((one for one in both if one), default=0.0)
-
     def hear_hello(self, hello: Hello, now: float) -> tuple[Turn, float | None]:
         """Take a HELLO: what it changed, and the round trip if it tells one."""
         if hello.nonce == self._nonce:
@@ -91,6 +86,8 @@ class Session:
                 turn = Turn.ENDED
                 self._begin_anew(now)
             self._peer = hello
+            both = (self._settings.keep_alive, hello.keep_alive * _TICK)
+            self._keep_alive = min((one for one in both if one), default=0.0)
             self._set_seeds()
         trip = None
         if hello.peer_nonce == self._nonce:
@@ -146,13 +143,12 @@ class Session:
 
     def ping_due(self, now: float) -> bool:
         """Whether the peer has heard nothing for so long that it needs a sign of life."""
-        keep_alive = self.keep_alive
-        return self.can_send and bool(keep_alive) and self._spoke_at + keep_alive <= now
+        return self.can_send and self._keep_alive > 0 and self._spoke_at + self._keep_alive <= now
 
     def lose_peer(self, now: float) -> bool:
         """Whether the peer has just been silent for too long; then HELLOs go out again."""
-        keep_alive = self.keep_alive
-        if not self.can_send or not keep_alive or now < self._heard_at + _KEEP_ALIVES_LOST * keep_alive:
+        due = self.loss_deadline
+        if due is None or now < due:
             return False
         self.is_lost = True
         self._ask(now)
@@ -164,16 +160,16 @@ class Session:
         due = [0.0] if self._answer_due else []
         if self._hello_due is not None:
             due.append(self._hello_due)
-        if self.can_send and self.keep_alive:
-            due.append(self._spoke_at + self.keep_alive)
+        if self.can_send and self._keep_alive:
+            due.append(self._spoke_at + self._keep_alive)
         return min(due, default=None)
 
     @property
     def loss_deadline(self) -> float | None:
         """When ``lose_peer`` is due."""
-        if not self.can_send or not self.keep_alive:
+        if not self.can_send or not self._keep_alive:
             return None
-        return self._heard_at + _KEEP_ALIVES_LOST * self.keep_alive
+        return self._heard_at + _KEEP_ALIVES_LOST * self._keep_alive
 
     def _hear(self, now: float) -> None:
         self._heard_at = now

@@ -1,0 +1,56 @@
+"""What tx and link send: files and pipes, coded or not."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sapwood.errors import WrongCall, storage_error
+
+if TYPE_CHECKING:
+    from sapwood.link.frames import StreamType
+    from sapwood.link.pushing import Push
+
+__all__ = ["push_of"]
+
+STANDARD = "-"
+
+
+def push_of(source: str, compress: str, name: str | None = None, kind: "StreamType | None" = None) -> "Push":
+    """A file, or standard input, ready to be sent.
+
+    Args:
+        source: A path, or ``-``.
+        compress: A level of the learned coder, or ``none``.
+        name: What to call it, if not by the file's name.
+        kind: What it is; by its content if not given.
+    """
+    from sapwood.bytecoder import Level
+    from sapwood.link.coding import EncodingPipe, encoded_file
+    from sapwood.link.frames import Coding, StreamType
+    from sapwood.link.pushing import Push
+    from sapwood.link.source import FileSource, PipeSource, Source
+    from sapwood.patch.container import MAGIC
+
+    level = None if compress == "none" else Level[compress.upper()]
+    if source != STANDARD and Path(source).is_dir():
+        raise WrongCall("is a folder", path=source, advice="Send its files, or a tar archive through a pipe.")
+    try:
+        file = sys.stdin.buffer if source == STANDARD else Path(source).open("rb")  # noqa: SIM115  sent later
+        mode = os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise storage_error(error, source) from error
+    taken: Source
+    if stat.S_ISREG(mode):
+        if kind is None:
+            kind = StreamType.PATCH if os.pread(file.fileno(), len(MAGIC), 0) == MAGIC else StreamType.FILE
+        taken = FileSource(file if level is None else encoded_file(file, level), source)
+    elif level is None:
+        taken = PipeSource(file.fileno())
+    else:
+        pipe = EncodingPipe(file, level)
+        taken = PipeSource(pipe.descriptor, lambda: pipe.failure)
+    called = name if name is not None else "" if source == STANDARD else Path(source).name
+    coding = Coding.NONE if level is None else Coding.LEARNED
+    return Push(taken, called, kind or StreamType.BYTES, coding)

@@ -1,0 +1,94 @@
+"""Streams through the learned byte coder, beside the loop that drives the link."""
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import BinaryIO
+
+from sapwood.bytecoder import Level, decode_stream, encode_stream
+from sapwood.errors import SapwoodError, storage_error
+
+__all__ = ["DecodingPipe", "EncodingPipe", "decode_whole", "encoded_file"]
+
+
+def encoded_file(file: BinaryIO, level: Level) -> BinaryIO:
+    """The whole file, coded, in a temporary one without a name."""
+    length = os.fstat(file.fileno()).st_size
+    coded = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
+    try:
+        encode_stream(file, coded, level, length=length)
+        coded.flush()
+    except BaseException:
+        coded.close()
+        raise
+    return coded
+
+
+def decode_whole(max_size: int | None) -> Callable[[BinaryIO, BinaryIO], None]:
+    """Decodes one file into another; more than ``max_size`` bytes are refused."""
+
+    def decode(coded: BinaryIO, plain: BinaryIO) -> None:
+        decode_stream(coded, plain, max_size=max_size)
+
+    return decode
+
+
+class EncodingPipe:
+    """Reads a file descriptor to its end in a thread of its own.
+
+    Attributes:
+        descriptor: Where the coded bytes come from.
+        failure: What went wrong, if the coded bytes ended early.
+    """
+
+    def __init__(self, source: BinaryIO, level: Level) -> None:
+        self.failure: SapwoodError | None = None
+        self.descriptor, self._end = os.pipe()
+        threading.Thread(target=self._run, args=(source, level), daemon=True).start()
+
+    def _run(self, source: BinaryIO, level: Level) -> None:
+        try:
+            with os.fdopen(self._end, "wb", buffering=0) as end:
+                encode_stream(source, end, level, threads=1)
+        except SapwoodError as failure:
+            self.failure = failure
+        except OSError as error:
+            self.failure = storage_error(error, "the input")
+
+
+class DecodingPipe:
+    """Writes what it decodes in a thread of its own.
+
+    Attributes:
+        descriptor: Where the coded bytes go to; closed by ``finish``.
+    """
+
+    def __init__(self, out: BinaryIO, max_size: int | None) -> None:
+        self._failure: SapwoodError | None = None
+        start, self.descriptor = os.pipe()
+        self._thread = threading.Thread(target=self._run, args=(start, out, max_size), daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait until all is written.
+
+        Raises:
+            SapwoodError: It cannot be decoded, or not be written.
+        """
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self, start: int, out: BinaryIO, max_size: int | None) -> None:
+        try:
+            with os.fdopen(start, "rb", buffering=0) as coded:
+                decode_stream(coded, out, max_size=max_size)
+                out.flush()
+        except SapwoodError as failure:
+            self._failure = failure
+        except OSError as error:
+            self._failure = storage_error(error, "the output")

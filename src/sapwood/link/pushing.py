@@ -1,0 +1,136 @@
+"""Sends sources as streams of a connection, and remembers how each ended."""
+
+import select
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sapwood.errors import SapwoodError
+from sapwood.link.connection import Connection
+from sapwood.link.events import Event, Finished, SessionEnded, WantedFrom
+from sapwood.link.frames import Coding, Open, Result, StreamType
+from sapwood.link.outgoing import OutgoingStream
+from sapwood.link.source import Source
+
+__all__ = ["Push", "Pushing"]
+
+_PIECE: Final = 1 << 16
+
+
+@dataclass
+class Push:
+    """One source on its way."""
+
+    source: Source
+    name: str
+    type: StreamType = StreamType.FILE
+    coding: Coding = Coding.NONE
+    priority: int = 1
+    result: int | None = None
+    """See ``Result``; None while it is under way."""
+    text: str = ""
+    """What the receiver said about the result."""
+    failure: SapwoodError | None = None
+    """Why it could not be read to its end."""
+    sent: int = 0
+    """Up to which byte it was handed to the connection; never more than 128 KiB before the line."""
+    was_wrong: bool = False
+
+    def opening(self) -> Open:
+        """How it is offered."""
+        source = self.source
+        return Open(0, self.type, self.coding, self.priority, source.identity, source.length, self.name)
+
+
+class Pushing:
+    """A user of a connection that sends."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.pushes: list[Push] = []
+        self._connection = connection
+        self._streams: dict[OutgoingStream, Push] = {}
+        self._feeding: set[OutgoingStream] = set()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the other end has answered to all."""
+        return all(push.result is not None for push in self.pushes)
+
+    def push(self, push: Push) -> None:
+        """Send this too."""
+        self.pushes.append(push)
+        self._offer(push)
+
+    def handle(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case WantedFrom(stream, offset) if stream in self._streams:
+                push = self._streams[stream]
+                if push.source.seek(offset):
+                    push.sent = offset
+                    self._feeding.add(stream)
+                else:
+                    self._feeding.discard(stream)
+                    stream.break_off()
+            case Finished(stream, result, text) if stream in self._streams:
+                self._feeding.discard(stream)
+                self._finish(self._streams.pop(stream), result, text)
+            case SessionEnded():
+                self._feeding.clear()
+            case _:
+                pass
+
+    def descriptors(self) -> Iterator[tuple[int, int]]:
+        """Pipes that are to be read."""
+        for stream in self._feeding:
+            source = self._streams[stream].source
+            if source.descriptor is not None and source.must_wait and stream.room:
+                yield source.descriptor, select.POLLIN
+
+    def move(self, ready: frozenset[int]) -> None:
+        """Read what the streams have room for."""
+        for stream in tuple(self._feeding):
+            push = self._streams[stream]
+            try:
+                self._feed(stream, push, ready)
+            except SapwoodError as failure:
+                push.failure = failure
+                self._feeding.discard(stream)
+                stream.break_off()
+
+    def close(self) -> None:
+        """Give back what is held."""
+        for push in self.pushes:
+            push.source.close()
+
+    def _feed(self, stream: OutgoingStream, push: Push, ready: frozenset[int]) -> None:
+        source = push.source
+        while stream.room:
+            if source.must_wait:
+                if source.descriptor not in ready:
+                    return
+                ready -= {source.descriptor}
+            data = source.read(min(stream.room, _PIECE))
+            if not data:
+                self._end(stream, source.digest())
+                return
+            stream.write(data)
+            push.sent += len(data)
+
+    def _end(self, stream: OutgoingStream, digest: bytes | None) -> None:
+        self._feeding.discard(stream)
+        if digest is None:
+            stream.break_off()
+        else:
+            stream.end(digest)
+
+    def _offer(self, push: Push) -> None:
+        self._streams[self._connection.send(push.opening())] = push
+
+    def _finish(self, push: Push, result: int, text: str) -> None:
+        if result == Result.WRONG_DIGEST and not push.was_wrong:
+            # What the receiver had kept was damaged, or a CRC was fooled: it threw all away. Once more.
+            push.was_wrong = True
+            self._offer(push)
+        else:
+            push.result, push.text = result, text
