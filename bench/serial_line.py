@@ -10,10 +10,11 @@ import time
 import tty
 from typing import Final, Self
 
-__all__ = ["SerialLine"]
+__all__ = ["SerialLine", "spoilt"]
 
 _SLICE: Final = 0.002
 """Seconds' worth of bytes that arrive together, as from a UART's FIFO."""
+_LATE: Final = 0.01
 _WAIT: Final = 0.05
 
 
@@ -66,9 +67,8 @@ class SerialLine:
                     held[i] = self._take(source)
                     self.carried[i] += len(held[i])
                     if self._rate and held[i]:
-                        # A line that was busy until just now goes on without a pause.
-                        start = free_at[i] if now - free_at[i] < 2 * _SLICE else now
-                        free_at[i] = start + len(held[i]) / self._rate
+                        # A thread that was woken late makes up for it: the bytes were there before.
+                        free_at[i] = max(free_at[i], now - _LATE) + len(held[i]) / self._rate
                 if held[i] and free_at[i] <= now:
                     held[i] = self._give(masters[1 - i], held[i])
             self._wait(masters, held, free_at)
@@ -97,7 +97,7 @@ class SerialLine:
     def _take(self, source: int) -> bytes:
         most = 4096 if self._rate is None else max(1, int(self._rate * _SLICE))
         with contextlib.suppress(BlockingIOError):
-            return self._spoilt(os.read(source, most))
+            return spoilt(self._rng, os.read(source, most), self._flip)
         return b""
 
     def _give(self, to: int, data: bytes) -> bytes:
@@ -105,11 +105,13 @@ class SerialLine:
             return data[os.write(to, data) :]
         return data
 
-    def _spoilt(self, data: bytes) -> bytes:
-        if not self._flip:
-            return data
-        out = bytearray(data)
-        at = -1
-        while (at := at + 1 + int(self._rng.expovariate(self._flip))) < 8 * len(out):
-            out[at // 8] ^= 1 << at % 8
-        return bytes(out)
+
+def spoilt(rng: random.Random, data: bytes, flip: float) -> bytes:
+    """The bytes with this share of their bits wrong."""
+    if not flip:
+        return data
+    out = bytearray(data)
+    at = -1
+    while (at := at + 1 + int(rng.expovariate(flip))) < 8 * len(out):
+        out[at // 8] ^= 1 << at % 8
+    return bytes(out)
