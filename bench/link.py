@@ -1,9 +1,9 @@
 """Goodput of a link, clean and at each error rate: ``python -m bench.link``.
 
 ``sapwood tx`` and ``sapwood rx`` run as processes of their own, over two pseudo-terminals that are joined at
-the speed of a serial line, and over TCP by way of a relay that flips bits too. The share is that of bytes of the
-file against bytes that the line can carry, from the first word between the ends until the receiver has the file
-on its disk. A serial line carries ten bits for a byte.
+the speed of a serial line, and over TCP by way of a relay that flips bits too. The share is that of bytes of
+the file against bytes that the line can carry, from the first word between the ends until the receiver has
+the file on its disk. A serial line carries ten bits for a byte.
 """
 
 from __future__ import annotations
