@@ -128,8 +128,12 @@ def test_a_dropped_connection_is_made_again(tmp_path: Path) -> None:
         with contextlib.suppress(OSError):
             while not ending.is_set():
                 near, _ = relay.accept()
+                try:
+                    far = socket.create_connection(("127.0.0.1", target), 5)
+                except ConnectionRefusedError:
+                    near.close()  # The receiver does not listen yet.
+                    continue
                 connections += 1
-                far = socket.create_connection(("127.0.0.1", target), 5)
                 back = threading.Thread(target=copy, args=(far, near, 1 << 40))
                 back.start()
                 copy(near, far, 100_000)
