@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,6 +80,15 @@ def _row(line: str, flip: float, size: int, facts: dict[str, float], rate: float
     return Row(line, flip, size, seconds, share, *counts)
 
 
+def connected(target: tuple[str, int]) -> socket.socket:
+    """Once it listens."""
+    while True:
+        try:
+            return socket.create_connection(target)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def relay(flip: float) -> Iterator[tuple[str, str]]:
     """Names of two ports; what goes from one to the other has wrong bits."""
@@ -96,7 +106,7 @@ def relay(flip: float) -> Iterator[tuple[str, str]]:
                     end.shutdown(socket.SHUT_RDWR)
 
         def carry() -> None:
-            with entry.accept()[0] as near, socket.create_connection(target) as far:
+            with entry.accept()[0] as near, connected(target) as far:
                 back = threading.Thread(target=copy, args=(far, near, random.Random(2)))
                 back.start()
                 copy(near, far, random.Random(1))

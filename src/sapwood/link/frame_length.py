@@ -52,6 +52,11 @@ class FrameLength:
         """A frame of ``size`` bytes did not."""
         self._add(1, size / 2)
 
+    def was_not_lost(self) -> None:
+        """What was taken as lost did come, only late."""
+        self._errors = max(0.0, self._errors - 1)
+        self._recent_errors = max(0.0, self._recent_errors - 1)
+
     def _add(self, errors: int, exposed: float) -> None:
         self._errors += errors
         self._bytes += exposed

@@ -125,14 +125,17 @@ class ReliableSender:
         """The bytes of the first frame that is to be sent again, if there is one."""
         for sent in self._sent.values():
             if sent.lost:
+                # Where a full window holds up an idle line, twice costs nothing and is lost less often.
+                twice = sent.losses > 0 and self.is_full and self._line_free_at <= now
+                framed = sent.framed * 2 if twice else sent.framed
                 sent.lost = False
                 sent.sent_at = now
-                sent.due = self._occupy(sent.framed, now)
+                sent.due = self._occupy(framed, now)
                 sent.order = self._order
                 sent.sendings += 1
                 self._order += 1
                 self.sent_again += 1
-                return sent.framed
+                return framed
         return None
 
     def acknowledged(self, ack: Ack, now: float) -> None:
@@ -186,6 +189,8 @@ class ReliableSender:
         if sent.sendings > 1 and shortest is not None and now - sent.due < shortest:
             # The sending before did come, later than others sent after it: this line changes the order.
             self._later_needed = min(self._later_needed + 1, _MOST_LATER)
+            if sent.losses:
+                self._length.was_not_lost()
         else:
             self._latest_come = max(self._latest_come, sent.order)
 
