@@ -83,6 +83,10 @@ GENERAL: Final[dict[str, tuple[Source, ...]]] = {
         Source("aiohttp==3.11.11", r".*\.py", "Apache-2.0"),
         Source("sympy==1.13.3", r".*/(core|matrices|solvers)/.*\.py", "BSD-3-Clause"),
         Source("pytest==8.3.4", r".*\.py", "MIT"),
+        Source("nltk==3.9.1", r"nltk/[a-z_]+/[a-z_]+\.py", "Apache-2.0"),
+        Source("pydantic==2.10.4", r".*\.py", "MIT"),
+        Source("fastapi==0.115.6", r".*\.py", "MIT"),
+        Source("celery==5.4.0", r".*\.py", "BSD-3-Clause"),
         Source("scikit-learn==1.6.0", r"sklearn/[a-z_]+/[a-z_]+\.py", "BSD-3-Clause"),
     ),
     "c": (
@@ -92,6 +96,12 @@ GENERAL: Final[dict[str, tuple[Source, ...]]] = {
         Source("bitarray==3.0.0", r".*/_[a-z]+\.c", "PSF-2.0", sdist=True),
         Source("cffi==1.17.1", r".*/src/c/.*\.c", "MIT", sdist=True),
         Source("simplejson==3.19.3", r".*\.c", "MIT", sdist=True),
+        Source("hiredis==3.1.0", r".*/vendor/hiredis/[a-z]+\.c", "BSD-3-Clause", sdist=True),
+        Source("lupa==2.2", r".*/third-party/lua54/.*\.c", "MIT", sdist=True),
+        Source("tree-sitter==0.23.2", r".*/lib/src/[a-z_]+\.c", "MIT", sdist=True),
+        Source("netifaces==0.11.0", r".*\.c", "MIT", sdist=True),
+        Source("cmarkgfm==2024.11.20", r".*/cmark/src/[a-rt-z][a-z_]*\.c", "BSD-2-Clause", sdist=True),
+        Source("setproctitle==1.3.4", r".*/src/.*\.c", "BSD-3-Clause", sdist=True),
     ),
     "js": (
         *SOURCES["train"]["js"],
@@ -103,6 +113,7 @@ GENERAL: Final[dict[str, tuple[Source, ...]]] = {
         Source("XStatic-jQuery==3.7.1.1", r".*/jquery\.min\.js", "MIT", sdist=True),
         Source("swagger-ui-bundle==1.1.0", r".*/swagger-ui-bundle\.js", "Apache-2.0"),
         Source("dash==2.18.2", r".*/react-dom@18\.3\.1\.min\.js", "MIT"),
+        Source("jupyterlab==4.3.4", r"jupyterlab/static/[0-9]+\.[0-9a-f]+\.js", "BSD-3-Clause"),
         Source("widgetsnbextension==4.0.13", r".*/static/extension\.js", "BSD-3-Clause"),
     ),
     "json-api": (

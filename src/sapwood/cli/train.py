@@ -14,7 +14,7 @@ __all__ = ["command"]
 @click.argument("corpus", nargs=-1, required=True)
 @click.option("-o", "--output", "out", required=True, metavar="MODEL", help="Where to write it.")
 @click.option(
-    "--text", type=click.IntRange(1), metavar="BYTES", help="Of the model's text.  [default: 393216]"
+    "--text", type=click.IntRange(1), metavar="BYTES", help="Of the model's text.  [default: 524288]"
 )
 @click.option(
     "--steps", type=click.IntRange(0), metavar="N", help="Of training the weights, a level.  [default: 100]"

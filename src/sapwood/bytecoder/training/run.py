@@ -16,7 +16,7 @@ from sapwood.errors import WrongCall
 
 __all__ = ["COUNT", "STEPS", "TEXT", "Point", "Trained", "train"]
 
-TEXT: Final = 384 << 10
+TEXT: Final = 512 << 10
 STEPS: Final = 100
 # Contexts of the text may not be surer than after one sight: messages differ from it.
 COUNT: Final = 1

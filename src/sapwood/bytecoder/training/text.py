@@ -18,12 +18,15 @@ from sapwood.bytecoder.training.corpus import Sample
 
 __all__ = ["choose_text"]
 
-_PIECE: Final = 2048
+_PIECE: Final = 1024
 _STRING: Final = 6
 _BITS: Final = 22
+# A licence or a turn of English is in files of many kinds, and counts half there.
+_ELSEWHERE: Final = 0.5
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 _Strings = npt.NDArray[np.uint32]
+_Numbers = npt.NDArray[np.float64]
 
 
 def choose_text(samples: Sequence[Sample], size: int) -> bytes:
@@ -31,32 +34,40 @@ def choose_text(samples: Sequence[Sample], size: int) -> bytes:
     kinds: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         kinds[sample.kind].append(sample)
+    by_kind = {kind: _sources_with(group) for kind, group in kinds.items()}
+    everywhere = np.log2(np.maximum(sum(by_kind.values()), 1))
     # A kind that has little leaves its room to the others.
     chosen: list[list[bytes]] = []
     room, waiting = size, len(kinds)
-    for of_kind in sorted(kinds.values(), key=lambda group: sum(len(sample.content) for sample in group)):
-        pieces = _of_kind(of_kind, room // waiting)
+    for kind in sorted(kinds, key=lambda kind: sum(len(sample.content) for sample in kinds[kind])):
+        worth = np.log2(np.maximum(by_kind[kind], 1)) + _ELSEWHERE * everywhere
+        pieces = _best(
+            [piece for sample in kinds[kind] for piece in _pieces(sample.content)], worth, room // waiting
+        )
         room -= sum(map(len, pieces))
         waiting -= 1
-        chosen.append(pieces[::-1])
-    # The last one of each kind at the end.
-    rounds = list(zip_longest(*(pieces[::-1] for pieces in chosen)))[::-1]
+        chosen.append(pieces)
+    # The best of each kind at the end.
+    rounds = list(zip_longest(*chosen))[::-1]
     return b"".join(piece for piece in chain.from_iterable(rounds) if piece is not None)
 
 
-def _of_kind(samples: Sequence[Sample], size: int) -> list[bytes]:
-    """The best pieces first: greedily, each by what it has and those before it lack."""
+def _sources_with(samples: Iterable[Sample]) -> _Numbers:
+    """By string: how many sources have it."""
     sources: dict[str, list[_Strings]] = defaultdict(list)
     for sample in samples:
         sources[sample.source].append(_strings(sample.content))
-    known_by = np.zeros(1 << _BITS, np.float32)
+    count = np.zeros(1 << _BITS)
     for found in sources.values():
-        known_by[np.unique(np.concatenate(found))] += 1
-    worth = np.log2(np.maximum(known_by, 1))
-    pieces = [piece for sample in samples for piece in _pieces(sample.content)]
+        count[np.unique(np.concatenate(found))] += 1
+    return count
+
+
+def _best(pieces: Sequence[bytes], worth: _Numbers, size: int) -> list[bytes]:
+    """The best pieces first: greedily, each by the strings that it has and those before it lack."""
     strings = [np.unique(_strings(piece)) for piece in pieces]
-    # What a piece is worth only falls as others are taken: one that is still the best when looked at again
-    # is the best.
+    # What a piece is worth only falls as others are taken: the best one that is as good when looked at
+    # again is taken.
     best = [(-_worth(worth, strings[i], pieces[i]), i) for i in range(len(pieces))]
     heapq.heapify(best)
     out: list[bytes] = []
@@ -72,7 +83,7 @@ def _of_kind(samples: Sequence[Sample], size: int) -> list[bytes]:
     return out
 
 
-def _worth(worth: npt.NDArray[np.float32], strings: _Strings, piece: bytes) -> float:
+def _worth(worth: _Numbers, strings: _Strings, piece: bytes) -> float:
     return float(worth[strings].sum()) / len(piece)
 
 
