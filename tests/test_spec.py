@@ -18,7 +18,7 @@ from sapwood.formats.dtype import DTYPES
 from sapwood.patch import container, limits
 from sapwood.patch.guard import FIRST_VENDOR, GuardType
 from sapwood.patch.manifest import KEY_ID_SIZE, Shape, Tag
-from tests.oracle import adaptive, blocks, device, elements, numeric, predicted, quantised
+from tests.oracle import adaptive, blocks, device, elements, numeric, predicted, quantised, scattered
 from tests.oracle import chain as chain_oracle
 from tests.oracle import container as oracle
 from tests.oracle.container import decode_patch
@@ -67,7 +67,15 @@ def code_bytes(title: str) -> bytes:
 def c_numbers() -> dict[str, int]:
     """Enumerators of the C headers that are plain numbers, shifts, or sums of others, in order."""
     names: dict[str, int] = {}
-    sources = ("range_decoder.h", "numeric.h", "adaptive.h", "predicted.h", "quantised.h", "device.h")
+    sources = (
+        "range_decoder.h",
+        "numeric.h",
+        "adaptive.h",
+        "predicted.h",
+        "quantised.h",
+        "device.h",
+        "scattered.h",
+    )
     for header in ("include/sapwood.h", *(f"src/{name}" for name in sources)):
         text = re.sub(r"/\*.*?\*/", "", (ROOT / "core" / header).read_text(encoding="utf-8"), flags=re.DOTALL)
         for body in re.findall(r"enum \{(.*?)\}", text, re.DOTALL):
@@ -80,7 +88,8 @@ def c_numbers() -> dict[str, int]:
 def test_codecs() -> None:
     rows = next(t for t in tables("Blocks") if len(t[0]) == 4)
     assert {row[1]: int(row[0]) for row in rows} == {c.name: c.value for c in Codec}
-    assert [row[1] for row in rows if row[2] == "always"] == ["ZSTD_BASE", "PREDICTED", "QUANTISED"]
+    always = [row[1] for row in rows if row[2] == "always"]
+    assert always == ["ZSTD_BASE", "PREDICTED", "QUANTISED", "SCATTERED"]
     for number, name in ((c.value, c.name) for c in Codec):
         assert section(f"Codec {number}: {name}")
         assert getattr(blocks, name) == number
@@ -281,6 +290,17 @@ def test_types_of_quantised_blocks() -> None:
             kind = next(t for t in quantised.TYPES.values() if t.name == name)
             assert tuple(map(int, row[1:])) == (kind.code if what == "codes" else kind.scale)
     assert f"spread, at most {c_numbers()['SW_QUANT_MOST_SPREAD']} " in section("Codec 8: QUANTISED")
+
+
+def test_share_of_scattered_changes() -> None:
+    share = c_numbers()["SW_SCATTERED_SHARE"]
+    assert share == scattered.SHARE == 8
+    assert "at most an eighth of the block's elements" in section("Codec 10: SCATTERED")
+    assert c_numbers()["SW_MAX_CHANGES"] * share == MAX_BLOCK
+    codings = re.findall(r"(\d) = ", section("Codec 10: SCATTERED"))
+    assert [int(number) for number in codings] == [
+        c_numbers()[f"SW_SCATTERED_{name}"] for name in ("NUMERIC", "ADAPTIVE", "STORED")
+    ]
 
 
 def test_numbers_of_device_blocks() -> None:

@@ -1,9 +1,12 @@
 /* The encoder's loops in AVX2. */
 #if defined(__AVX2__) && defined(__BMI2__)
+#include "classes_avx2.h"
 #include "look_up8.h"
 
 #define SW_KERNEL(name) avx2_##name
 #include "encode_kernels.h"
+#include "class_masks.h"
+#include "change_masks.h"
 
 static unsigned largest8(__m256i v) {
     uint32_t lanes[8];
@@ -21,6 +24,11 @@ static inline __m128i low_bytes(__m256i v) {
                                           0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
     const __m256i bytes = _mm256_shuffle_epi8(v, pick);
     return _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+}
+
+static void classes(const uint8_t *base, size_t count, const sw_element_shape *shape, unsigned top, uint8_t *out) {
+    const size_t made = sw_classes_by_32(base, count, shape, top, out);
+    avx2_classes(base + made * shape->width, count - made, shape, top, out + made);
 }
 
 static unsigned buckets(const int32_t *values, size_t count, const sw_exact_values *exact, uint8_t *symbols,
@@ -131,7 +139,7 @@ static uint8_t *rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans
 }
 
 const sw_encode_kernels sw_avx2_encode_kernels = {
-    "avx2", avx2_active, avx2_differences, avx2_classes, avx2_group_sums, buckets, NULL, rans32,
+    "avx2", avx2_active, avx2_differences, classes, avx2_group_sums, buckets, NULL, rans32, changes, avx2_measure_gaps,
 };
 #else
 typedef int sw_no_encode_avx2; /* C99 wants something in every file */

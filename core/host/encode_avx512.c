@@ -6,6 +6,8 @@
 
 #define SW_KERNEL(name) avx512_##name
 #include "encode_kernels.h"
+#include "class_masks.h"
+#include "change_masks.h"
 
 #define TRUNCATE (_MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)
 
@@ -147,6 +149,7 @@ static unsigned buckets(const int32_t *values, size_t count, const sw_exact_valu
 
 const sw_encode_kernels sw_avx512_encode_kernels = {
     "avx512", avx512_active, avx512_differences, classes, group_sums, buckets, sw_avx512_spell16, sw_avx512_rans32,
+    changes, avx512_measure_gaps,
 };
 #else
 typedef int sw_no_encode_avx512; /* C99 wants something in every file */

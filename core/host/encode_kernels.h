@@ -122,3 +122,46 @@ SW_UNUSED static uint8_t *SW_KERNEL(rans32)(uint32_t states[SW_MAX_LANES], uint8
     }
     return at;
 }
+
+/* Of 64 elements, as bits; a group without change is passed over by words. */
+SW_UNUSED static uint64_t SW_KERNEL(differing)(const uint8_t *base, const uint8_t *target, size_t width) {
+    uint64_t any = 0;
+    for (size_t k = 0; k < 64 * width; k += 8) {
+        any |= sw_load64(base + k) ^ sw_load64(target + k);
+    }
+    uint64_t mask = 0;
+    for (size_t i = 0; i < 64 && any != 0; i++) {
+        mask |= (uint64_t)(memcmp(base + i * width, target + i * width, width) != 0) << i;
+    }
+    return mask;
+}
+
+#define SW_CHANGES(WIDTH)                                                                                            \
+    SW_UNUSED static size_t SW_KERNEL(changes##WIDTH)(const uint8_t *base, const uint8_t *target, size_t count,      \
+                                                      uint64_t *changed) {                                           \
+        size_t found = 0;                                                                                            \
+        for (size_t at = 0; at < count; at += 64) {                                                                  \
+            changed[at / 64] = SW_KERNEL(differing)(base + at * (WIDTH), target + at * (WIDTH), (WIDTH));            \
+            found += (size_t)__builtin_popcountll(changed[at / 64]);                                                 \
+        }                                                                                                            \
+        return found;                                                                                                \
+    }
+
+SW_CHANGES(1)
+SW_CHANGES(2)
+SW_CHANGES(4)
+SW_CHANGES(8)
+
+SW_UNUSED static size_t SW_KERNEL(changes)(const uint8_t *base, const uint8_t *target, size_t count, unsigned width,
+                                           uint64_t *changed) {
+    switch (width) {
+    case 1:
+        return SW_KERNEL(changes1)(base, target, count, changed);
+    case 2:
+        return SW_KERNEL(changes2)(base, target, count, changed);
+    case 4:
+        return SW_KERNEL(changes4)(base, target, count, changed);
+    default:
+        return SW_KERNEL(changes8)(base, target, count, changed);
+    }
+}

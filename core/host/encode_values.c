@@ -5,14 +5,12 @@
 
 #include "bytes.h"
 
-/* Class 0 is the largest exponent that is not rare. */
-static void find_class_top(sw_encoder *e) {
-    const sw_element_shape *s = &e->h.shape;
+unsigned sw_common_class_top(const uint8_t *base, size_t elements, const sw_element_shape *s, int level) {
     uint32_t counts[2048] = {0};
-    const size_t step = e->h.elements / (e->level == SW_LEVEL_FAST ? 2048 : 8192) + 1;
+    const size_t step = elements / (level == SW_LEVEL_FAST ? 2048 : 8192) + 1;
     size_t seen = 0;
-    for (size_t i = 0; i < e->h.elements; i += step, seen++) {
-        const uint8_t *at = e->base + i * s->width;
+    for (size_t i = 0; i < elements; i += step, seen++) {
+        const uint8_t *at = base + i * s->width;
         const uint64_t v = s->width == 1 ? *at : s->width == 2 ? sw_load16(at) : s->width == 4 ? sw_load32(at) : sw_load64(at);
         counts[v >> s->class_shift & s->class_mask]++;
     }
@@ -20,7 +18,7 @@ static void find_class_top(sw_encoder *e) {
     for (size_t above = counts[top]; top > 0 && above <= seen / 512; above += counts[top]) {
         top--;
     }
-    e->h.class_top = s->is_float ? top : s->class_mask;
+    return s->is_float ? top : s->class_mask;
 }
 
 static void wide_group_sums(sw_encoder *e) {
@@ -136,7 +134,7 @@ bool sw_find_groups(sw_encoder *e, const sw_encode_kernels *kernels) {
         return false;
     }
     if (e->h.has_classes && !e->h.given_classes) {
-        find_class_top(e);
+        e->h.class_top = sw_common_class_top(e->base, e->h.elements, &e->h.shape, e->level);
     }
     return true;
 }

@@ -6,6 +6,7 @@
 
 #define SW_KERNEL(name) avx512_##name
 #include "numeric_kernels.h"
+#include "class_masks.h"
 
 static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
                      const uint8_t table_of[SW_CLASSES], uint8_t *out) {
@@ -169,7 +170,7 @@ static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, c
     return sw_expand32(h, w, symbols + i, count - i, position, values + i);
 }
 
-const sw_numeric_kernels sw_avx512_kernels = {"avx512", contexts, rans32, expand32, avx512_apply, sw_avx512_unfold16};
+const sw_numeric_kernels sw_avx512_kernels = {"avx512", contexts, rans32, expand32, avx512_apply, sw_avx512_unfold16, avx512_locate};
 #else
 typedef int sw_no_avx512; /* C99 wants something in every file */
 #endif

@@ -50,6 +50,18 @@ typedef struct {
     unsigned count;
 } sw_exact_values;
 
+/* Elements of each class so far, and those up to its last change, which is among them. */
+typedef struct {
+    uint32_t seen[SW_CLASSES];
+    uint32_t behind[SW_CLASSES];
+} sw_class_counts;
+
+/* Elements of a class between two of its changes. */
+typedef struct {
+    uint32_t length;
+    uint8_t of_class;
+} sw_gap;
+
 /* The typed loops of the encoder; a host swaps in versions compiled for its instruction set. */
 typedef struct {
     const char *name;
@@ -76,9 +88,18 @@ typedef struct {
      * Returns where they begin. 64 bytes below that may be overwritten. */
     uint8_t *(*rans32)(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans_input *input,
                        const uint8_t table_of[SW_CLASSES], size_t first, size_t count);
+    /* changed[i / 64], bit i % 64 = whether element i of `width` bytes differs; count is whole 64s. Returns how many do. */
+    size_t (*changes)(const uint8_t *base, const uint8_t *target, size_t count, unsigned width, uint64_t *changed);
+    /* The gap before each change among count elements of these classes (whole rounds, filled up with SW_CLASSES), those of one round in any order. Moves
+     * counts on, and returns how many there are. */
+    size_t (*measure_gaps)(const uint8_t *classes, size_t count, const uint64_t *changed, sw_class_counts *counts,
+                           sw_gap *gaps);
 } sw_encode_kernels;
 
 extern const sw_encode_kernels sw_portable_encode_kernels;
+
+/* The largest field of the base's elements that is not rare: the class top of a block. */
+unsigned sw_common_class_top(const uint8_t *base, size_t elements, const sw_element_shape *shape, int level);
 
 typedef struct {
     sw_numeric_work decode; /* the block is decoded again before it is handed out */

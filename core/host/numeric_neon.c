@@ -4,6 +4,7 @@
 
 #define SW_KERNEL(name) neon_##name
 #include "encode_kernels.h"
+#include "class_masks.h"
 
 static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
                      const uint8_t table_of[SW_CLASSES], uint8_t *out) {
@@ -25,9 +26,9 @@ static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, c
     return sw_portable_kernels.rans32(states, at, end, tables, table_bits, contexts_, count, symbols);
 }
 
-const sw_numeric_kernels sw_neon_kernels = {"neon", contexts, rans32, sw_expand32, neon_apply, NULL};
+const sw_numeric_kernels sw_neon_kernels = {"neon", contexts, rans32, sw_expand32, neon_apply, NULL, neon_locate};
 const sw_encode_kernels sw_neon_encode_kernels = {
-    "neon", neon_active, neon_differences, neon_classes, neon_group_sums, neon_buckets, NULL, neon_rans32,
+    "neon", neon_active, neon_differences, neon_classes, neon_group_sums, neon_buckets, NULL, neon_rans32, neon_changes, neon_measure_gaps,
 };
 #else
 typedef int sw_no_neon; /* C99 wants something in every file */

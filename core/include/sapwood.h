@@ -298,6 +298,27 @@ sw_status sw_quantised_read_base_size(const uint8_t *payload, size_t payload_siz
 sw_status sw_quantised_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
                               uint8_t *out, size_t out_size, sw_quantised_work *work);
 
+enum { SW_MAX_CHANGES = SW_MAX_BLOCK / 8 /* elements that change in a SCATTERED block */ };
+
+/* Work area of the SCATTERED decoder, in the caller's memory; no need to clear it. About 7.1 MiB. */
+typedef struct {
+    sw_numeric_work numeric;
+    sw_adaptive_work adaptive;
+    uint32_t positions[SW_MAX_CHANGES + 4]; /* loops write up to four at once */
+    uint8_t foreseen[4 * SW_MAX_CHANGES]; /* what the gaps are coded against */
+    uint8_t gaps[4 * SW_MAX_CHANGES];
+    uint8_t from[SW_MAX_BLOCK / 8]; /* elements that change, as they are and as they become */
+    uint8_t to[SW_MAX_BLOCK / 8];
+    uint8_t classes[SW_CHUNK];
+} sw_scattered_work;
+
+/* Decode one SCATTERED block (SPEC, "Codec 10"). out may not overlap base, which has out_size bytes or more.
+ *
+ * Returns SW_OK, or the reason; then out holds nothing of value.
+ */
+sw_status sw_scattered_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
+                              uint8_t *out, size_t out_size, sw_scattered_work *work);
+
 /* A DEVICE block is decoded piece by piece, in the caller's memory: sizeof(sw_device) and the state. */
 enum {
     SW_DEVICE_SMALL = 512,  /* bytes of state, by the block's first byte */

@@ -80,6 +80,15 @@ void sw_unpack_nibbles(const uint8_t *packed, size_t bytes, uint8_t *nibbles);
 sw_status sw_numeric_parse(const uint8_t *payload, size_t payload_size, size_t out_size,
                            sw_numeric_header *header, sw_numeric_work *work);
 
+/* Where the elements of a SCATTERED block that change are, class by class. */
+typedef struct {
+    uint32_t left[SW_CLASSES];       /* elements of the class before the one that changes next */
+    const uint8_t *next[SW_CLASSES]; /* gaps to come, as they were decoded */
+    const uint8_t *end[SW_CLASSES];
+    unsigned least;                  /* classes that change are from here */
+    unsigned most;                   /* to here */
+} sw_scattered_gaps;
+
 /* The hot loops. A host swaps in SIMD versions with the same results. */
 typedef struct {
     const char *name;
@@ -101,6 +110,9 @@ typedef struct {
      * whole 64s again: it stops where the raw bits end or a symbol has more than 14. NULL where nothing is gained by it. */
     size_t (*unfold16)(const sw_numeric_header *header, const sw_numeric_work *work, const uint8_t *symbols,
                        const uint8_t *base, size_t count, uint64_t *position, uint8_t *out);
+    /* Which of count elements (whole rounds, filled up with SW_CLASSES) of these classes change. Their numbers,
+     * from first on, go to positions; returns how many. */
+    size_t (*locate)(const uint8_t *classes, size_t count, sw_scattered_gaps *gaps, uint32_t first, uint32_t *positions);
 } sw_numeric_kernels;
 
 extern const sw_numeric_kernels sw_portable_kernels;

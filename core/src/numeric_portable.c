@@ -1,6 +1,7 @@
 /* The hot loops in plain C. */
 #define SW_KERNEL(name) portable_##name
 #include "numeric_kernels.h"
+#include "scattered.h"
 
 static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
                      const uint8_t table_of[SW_CLASSES], uint8_t *out) {
@@ -50,4 +51,21 @@ static const uint8_t *rans32(uint32_t states[SW_MAX_LANES], const uint8_t *at, c
     return at;
 }
 
-const sw_numeric_kernels sw_portable_kernels = {"portable", contexts, rans32, sw_expand32, portable_apply, NULL};
+static size_t locate(const uint8_t *classes, size_t count, sw_scattered_gaps *gaps, uint32_t first, uint32_t *positions) {
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        const unsigned c = classes[i];
+        if (c >= SW_CLASSES) {
+            break;
+        }
+        if (gaps->left[c] > 0) {
+            gaps->left[c]--;
+            continue;
+        }
+        positions[found++] = first + (uint32_t)i;
+        sw_next_gap(gaps, c);
+    }
+    return found;
+}
+
+const sw_numeric_kernels sw_portable_kernels = {"portable", contexts, rans32, sw_expand32, portable_apply, NULL, locate};

@@ -15,6 +15,7 @@ export const CODECS = [
   "FACTORS",
   "QUANTISED",
   "DEVICE",
+  "SCATTERED",
 ] as const;
 
 export type Codec = (typeof CODECS)[number];
@@ -22,7 +23,8 @@ export type Codec = (typeof CODECS)[number];
 const HAS_SPAN = 0x80;
 /** Their span is not as long as the block: its length stands in the record. They always have one. */
 const STATES_SPAN: readonly Codec[] = ["ZSTD_BASE", "PREDICTED", "QUANTISED"];
-const MAY_HAVE_SPAN: readonly Codec[] = [...STATES_SPAN, "NUMERIC", "ADAPTIVE"];
+const NEEDS_SPAN: readonly Codec[] = [...STATES_SPAN, "SCATTERED"];
+const MAY_HAVE_SPAN: readonly Codec[] = [...NEEDS_SPAN, "NUMERIC", "ADAPTIVE"];
 
 /** Where in the base's stream. */
 export interface Span {
@@ -69,7 +71,7 @@ function readBlock(reader: ByteReader, position: number, baseSize: number): Bloc
   }
   const size = reader.unsigned("payload length");
   const span = head & HAS_SPAN ? readSpan(reader, position, baseSize, STATES_SPAN.includes(codec) ? null : length) : null;
-  if (span === null ? STATES_SPAN.includes(codec) : !MAY_HAVE_SPAN.includes(codec)) {
+  if (span === null ? NEEDS_SPAN.includes(codec) : !MAY_HAVE_SPAN.includes(codec)) {
     throw reader.error("block names a base where its codec has none, or lacks one", { found: codec });
   }
   return { codec, length, payload: reader.take(size, "block payload"), span };

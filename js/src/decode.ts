@@ -44,6 +44,7 @@ export class Decoders {
       case "NUMERIC":
       case "ADAPTIVE":
       case "QUANTISED":
+      case "SCATTERED":
         yield (await this.forHosts()).decodeElements(block);
         return;
       case "PREDICTED":

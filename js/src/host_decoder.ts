@@ -12,6 +12,7 @@ interface HostExports {
   numeric: Elements;
   adaptive: Elements;
   quantised: Elements;
+  scattered: Elements;
   start_chunk(): void;
   add_factors(payload: number, size: number): number;
   predicted_wants(payload: number, size: number, outSize: number, wants: number): number;
@@ -81,10 +82,11 @@ export class HostDecoder {
     if (status !== 0) throw refused(codec, status);
   }
 
-  /** The bytes of a NUMERIC, ADAPTIVE or QUANTISED block: good until the next call. */
+  /** The bytes of a NUMERIC, ADAPTIVE, QUANTISED or SCATTERED block: good until the next call. */
   async decodeElements(block: Block): Promise<Uint8Array> {
     const { core } = this;
-    const decode = { NUMERIC: core.call.numeric, ADAPTIVE: core.call.adaptive, QUANTISED: core.call.quantised };
+    const { numeric, adaptive, quantised, scattered } = core.call;
+    const decode = { NUMERIC: numeric, ADAPTIVE: adaptive, QUANTISED: quantised, SCATTERED: scattered };
     const span = await this.readSpan(block);
     core.clear();
     const payload = core.put(block.payload);

@@ -3,7 +3,7 @@ import { createHash, sign as signBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { blake3 } from "hash-wasm";
 
-export const CODECS = ["STORED", "SPLICE", "ZSTD", "ZSTD_BASE", "NUMERIC", "ADAPTIVE", "PREDICTED", "FACTORS", "QUANTISED", "DEVICE"];
+export const CODECS = ["STORED", "SPLICE", "ZSTD", "ZSTD_BASE", "NUMERIC", "ADAPTIVE", "PREDICTED", "FACTORS", "QUANTISED", "DEVICE", "SCATTERED"];
 
 export function varint(value) {
   const out = [];

@@ -39,7 +39,7 @@ build device -Oz wasm/device.c $core/src/device_decode.c $core/src/device_model.
 host=wasm/host.c
 for part in adaptive_decode adaptive_model numeric_decode numeric_expand numeric_header numeric_portable numeric_symbols \
     predict_portable predicted_decode predicted_header quantised_decode quantised_place quantised_predict \
-    quantised_types range_decoder splice_decode splice_model; do
+    quantised_types range_decoder scattered_decode splice_decode splice_model; do
     host="$host $core/src/$part.c"
 done
 # shellcheck disable=SC2086 # sources are words

@@ -8,6 +8,7 @@ static union {
     sw_adaptive_work adaptive;
     sw_predicted_work predicted;
     sw_quantised_work quantised;
+    sw_scattered_work scattered;
     sw_splice_work splice;
 } work;
 
@@ -35,6 +36,11 @@ WASM_EXPORT(adaptive) sw_status adaptive(const uint8_t *payload, size_t payload_
 WASM_EXPORT(quantised) sw_status quantised(const uint8_t *payload, size_t payload_size, const uint8_t *base,
                                            size_t base_size, uint8_t *out, size_t out_size) {
     return sw_quantised_decode(payload, payload_size, base, base_size, out, out_size, &work.quantised);
+}
+
+WASM_EXPORT(scattered) sw_status scattered(const uint8_t *payload, size_t payload_size, const uint8_t *base,
+                                           size_t base_size, uint8_t *out, size_t out_size) {
+    return sw_scattered_decode(payload, payload_size, base, base_size, out, out_size, &work.scattered);
 }
 
 /* A chunk begins: it has no right factor yet. */

@@ -203,6 +203,7 @@ NB_MODULE(_core, m) {
     m.def("decode_adaptive", &decode_adaptive, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"));
     bind_predicted(m);
     bind_quantised(m);
+    bind_scattered(m);
     bind_low_rank(m);
     bind_device(m);
     bind_splice(m);

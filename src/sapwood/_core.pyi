@@ -84,6 +84,12 @@ def predict(
     path: str | None = None,
 ) -> tuple[bytes, bytes | None]: ...
 
+# Class top, changes by class, what gaps are coded against, gaps, elements before, elements after.
+def find_scattered(
+    base: Buffer, target: Buffer, element: int, always: bool = False, path: str | None = None
+) -> tuple[int, list[int], bytes, bytes, bytes, bytes] | None: ...
+def decode_scattered(payload: Buffer, base: Buffer | None, out: Buffer, path: str | None = None) -> int: ...
+
 MAX_CODES: int
 
 # A negative number is the reason why there is none.

@@ -87,6 +87,10 @@ void bind_predicted(nb::module_ &m);
 
 // QUANTISED blocks (_core_quantised.cpp).
 void bind_quantised(nb::module_ &m);
+
+// SCATTERED blocks (_core_scattered.cpp).
+void bind_scattered(nb::module_ &m);
+
 // Low-rank fits (_core_low_rank.cpp).
 void bind_low_rank(nb::module_ &m);
 

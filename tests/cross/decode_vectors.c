@@ -10,6 +10,7 @@
 #include "numeric.h"
 #include "predicted.h"
 #include "quantised.h"
+#include "scattered.h"
 #include "sapwood.h"
 
 static uint8_t *read_file(const char *folder, const char *name, size_t *size) {
@@ -33,6 +34,7 @@ static uint8_t *read_file(const char *folder, const char *name, size_t *size) {
 
 static sw_predicted_work predicted;
 static sw_quantised_work quantised;
+static sw_scattered_work scattered;
 static int32_t right[SW_MAX_FACTOR];
 
 /* The block lies at the start of its base's stream; the factors are those of the FACTORS block before it. */
@@ -138,7 +140,7 @@ int main(int count, char **arguments) {
         for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
             memset(out, 0xA5, length);
             sw_status status;
-            if (strcmp(codec, "NUMERIC") != 0 && i > 0) {
+            if (strcmp(codec, "NUMERIC") != 0 && strcmp(codec, "SCATTERED") != 0 && i > 0) {
                 break;
             }
             if (strcmp(codec, "SPLICE") == 0) {
@@ -154,7 +156,9 @@ int main(int count, char **arguments) {
                 if (kernels == NULL) {
                     continue;
                 }
-                status = strcmp(codec, "PREDICTED") == 0
+                status = strcmp(codec, "SCATTERED") == 0
+                             ? sw_scattered_decode_with(kernels, payload, payload_size, span, span_size, out, length, &scattered)
+                         : strcmp(codec, "PREDICTED") == 0
                              ? decode_predicted(paths[i], arguments[1], factors_name, payload, payload_size, base,
                                                 base_size, out, length)
                              : sw_numeric_decode_with(kernels, payload, payload_size, span, span_size, out, length,

@@ -13,7 +13,7 @@ for case in json.load(open("tests/golden/golden.json")).values():
     if case["kind"] != "block":
         continue
     modelled = case["codec"] == "SPLICE" and open(f"tests/golden/{case['payload']}", "rb").read(1) == b"\3"
-    if modelled or case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED", "QUANTISED", "DEVICE"):
+    if modelled or case["codec"] in ("NUMERIC", "ADAPTIVE", "PREDICTED", "QUANTISED", "DEVICE", "SCATTERED"):
         offset, length = case["span"] or (0, case["length"])
         base = case["base"] if case["span"] or case["codec"] in ("DEVICE", "SPLICE") else "-"
         factors = case.get("factors", "-")
@@ -55,17 +55,19 @@ for processor in "${processors[@]}"; do
     fi
     echo "$qemu:"
     objects=()
-    for file in $files tests/cross/decode_vectors.c core/tests/test_update.c core/tests/test_bytes.c core/tests/test_link.c; do
+    for file in $files tests/cross/decode_vectors.c core/tests/test_update.c core/tests/test_bytes.c core/tests/test_link.c \
+        core/tests/test_scattered.c; do
         object="$work/$qemu-$(basename "$file" .c).o"
         # shellcheck disable=SC2086  a list of flags
         "$gcc-gcc" $flags "${defines[@]}" -Icore/include -Icore/src -Icore/host -Idevice/sim -c -o "$object" "$file"
         case $file in tests/cross/* | core/tests/*) ;; *) objects+=("$object") ;; esac
     done
-    for program in decode_vectors test_update test_bytes test_link; do
+    for program in decode_vectors test_update test_bytes test_link test_scattered; do
         "$gcc-gcc" -static -o "$work/$qemu-$program" "$work/$qemu-$program.o" "${objects[@]}" -lm
     done
     "qemu-$qemu" "$work/$qemu-decode_vectors" tests/golden < "$work/list"
     "qemu-$qemu" "$work/$qemu-test_update"
     "qemu-$qemu" "$work/$qemu-test_bytes"
     "qemu-$qemu" "$work/$qemu-test_link"
+    "qemu-$qemu" "$work/$qemu-test_scattered"
 done

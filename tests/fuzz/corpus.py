@@ -10,7 +10,7 @@ import numpy as np
 from sapwood import diff
 from sapwood.codec.element import Element
 from sapwood.codec.varint import ByteReader
-from tests.fuzz.targets import coded, device_blocks, quantised_blocks, splice_blocks
+from tests.fuzz.targets import coded, device_blocks, quantised_blocks, scattered_blocks, splice_blocks
 from tests.patch import models
 
 __all__ = ["write_seeds"]
@@ -64,6 +64,10 @@ def write_seeds(folder: Path) -> None:
     place = folder / "quantised"
     place.mkdir(parents=True, exist_ok=True)
     for i, (payload, _, size) in enumerate(quantised_blocks()):
+        (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload)
+    place = folder / "scattered"
+    place.mkdir(parents=True, exist_ok=True)
+    for i, (payload, _, size) in enumerate(scattered_blocks()):
         (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload)
     place = folder / "splice"
     place.mkdir(parents=True, exist_ok=True)

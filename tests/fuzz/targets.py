@@ -23,6 +23,7 @@ from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
 from sapwood.codec.quantised import encode_quantised, quantised_pair
+from sapwood.codec.scattered import encode_scattered
 from sapwood.codec.splice import SpliceKind, decode_splice, encode_splice_as
 from sapwood.errors import BadData, SapwoodError, WrongCall
 from sapwood.formats.detect import read_layout
@@ -35,11 +36,12 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.mutate_protobuf import mutated_message
 from tests.oracle.any_device import any_device
 from tests.oracle.any_quantised import NAMES, SOURCES, any_pair
+from tests.oracle.any_scattered import any_scattered
 from tests.oracle.any_splice import any_splice
 from tests.oracle.quantised import TYPES
 from tests.patch import models, seal
 
-__all__ = ["TARGETS", "coded", "device_blocks", "quantised_blocks", "splice_blocks"]
+__all__ = ["TARGETS", "coded", "device_blocks", "quantised_blocks", "scattered_blocks", "splice_blocks"]
 
 _PATHS: Final = ("portable", "avx2", "avx512", "neon")
 # A mutant may say a target of any size: more than this much work proves nothing new.
@@ -402,6 +404,39 @@ def quantised(dice: random.Random) -> str:
 
 
 @cache
+def scattered_blocks() -> list[tuple[bytes, bytes, int]]:
+    """(payload, base, size of the target) of SCATTERED blocks of all elements."""
+    made = []
+    for element in Element:
+        for seed in range(4 if element is not Element.INT4 else 0):
+            base, target = any_scattered(seed, element)
+            view = memoryview(base)
+            payload = encode_scattered(
+                view, memoryview(target), element, 1, thorough=seed % 2 == 1, always=True
+            )
+            if payload is None:
+                raise AssertionError("a pair that is no SCATTERED block")
+            made.append((payload, base, len(target)))
+    return made
+
+
+def scattered(dice: random.Random) -> str:
+    """SCATTERED payloads, by every instruction set."""
+    payload, base, size = dice.choice(scattered_blocks())
+    payload = mutated(payload, dice)
+    size = _sized(size, dice) if dice.randrange(4) == 0 else size
+    results = []
+    for path in _usable():
+        out = bytearray(size)
+        results.append((_core.decode_scattered(payload, base, out, path), out))
+    if any(status != results[0][0] for status, _ in results):
+        raise AssertionError("instruction sets disagree on a status")
+    if results[0][0] == 0 and any(out != results[0][1] for _, out in results):
+        raise AssertionError("instruction sets disagree on bytes")
+    return f"status {results[0][0]}"
+
+
+@cache
 def _chains() -> list[tuple[tuple[bytes, ...], bytes]]:
     """(versions, chain) of some formats, and of a chain from nothing."""
     found = []
@@ -538,6 +573,7 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "adaptive": adaptive,
     "device": device,
     "quantised": quantised,
+    "scattered": scattered,
     "splice": splice,
 }
 """Each by its name: one mutant of a dice's choosing, and what came of it."""

@@ -23,12 +23,14 @@ from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
 from sapwood.codec.predicted import Prediction, encode_factors, encode_matrix, encode_predicted
 from sapwood.codec.quantised import encode_quantised, quantised_pair
+from sapwood.codec.scattered import encode_scattered
 from sapwood.codec.splice import Splice, SpliceKind, encode_splice_as
 from sapwood.codec.zstandard_frames import compress, compress_against
 from sapwood.formats.dtype import DTYPES
 from tests.oracle.any_device import ELEMENTS_OF_DEVICES, any_device
 from tests.oracle.any_numeric import any_numeric
 from tests.oracle.any_quantised import NAMES, any_pair, with_tables
+from tests.oracle.any_scattered import any_scattered
 from tests.oracle.any_splice import any_splice
 from tests.oracle.elements import join
 from tests.oracle.numeric import decode_numeric
@@ -160,6 +162,17 @@ def _quantised() -> Iterator[Case]:
         yield f"quantised_tables_{NAMES[target]}_{NAMES[source]}", block, base, wanted
 
 
+def _scattered() -> Iterator[Case]:
+    for element in Element:
+        for thorough in (False, True) if element is not Element.INT4 else ():
+            base, target = any_scattered(int(thorough), element)
+            view = memoryview(base)
+            payload = encode_scattered(view, memoryview(target), element, 1, thorough=thorough, always=True)
+            assert payload is not None
+            block = Block(Codec.SCATTERED, len(target), payload, (0, len(target)))
+            yield f"scattered_{element.name.lower()}_{int(thorough)}", block, base, target
+
+
 def _predicted() -> Iterator[tuple[Case, bytes]]:
     """Casts, scales, second bases, low-rank terms; with the payload of the FACTORS block before, or b""."""
     kinds = [
@@ -211,7 +224,7 @@ def _predicted() -> Iterator[tuple[Case, bytes]]:
 
 
 def _block_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
-    makers = (_plain, _splices, _encoded, _unusual, _devices, _quantised)
+    makers = (_plain, _splices, _encoded, _unusual, _devices, _quantised, _scattered)
     plain = ((case, b"") for make in makers for case in make())
     for (name, block, base, target), factors in (*plain, *_predicted()):
         facts = {

@@ -11,6 +11,7 @@ from tests.oracle.numeric import decode_numeric
 from tests.oracle.predicted import Factors, decode_predicted
 from tests.oracle.quantised import decode_quantised
 from tests.oracle.reader import Reader, Refused
+from tests.oracle.scattered import decode_scattered
 from tests.oracle.splice_model import decode_modelled
 
 __all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
@@ -18,7 +19,8 @@ __all__ = ["MAX_BLOCK", "decode_block", "decode_chunk"]
 MAX_BLOCK = 1 << 20
 MAX_RUNS = 1 << 16
 MAX_FACTORS = 256
-STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE, PREDICTED, FACTORS, QUANTISED, DEVICE = range(10)
+STORED, SPLICE, ZSTD, ZSTD_BASE, NUMERIC, ADAPTIVE, PREDICTED, FACTORS = range(8)
+QUANTISED, DEVICE, SCATTERED = range(8, 11)
 _STATES_SPAN = (ZSTD_BASE, PREDICTED, QUANTISED)
 
 
@@ -119,6 +121,8 @@ def decode_block(
         return decode_quantised(payload, old or b"", length)
     if codec == DEVICE:
         return decode_device(payload, base, length)
+    if codec == SCATTERED:
+        return decode_scattered(payload, old, length)
     return decode_adaptive(payload, old, length)
 
 
@@ -128,7 +132,7 @@ def _block(
     """The next block's bytes, at most ``room``, and the new base position; changes ``factors``."""
     head = reader.byte()
     codec = head & 15
-    if head & 0x70 or codec > DEVICE:
+    if head & 0x70 or codec > SCATTERED:
         raise Refused(f"unknown codec {head}")
     length = reader.unsigned()
     least = 0 if codec == FACTORS else 1
@@ -145,7 +149,7 @@ def _block(
         if none_allowed or start < 0 or span_length > MAX_BLOCK or position > len(base):
             raise Refused("a block's span of the base is out of range")
         span = (start, span_length)
-    elif codec in _STATES_SPAN:
+    elif codec in (*_STATES_SPAN, SCATTERED):
         raise Refused("a block lacks its span of the base")
     payload = reader.take(size)
     if codec == FACTORS:

@@ -24,7 +24,14 @@ from sapwood.patch.patch import Patch
 __all__ = ["Piece", "composed", "splice_pieces"]
 
 # Their span is all they read of the base.
-_READ_SPAN: Final = (Codec.NUMERIC, Codec.ADAPTIVE, Codec.ZSTD_BASE, Codec.PREDICTED, Codec.QUANTISED)
+_READ_SPAN: Final = (
+    Codec.NUMERIC,
+    Codec.ADAPTIVE,
+    Codec.ZSTD_BASE,
+    Codec.PREDICTED,
+    Codec.QUANTISED,
+    Codec.SCATTERED,
+)
 _LOW_RANK: Final = 4
 
 
@@ -145,8 +152,8 @@ def _moved(first: Recipe, block: Block, base: tuple[int, int]) -> int | None:
 
 def _encoded(block: Block, whole: memoryview, level: Level) -> Block:
     """What a block made, once more, without a base."""
-    if block.codec in (Codec.NUMERIC, Codec.ADAPTIVE):
-        # Both begin with the element.
+    if block.codec in (Codec.NUMERIC, Codec.ADAPTIVE, Codec.SCATTERED):
+        # All begin with the element.
         return encode_span(None, 0, whole, Element(block.payload[0] & 15), level)
     return encode_plain(whole, level)
 

@@ -38,11 +38,15 @@ class Codec(enum.IntEnum):
     """Quantised weights in planes, each a difference to what is predicted from the base."""
     DEVICE = 9
     """Segments that read any part of the base, through an adaptive coder with little state."""
+    SCATTERED = 10
+    """The few elements that change: gaps between them, by class, then their values."""
 
 
 _NUMBERS: Final = frozenset(map(int, Codec))
 # Their span is not as long as the block: its length stands in the record. They always have one.
 _STATES_SPAN: Final = (Codec.ZSTD_BASE, Codec.PREDICTED, Codec.QUANTISED)
+_NEEDS_SPAN: Final = (*_STATES_SPAN, Codec.SCATTERED)
+_MAY_HAVE_SPAN: Final = (*_NEEDS_SPAN, Codec.NUMERIC, Codec.ADAPTIVE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,7 +119,6 @@ def read_block(reader: ByteReader, base_position: int, base_size: int) -> tuple[
             )
         base = (offset, base_length)
         base_position = offset + base_length
-    may_have_base = codec in _STATES_SPAN or codec in (Codec.NUMERIC, Codec.ADAPTIVE)
-    if (base is not None and not may_have_base) or (base is None and codec in _STATES_SPAN):
+    if codec not in _MAY_HAVE_SPAN if base is not None else codec in _NEEDS_SPAN:
         raise reader.error("block names a base where its codec has none, or lacks one", found=codec.name)
     return Block(codec, length, reader.take(payload_size, "block payload"), base), base_position

@@ -28,6 +28,7 @@ _DECODERS: Final = {
     Codec.ADAPTIVE: _core.decode_adaptive,
     Codec.QUANTISED: _core.decode_quantised,
     Codec.DEVICE: _core.decode_device,
+    Codec.SCATTERED: _core.decode_scattered,
 }
 
 

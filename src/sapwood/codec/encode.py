@@ -6,6 +6,7 @@ from typing import Final
 from sapwood import _core
 from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
+from sapwood.codec.scattered import encode_scattered
 from sapwood.codec.zstandard_frames import compress, decompress
 
 __all__ = ["SAMPLE", "Level", "encode_plain", "encode_span"]
@@ -44,9 +45,10 @@ def _adaptive_may_win(size: int, tables: int | None, level: Level) -> bool:
     )
 
 
-def _numeric(
+def _elements(
     base: memoryview | None, target: memoryview, element: Element, level: Level
 ) -> tuple[Codec, bytes] | None:
+    """Every element, with tables or adaptively."""
     found: list[tuple[Codec, bytes]] = []
     if len(target) >= _TABLES_FROM:
         coded = _core.encode_numeric(base, target, element, level)
@@ -57,6 +59,17 @@ def _numeric(
         if coded is not None:
             found.append((Codec.ADAPTIVE, coded))
     return min(found, key=lambda pair: len(pair[1]), default=None)
+
+
+def _numeric(
+    base: memoryview | None, target: memoryview, element: Element, level: Level
+) -> tuple[Codec, bytes] | None:
+    """The elements that change alone, if they are few and far apart, or every element."""
+    if base is not None and len(target) >= _TABLES_FROM:
+        scattered = encode_scattered(base, target, element, level, thorough=level is Level.MAX)
+        if scattered is not None:
+            return Codec.SCATTERED, scattered
+    return _elements(base, target, element, level)
 
 
 def _sample(data: memoryview, width: int) -> memoryview:
