@@ -126,6 +126,18 @@ def test_what_the_peer_cannot_take_is_told(limits: Settings, name: str, text: st
     assert text in finished.text
 
 
+def test_what_is_offered_later_and_does_not_fit_is_told_too() -> None:
+    world = World(1)
+    world.choose(1, Settings(streams=0))
+    assert world.run(lambda: world.ends[0].connection.stands, seconds=5)
+    world.ends[0].offer("a", b"x")
+    assert world.run(lambda: settled(world), seconds=5)
+    assert world.ends[0].sent == {"a": Result.REFUSED}
+    world.ends[0].offer("b" * 2000, b"y")
+    assert world.run(lambda: settled(world), seconds=5)
+    assert world.lines[0].carried < 1000
+
+
 def test_goodput_is_near_what_the_line_carries() -> None:
     world = World(1, rate=11_520, settings=Settings(line_rate=11_520))
     world.ends[0].offer("a", content(1, 100_000))

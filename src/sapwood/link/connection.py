@@ -124,7 +124,7 @@ class Connection:
             if self._sender.gave_up:
                 self._session.give_up(now)
                 self._end_session(events, gave_up=True)
-        return events
+        return events + self._outbox.refuse_unfit()
 
     def deadline(self, *, can_write: bool = True) -> float | None:
         """When ``tick`` and ``data_to_send`` are to be called, if nothing comes before.
@@ -256,7 +256,7 @@ class Connection:
         self._receiver = ReliableReceiver(self._settings.window)
         self.counts.sessions += 1
         events.append(SessionBegan())
-        events += self._outbox.begin(peer.streams, self._session.mtu)
+        self._outbox.begin(peer.streams, self._session.mtu)
 
     def _end_session(self, events: list[Event], *, gave_up: bool) -> None:
         self._sender = self._receiver = None

@@ -18,6 +18,7 @@ class Outbox:
         self._waiting: list[OutgoingStream] = []
         self._open: dict[int, OutgoingStream] = {}
         self._most = 0
+        self._mtu: int | None = None
         self._turn = 0
         self._last_turn: dict[int, int] = {}
 
@@ -30,13 +31,18 @@ class Outbox:
         """Send this stream too."""
         self._waiting.append(stream)
 
-    def begin(self, most: int, mtu: int) -> list[Event]:
+    def begin(self, most: int, mtu: int) -> None:
         """A new session, with a peer that takes ``most`` streams at once: all are offered again."""
         self.suspend()
-        self._most = most
+        self._most, self._mtu = most, mtu
+
+    def refuse_unfit(self) -> list[Event]:
+        """End the streams that this peer can never take."""
         refused: list[Event] = []
-        for stream in list(self._waiting):
-            reason = _unfit(stream, most, mtu)
+        if self._mtu is None:
+            return refused
+        for stream in tuple(self._waiting):
+            reason = _unfit(stream, self._most, self._mtu)
             if reason:
                 self._waiting.remove(stream)
                 refused.append(_finish(stream, Result.REFUSED, reason))
@@ -44,6 +50,7 @@ class Outbox:
 
     def suspend(self) -> None:
         """The session ended: nothing is open."""
+        self._mtu = None
         self._waiting = [*self._open.values(), *self._waiting]
         self._open.clear()
         for stream in self._waiting:
@@ -51,9 +58,13 @@ class Outbox:
 
     def next_opening(self) -> Open | None:
         """The next stream to be offered, the most urgent first, if the peer takes one more."""
-        if not self._waiting or len(self._open) >= min(self._most, _NUMBERS):
+        mtu = self._mtu
+        if not self._waiting or mtu is None or len(self._open) >= min(self._most, _NUMBERS):
             return None
-        stream = min(self._waiting, key=lambda stream: stream.opening.priority)
+        fit = [stream for stream in self._waiting if not _unfit(stream, self._most, mtu)]
+        if not fit:
+            return None
+        stream = min(fit, key=lambda stream: stream.opening.priority)
         self._waiting.remove(stream)
         number = next(number for number in range(_NUMBERS) if number not in self._open)
         self._open[number] = stream
