@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.serial_line import SerialLine
+from sapwood.bytecoder import Level, encode
 from sapwood.cli.main import main
 from sapwood.link.frames import Open
 from sapwood.link.places import IntoFolder
@@ -120,6 +121,18 @@ def test_a_coded_stream_is_decoded(
     out, _ = finish(rx)
     assert json.loads(finish(tx)[0])["size"] < 1000
     assert ((tmp_path / "out").read_bytes() if to == "file" else out) == data
+
+
+def test_a_short_file_is_coded_by_the_trained_model_that_both_ends_have(
+    tmp_path: Path, commands: Commands, tcp: tuple[str, str]
+) -> None:
+    (tmp_path / "in").write_text('{"name": "value", "list": [1, 2, 3]}\n' * 3)
+    rx = commands.start("rx", "--port", tcp[0], "-o", str(tmp_path / "out"))
+    tx = commands.start("tx", "--port", tcp[1], "--compress", "live", "--json", str(tmp_path / "in"))
+    sent = json.loads(finish(tx)[0])
+    finish(rx)
+    assert sent["size"] < len(encode((tmp_path / "in").read_bytes(), Level.LIVE))
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "in").read_bytes()
 
 
 @pytest.mark.parametrize("victim", ["tx", "rx"])

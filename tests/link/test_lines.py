@@ -94,7 +94,7 @@ def test_a_file_over_two_pipes(tmp_path: Path) -> None:
 
     other = threading.Thread(target=receive)
     other.start()
-    push = Push(FileSource.open(str(tmp_path / "in")), "in")
+    push = Push(lambda _: FileSource.open(str(tmp_path / "in")), "in")
     with Station(DescriptorPort(back[0], there[1]), silence=20) as station:
         station.pushing.push(push)
         station.run(lambda: station.pushing.is_finished)
@@ -151,7 +151,7 @@ def test_a_dropped_connection_is_made_again(tmp_path: Path) -> None:
     threads = [threading.Thread(target=work) for work in (carry, receive)]
     for thread in threads:
         thread.start()
-    push = Push(FileSource.open(str(tmp_path / "in")), "in")
+    push = Push(lambda _: FileSource.open(str(tmp_path / "in")), "in")
     with Station(TcpPort("tcp", "127.0.0.1", relay.getsockname()[1]), silence=20) as station:
         station.pushing.push(push)
         station.run(lambda: station.pushing.is_finished)

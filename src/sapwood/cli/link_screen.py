@@ -45,7 +45,8 @@ class _Picture:
         text = f"{state}; {damaged} of {counts.frames_sent + counts.frames_received} frames damaged"
         self._bars.update(self._line, description=text, completed=counts.bytes_sent + counts.bytes_received)
         for push in station.pushing.pushes:
-            self._show(id(push), f"-> {push.name or 'input'}", push.sent, push.source.length)
+            length = push.source.length if push.source else None
+            self._show(id(push), f"-> {push.name or 'input'}", push.sent, length)
         if station.receiving is not None:
             for arrival in station.receiving.arrivals:
                 opening = arrival.opening

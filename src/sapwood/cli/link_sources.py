@@ -3,14 +3,17 @@
 import os
 import stat
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from sapwood.errors import WrongCall, storage_error
 
 if TYPE_CHECKING:
+    from sapwood.bytecoder import Level
     from sapwood.link.frames import StreamType
     from sapwood.link.pushing import Push
+    from sapwood.link.source import Source
 
 __all__ = ["push_of"]
 
@@ -27,10 +30,8 @@ def push_of(source: str, compress: str, name: str | None = None, kind: "StreamTy
         kind: What it is; by its content if not given.
     """
     from sapwood.bytecoder import Level
-    from sapwood.link.coding import EncodingPipe, encoded_file
     from sapwood.link.frames import Coding, StreamType
     from sapwood.link.pushing import Push
-    from sapwood.link.source import FileSource, PipeSource, Source
     from sapwood.patch.container import MAGIC
 
     level = None if compress == "none" else Level[compress.upper()]
@@ -41,16 +42,33 @@ def push_of(source: str, compress: str, name: str | None = None, kind: "StreamTy
         mode = os.fstat(file.fileno()).st_mode
     except OSError as error:
         raise storage_error(error, source) from error
-    taken: Source
     if stat.S_ISREG(mode):
         if kind is None:
             kind = StreamType.PATCH if os.pread(file.fileno(), len(MAGIC), 0) == MAGIC else StreamType.FILE
-        taken = FileSource(file if level is None else encoded_file(file, level), source)
-    elif level is None:
-        taken = PipeSource(file.fileno())
+        make = _file_maker(file, source, level)
     else:
-        pipe = EncodingPipe(file, level)
-        taken = PipeSource(pipe.descriptor, lambda: pipe.failure)
+        make = _pipe_maker(file, level)
     called = name if name is not None else "" if source == STANDARD else Path(source).name
     coding = Coding.NONE if level is None else Coding.LEARNED
-    return Push(taken, called, kind or StreamType.BYTES, coding)
+    return Push(make, called, kind or StreamType.BYTES, coding)
+
+
+def _file_maker(file: BinaryIO, shown: str, level: "Level | None") -> "Callable[[Sequence[bytes]], Source]":
+    """Long files are read, and coded, before the line is opened: later it would be taken for a silence."""
+    from sapwood.link.coding import SHORT, encoded_file
+    from sapwood.link.source import FileSource
+
+    if level is None or os.fstat(file.fileno()).st_size > SHORT:
+        ready = FileSource(file if level is None else encoded_file(file, level, ()), shown)
+        return lambda _: ready
+    return lambda models: FileSource(encoded_file(file, level, models), shown)
+
+
+def _pipe_maker(file: BinaryIO, level: "Level | None") -> "Callable[[Sequence[bytes]], Source]":
+    from sapwood.link.coding import EncodingPipe
+    from sapwood.link.source import PipeSource
+
+    if level is None:
+        return lambda _: PipeSource(file.fileno())
+    pipe = EncodingPipe(file, level)
+    return lambda _: PipeSource(pipe.descriptor, lambda: pipe.failure)

@@ -1,13 +1,13 @@
 """Sends sources as streams of a connection, and remembers how each ended."""
 
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sapwood.errors import SapwoodError
 from sapwood.link.connection import Connection
-from sapwood.link.events import Event, Finished, SessionEnded, WantedFrom
+from sapwood.link.events import Event, Finished, SessionBegan, SessionEnded, WantedFrom
 from sapwood.link.frames import Coding, Open, Result, StreamType
 from sapwood.link.outgoing import OutgoingStream
 from sapwood.link.source import Source
@@ -19,13 +19,19 @@ _PIECE: Final = 1 << 16
 
 @dataclass
 class Push:
-    """One source on its way."""
+    """One source on its way.
 
-    source: Source
+    Args:
+        make: Opens the source, once the other end is known: it is told the trained models that are there.
+    """
+
+    make: Callable[[Sequence[bytes]], Source]
     name: str
     type: StreamType = StreamType.FILE
     coding: Coding = Coding.NONE
     priority: int = 1
+    source: Source | None = None
+    """None until the other end is known."""
     result: int | None = None
     """See ``Result``; None while it is under way."""
     text: str = ""
@@ -36,9 +42,8 @@ class Push:
     """Up to which byte it was handed to the connection; never more than 128 KiB before the line."""
     was_wrong: bool = False
 
-    def opening(self) -> Open:
+    def opening(self, source: Source) -> Open:
         """How it is offered."""
-        source = self.source
         return Open(0, self.type, self.coding, self.priority, source.identity, source.length, self.name)
 
 
@@ -48,7 +53,7 @@ class Pushing:
     def __init__(self, connection: Connection) -> None:
         self.pushes: list[Push] = []
         self._connection = connection
-        self._streams: dict[OutgoingStream, Push] = {}
+        self._streams: dict[OutgoingStream, tuple[Push, Source]] = {}
         self._feeding: set[OutgoingStream] = set()
 
     @property
@@ -59,14 +64,15 @@ class Pushing:
     def push(self, push: Push) -> None:
         """Send this too."""
         self.pushes.append(push)
-        self._offer(push)
+        if self._connection.stands:
+            self._offer(push)
 
     def handle(self, event: Event) -> None:
         """Take an event."""
         match event:
             case WantedFrom(stream, offset) if stream in self._streams:
-                push = self._streams[stream]
-                if push.source.seek(offset):
+                push, source = self._streams[stream]
+                if source.seek(offset):
                     push.sent = offset
                     self._feeding.add(stream)
                 else:
@@ -74,7 +80,11 @@ class Pushing:
                     stream.break_off()
             case Finished(stream, result, text) if stream in self._streams:
                 self._feeding.discard(stream)
-                self._finish(self._streams.pop(stream), result, text)
+                self._finish(self._streams.pop(stream)[0], result, text)
+            case SessionBegan():
+                for push in self.pushes:
+                    if push.source is None:
+                        self._offer(push)
             case SessionEnded():
                 self._feeding.clear()
             case _:
@@ -83,16 +93,16 @@ class Pushing:
     def descriptors(self) -> Iterator[tuple[int, int]]:
         """Pipes that are to be read."""
         for stream in self._feeding:
-            source = self._streams[stream].source
+            _, source = self._streams[stream]
             if source.descriptor is not None and source.must_wait and stream.room:
                 yield source.descriptor, select.POLLIN
 
     def move(self, ready: frozenset[int]) -> None:
         """Read what the streams have room for."""
         for stream in tuple(self._feeding):
-            push = self._streams[stream]
+            push, source = self._streams[stream]
             try:
-                self._feed(stream, push, ready)
+                self._feed(stream, push, source, ready)
             except SapwoodError as failure:
                 push.failure = failure
                 self._feeding.discard(stream)
@@ -101,10 +111,10 @@ class Pushing:
     def close(self) -> None:
         """Give back what is held."""
         for push in self.pushes:
-            push.source.close()
+            if push.source is not None:
+                push.source.close()
 
-    def _feed(self, stream: OutgoingStream, push: Push, ready: frozenset[int]) -> None:
-        source = push.source
+    def _feed(self, stream: OutgoingStream, push: Push, source: Source, ready: frozenset[int]) -> None:
         while stream.room:
             if source.must_wait:
                 if source.descriptor not in ready:
@@ -125,7 +135,10 @@ class Pushing:
             stream.end(digest)
 
     def _offer(self, push: Push) -> None:
-        self._streams[self._connection.send(push.opening())] = push
+        peer = self._connection.peer
+        source = push.source or push.make(peer.models if peer else ())
+        push.source = source
+        self._streams[self._connection.send(push.opening(source))] = push, source
 
     def _finish(self, push: Push, result: int, text: str) -> None:
         if result == Result.WRONG_DIGEST and not push.was_wrong:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, Self
 
+from sapwood.bytecoder import general
 from sapwood.errors import BrokenStream, SapwoodError, StreamRefused
 from sapwood.link.connection import Connection
 from sapwood.link.events import Event, SessionBegan
@@ -54,6 +55,8 @@ class Station:
         settings = replace(settings, line_rate=port.rate)
         if place is None:
             settings = replace(settings, streams=0)
+        elif not settings.models:
+            settings = replace(settings, models=(general().identity,))
         self.connection = Connection(settings)
         self.pushing = Pushing(self.connection)
         self.receiving = Receiving(place) if place else None
