@@ -17,6 +17,7 @@
 extern "C" {
 #include "adaptive_encode.h"
 #include "changed.h"
+#include "leaps.h"
 #include "match.h"
 }
 
@@ -134,6 +135,25 @@ double changed_share(nb::object a, nb::object b, unsigned width, size_t page, si
     return seen == 0 ? 0.0 : static_cast<double>(changed) / static_cast<double>(seen);
 }
 
+// The 64-bit elements that leap; None if they are more than `most`.
+std::optional<std::vector<uint32_t>> find_leaps(nb::object base, nb::object target, int element, size_t most) {
+    const Buffer b(base);
+    const Buffer t(target);
+    require_same_size(&b, t);
+    const sw_element_shape shape = sw_shape_of(static_cast<unsigned>(element));
+    if (shape.width != 8) {
+        throw std::invalid_argument("elements of 64 bits alone leap");
+    }
+    std::vector<uint32_t> leaps(most);
+    nb::gil_scoped_release release;
+    const size_t found = sw_find_leaps(b.data(), t.data(), t.size() / 8, shape.is_float, leaps.data(), most);
+    if (found > most) {
+        return std::nullopt;
+    }
+    leaps.resize(found);
+    return leaps;
+}
+
 // Runs of at least `shortest` bytes that are the same in both, as (start, length).
 std::vector<std::tuple<uint64_t, uint64_t>> equal_runs(nb::object a, nb::object b, size_t shortest) {
     const Buffer x(a);
@@ -194,6 +214,7 @@ NB_MODULE(_core, m) {
     m.def("changed_share", &changed_share, nb::arg("a"), nb::arg("b"), nb::arg("width"), nb::arg("page"),
           nb::arg("step"));
     m.def("equal", &equal, nb::arg("a"), nb::arg("b"));
+    m.def("find_leaps", &find_leaps, nb::arg("base"), nb::arg("target"), nb::arg("element"), nb::arg("most"));
     m.def("equal_runs", &equal_runs, nb::arg("a"), nb::arg("b"), nb::arg("shortest"));
     m.def("encode_numeric", &encode_numeric, nb::arg("base").none(), nb::arg("target"), nb::arg("element"),
           nb::arg("level"), nb::arg("path") = nb::none(), nb::arg("classes") = nb::none());

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sapwood import _core
 from sapwood.codec.block import Block
 from sapwood.codec.encode import Level, encode_span
+from sapwood.codec.leaps import encode_spans
 from sapwood.codec.predicted import reads_second_base
 from sapwood.codec.quantised import QuantisedPair
 from sapwood.formats.model import Model
@@ -49,10 +50,10 @@ _PAGE: Final = 8 << 10
 
 @dataclasses.dataclass(slots=True)
 class _Coded:
-    """A finished job: a block and what must be said before it, or None for what goes into a splice."""
+    """A finished job: its blocks and what must be said before them; none for what goes into a splice."""
 
     job: Job
-    block: Block | None
+    blocks: tuple[Block, ...]
     is_copy: bool
     changed: float
     factors: tuple[Block, ...] = ()
@@ -65,11 +66,11 @@ class _Coded:
 
 def _code_quantised(job: Job, pair: QuantisedPair, old: memoryview, new: memoryview, level: Level) -> _Coded:
     if pair.crosses:
-        return _Coded(job, code_pair(pair, old, job.base or 0, new, level), False, 1.0)
+        return _Coded(job, (code_pair(pair, old, job.base or 0, new, level),), False, 1.0)
     if _core.equal(old, new):
-        return _Coded(job, None, True, 0.0)
+        return _Coded(job, (), True, 0.0)
     block = code_pair(pair, old, job.base or 0, new, level)
-    return _Coded(job, block, False, _core.changed_share(old, new, 1, _PAGE, 8 * _PAGE))
+    return _Coded(job, (block,), False, _core.changed_share(old, new, 1, _PAGE, 8 * _PAGE))
 
 
 def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Coded:
@@ -79,27 +80,28 @@ def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Code
         if isinstance(job.relation, QuantisedPair):
             return _code_quantised(job, job.relation, other, new, level)
         if job.relation.base_element is job.element and _core.equal(other, new):
-            return _Coded(job, None, True, 0.0)
+            return _Coded(job, (), True, 0.0)
         move = job.relation.second_move
         second = None if move is None else base.read(job.base + move, len(other))
         block, factors = code_related(
             other, job.base, new, job.element, level, relation=job.relation, second=second
         )
-        return _Coded(job, block, False, float(block.base is None), factors)
+        return _Coded(job, (block,), False, float(block.base is None), factors)
     old = base.read(job.base, job.length) if job.base is not None else None
     if old is not None and _core.equal(old, new):
-        return _Coded(job, None, True, 0.0)
+        return _Coded(job, (), True, 0.0)
     if job.element is None:
-        return _Coded(job, None, False, 0.0)
-    block = encode_span(old, job.base or 0, new, job.element, level)
+        return _Coded(job, (), False, 0.0)
     if old is None:
-        return _Coded(job, block, False, 0.0)
-    scaled = code_scaled(old, job.base or 0, new, job.element, level, cost=len(block.payload))
-    if scaled is not None and len(scaled.payload) < len(block.payload):
-        block = scaled
+        return _Coded(job, (encode_span(None, 0, new, job.element, level),), False, 0.0)
+    blocks = encode_spans(old, job.base or 0, new, job.element, level)
+    cost = sum(len(block.payload) for block in blocks)
+    scaled = code_scaled(old, job.base or 0, new, job.element, level, cost=cost)
+    if scaled is not None and len(scaled.payload) < cost:
+        blocks = (scaled,)
     # Counted last, while all of it is in the cache.
     changed = _core.changed_share(old, new, job.element.width, _PAGE, 8 * _PAGE)
-    return _Coded(job, block, False, changed)
+    return _Coded(job, blocks, False, changed)
 
 
 def _report(old: Model, target: Model, threads: int, level: Level) -> DiffReport:
@@ -112,7 +114,7 @@ def _report(old: Model, target: Model, threads: int, level: Level) -> DiffReport
 
 def _account(report: DiffReport, coded: _Coded, base_size: int) -> None:
     job = coded.job
-    size = len(coded.block.payload) if coded.block is not None else 0
+    size = sum(len(block.payload) for block in coded.blocks)
     width = job.element.width if job.element is not None else 1
     for kind, length in job.kinds.items():
         totals = report.kinds.setdefault(kind, KindTotals())
@@ -128,12 +130,12 @@ def _assemble(
 ) -> None:
     for item in coded:
         job = item.job
-        if item.block is not None:
-            assembler.block(item.block, item.factors)
-        elif item.is_copy:
+        if item.is_copy:
             assembler.copy(job.base or 0, job.length)
-        else:
+        elif not item.blocks:
             assembler.literal(target.read(job.start, job.length))
+        for block in item.blocks:
+            assembler.block(block, item.factors)
         done(item)
 
 
@@ -237,7 +239,7 @@ def diff_models(
     def finished(item: _Coded | DeviceBlock) -> None:
         nonlocal done, reads_second
         if isinstance(item, _Coded):
-            reads_second |= item.block is not None and reads_second_base(item.block)
+            reads_second |= any(map(reads_second_base, item.blocks))
             _account(report, item, base_stream.size)
         else:
             _account_block(report, item)
