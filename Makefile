@@ -26,7 +26,7 @@ demo: $(VENV)/extension ## a short tour: make a patch, apply it, compare
 
 BOARD ?= mps2-an385
 .PHONY: device-demo
-device-demo: $(VENV)/extension ## firmware in QEMU takes a patch over its UART; BOARD=microbit and others
+device-demo: $(VENV)/extension ## firmware in QEMU takes a patch by the link on its UART; BOARD=microbit and others
 	$(VENV)/bin/python -m device.ports.cortex_m.demo --board $(BOARD) $(ARGS)
 
 test: ctest $(VENV)/with-test ## C tests under sanitizers, then the quick Python tests

@@ -52,7 +52,7 @@ enum {
     SWL_PATCH = 2,
     SWL_BYTE_MODEL = 3, /* of the byte coder */
     SWL_TELEMETRY = 4,
-    SWL_FIRST_MODEL = 5 /* of a device */
+    SWL_DEVICE_MODEL = 5 /* a first one */
 };
 
 /* How a stream ended; values are pinned. */
@@ -193,7 +193,7 @@ bool swl_send(swl_link *link, const swl_outgoing *stream);
 /* Whether the last stream was not answered yet; else `result` is how it ended. */
 bool swl_is_sending(const swl_link *link, uint8_t *result);
 
-/* Whether all that was to be said is said and acknowledged: a good moment for a reset. */
+/* Whether all that was said is acknowledged, such as the answer to a stream: a good moment for a reset. */
 bool swl_is_idle(const swl_link *link);
 
 /* Frames that came damaged or made no sense, modulo 65,536. */

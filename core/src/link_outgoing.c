@@ -172,5 +172,5 @@ bool swl_is_sending(const swl_link *link, uint8_t *result) {
 }
 
 bool swl_is_idle(const swl_link *link) {
-    return link->out == NULL && link->queued == 0 && !link->owes_done && !link->owes_ack && link->out_at == link->out_end;
+    return link->queued == 0 && !link->owes_done && !link->owes_ack && link->out_at == link->out_end;
 }

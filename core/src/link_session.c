@@ -155,7 +155,9 @@ static void take_ack(swl_link *link, swl_fields *fields) {
     }
     link->first = (uint16_t)next;
     link->queued = (uint8_t)(link->queued - done);
-    memmove(link->queue, link->queue + done, link->queued * sizeof *link->queue);
+    for (unsigned i = 0; done > 0 && i < link->queued; i++) {
+        link->queue[i] = link->queue[i + done];
+    }
 }
 
 static void take_sequenced(swl_link *link, uint8_t head, swl_fields *fields) {

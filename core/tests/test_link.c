@@ -349,7 +349,7 @@ static void test_another_stream(void) {
     hear((const uint8_t *)"\1\0\0\5" OPEN_REST "\x81\x05", 24, seed_of(0x01020305, device.link.nonce));
     assert(swl_opened(&device.link) == NULL && swl_read(&device.link, 0, bytes, 4) == -1);
     swl_done(&device.link, SWL_FAILED, NULL);
-    assert(swl_opened(&device.link)->type == SWL_FIRST_MODEL);
+    assert(swl_opened(&device.link)->type == SWL_DEVICE_MODEL);
 }
 
 /* A host that never acknowledges: the session ends, and begins with another nonce. */

@@ -1,7 +1,7 @@
-"""Firmware on boards that QEMU has: a signed patch over the UART, power cuts, and the new model."""
+"""Firmware on boards that QEMU has: a signed patch by the link over the UART, power cuts, the new model."""
 
 import hashlib
-from collections.abc import Callable
+import random
 from pathlib import Path
 
 import pytest
@@ -9,15 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import sapwood
-from device.ports.cortex_m.qemu import BOARDS, Answer, Board, build
+from device.ports.cortex_m.qemu import BOARDS, Board, build
 from tests.device.patches import MODELS, ROOT, need, need_arm_compiler
 
-DONE, CUT, ENDED, SIGNATURE, ANOTHER_BASE = "0", "1", 12, 5, 8
+DONE, CUT, EMPTY = "0", "1", "13"
+REFUSED, ENDED, SIGNATURE, ANOTHER_BASE = 1, 64 + 11, 64 + 4, 64 + 7
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BASE, TARGET = ((MODELS / f"my_cnn_ft_lr1e-5x1.{age}.tflite").read_bytes() for age in ("old", "new"))
 FURTHER = ("mps2-an386", "mps2-an500", "mps2-an505")
-
-Power = Callable[[], Board]
 
 
 def digest(model: bytes) -> str:
@@ -30,24 +29,19 @@ def patch_for(board: str, folder: Path, *, key: Ed25519PrivateKey = KEY) -> byte
     return out.read_bytes()
 
 
-def power(board: str, folder: Path, *, in_place: bool = False) -> Power:
-    """Something that makes the board, whose flash lasts as long as ``folder``."""
+def a_board(board: str, folder: Path, *, in_place: bool = False) -> Board:
+    """Its flash lasts as long as ``folder``."""
     need("qemu-system-arm", "qemu-system-arm")
     need_arm_compiler()
     public = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     firmware = folder / "firmware.elf"
     build(board, public, firmware, ROOT / "build" / "cortex_m", in_place=in_place)
-    return lambda: Board(board, firmware, folder / "flash.bin")
-
-
-def result(answer: Answer | None) -> int:
-    assert answer is not None
-    return answer.result
+    return Board(board, firmware, folder / "flash.bin")
 
 
 def start(device: Board) -> None:
-    assert device.boot()["ready"] == "13"
-    assert result(device.give_model(BASE)) == 0
+    assert device.boot()["ready"] == EMPTY
+    assert device.give_model(BASE).result == 0
     facts = device.boot()
     assert (facts["ready"], facts["digest"], facts["counter"]) == (DONE, digest(BASE), "0")
 
@@ -63,39 +57,53 @@ def expect_target(device: Board) -> None:
 )
 def test_a_board_gets_a_new_model(board: str, tmp_path: Path) -> None:
     patch = patch_for(board, tmp_path)
-    with power(board, tmp_path)() as device:
+    with a_board(board, tmp_path) as device:
         start(device)
         answer = device.update(patch)
-        assert answer is not None
         assert answer.result == 0
-        assert answer.memory < (5200 if BOARDS[board] == 512 else 6800)
+        assert answer.wanted == (0,)
+        assert answer.memory < (6700 if BOARDS[board] == 512 else 8300)
         expect_target(device)
-        assert result(device.update(patch)) == 0
+        assert device.update(patch).result == 0
         expect_target(device)
 
 
 @pytest.mark.parametrize("in_place", [False, True])
 def test_power_cuts(in_place: bool, tmp_path: Path) -> None:
-    """The plug is pulled at requests for more of the patch, at each of a row that moves on with every try."""
+    """The plug is pulled again and again while the patch is on its way, and the same host goes on."""
+    chance = random.Random(int(in_place))
     patch = patch_for("mps2-an385", tmp_path)
-    switch_on = power("mps2-an385", tmp_path, in_place=in_place)
-    with switch_on() as device:
+    with a_board("mps2-an385", tmp_path, in_place=in_place) as device:
         start(device)
-    cuts, open_ones = 0, 0
-    answer: Answer | None = None
-    while answer is None:
-        with switch_on() as device:
-            facts = device.boot()
+        before = len(device.host.starts)
+        # In place, the patch is read twice.
+        all_sent = len(patch) * (1 + in_place)
+        cuts = [2 * all_sent // 3, *(chance.randrange(len(patch) * 2 // 3) for _ in range(5))]
+        answer = device.update(patch, cuts=cuts)
+        assert answer.result == 0
+        # Once from the start for each power; in place it goes back once, behind the opening.
+        assert answer.wanted.count(0) == 7
+        assert any(answer.wanted) == in_place
+        for facts in device.host.starts[before:-1]:
             known = facts.get("digest") == digest(BASE)
             assert (facts["ready"], known) in ({(DONE, True), (CUT, False)} if in_place else {(DONE, True)})
-            open_ones += facts["ready"] == CUT
-            answer = device.update(patch, requests=cuts * 3)
-            cuts += 1
-            if answer is not None:
-                expect_target(device)
-    assert cuts > 8
-    assert open_ones > 0 or not in_place
-    with switch_on() as device:
+        assert in_place == any(facts["ready"] == CUT for facts in device.host.starts)
+        expect_target(device)
+
+
+def test_the_line_garbles_what_it_carries(tmp_path: Path) -> None:
+    chance = random.Random(3)
+
+    def garble(data: bytes) -> bytes:
+        """One byte in a thousand is another one, or lost."""
+        kept = ((byte ^ 4, byte)[chance.random() > 5e-4] for byte in data if chance.random() > 5e-4)
+        return bytes(kept)
+
+    patch = patch_for("mps2-an385", tmp_path)
+    with a_board("mps2-an385", tmp_path) as device:
+        start(device)
+        device.host.garble = garble
+        assert device.update(patch).result == 0
         expect_target(device)
 
 
@@ -108,11 +116,13 @@ def test_what_a_board_refuses(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.swpatch"
     sapwood.diff(TARGET, TARGET + b"more", wrong, profile="device", key=KEY)
     tries = ((forged, SIGNATURE), (unsigned.read_bytes(), SIGNATURE), (wrong.read_bytes(), ANOTHER_BASE))
-    with power(board, tmp_path)() as device:
+    with a_board(board, tmp_path) as device:
         start(device)
-        for content, code in (*tries, (patch[:-1], ENDED)):
-            assert result(device.update(content)) == code
+        for content, result in (*tries, (patch[:-1], ENDED)):
+            assert device.update(content).result == result
             facts = device.boot()
             assert (facts["ready"], facts["digest"]) == (DONE, digest(BASE))
-        assert result(device.update(patch)) == 0
+        assert device.give_model(TARGET).result == REFUSED
+        assert device.give_model(BASE).result == 0
+        assert device.update(patch).result == 0
         expect_target(device)

@@ -11,7 +11,14 @@ TEMPLATE = ROOT / "device" / "ports" / "template"
 def test_the_template_compiles(tmp_path: Path) -> None:
     need_arm_compiler()
     command = ["arm-none-eabi-gcc", "-mcpu=cortex-m0", "-mthumb", "-std=c99", "-Os"]
-    command += ["-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{ROOT / 'core' / 'include'}"]
+    command += [
+        "-Wall",
+        "-Wextra",
+        "-Wconversion",
+        "-Werror",
+        f"-I{ROOT / 'core' / 'include'}",
+        f"-I{ROOT / 'device'}",
+    ]
     subprocess.run([*command, "-c", TEMPLATE / "port.c", "-o", tmp_path / "port.o"], check=True)
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("unicorn", reason="the test extra is not installed")
 
 from unicorn.arm_const import UC_ARM_REG_R0
 
-from tests.device.thumb import size
+from tests.device.thumb import link_size, size
 from tests.device.thumb.instructions import instructions
 from tests.device.thumb.machine import STACK, Layout, Symbols, build
 from tests.device.thumb.sweep import IN_PLACE, SLOTS, a_device, sweep, what_fails
@@ -84,3 +84,10 @@ def test_code_and_memory(tmp_path: Path) -> None:
     update, _ = size.sizes(tmp_path)
     for state, most in ((512, 1536), (2048, 3072)):
         assert state + update + size.stack(tmp_path, Layout(state=state)) < most
+
+
+def test_code_and_memory_of_the_link(tmp_path: Path) -> None:
+    need_arm_compiler()
+    assert 3000 < sum(link_size.code("m3", size.FLAGS, tmp_path).values()) < 4500
+    assert 0 < link_size.stack(size.FLAGS, tmp_path) < 300
+    assert {(mtu, room): size for mtu, room, size in link_size.memory(tmp_path)}[256, 256] <= 1024

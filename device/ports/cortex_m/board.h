@@ -13,15 +13,20 @@ typedef struct {
     uint32_t journal_size;
     uint32_t sector;
     uint32_t unit;
+    uint32_t clock_mask;
+    uint32_t clock_rate;   /* ticks in a millisecond */
 } board_facts;
 
 extern const board_facts board;
 
 void board_start(void);
 
-/* The UART; both wait. */
-void board_put(uint8_t byte);
-uint8_t board_get(void);
+/* The UART. False if it takes none now, or has none. */
+bool board_put(uint8_t byte);
+bool board_get(uint8_t *byte);
+
+/* A clock that counts up, and wraps at board.clock_mask. */
+uint32_t board_ticks(void);
 
 bool board_flash_read(void *context, uint32_t address, void *to, uint32_t size);
 bool board_flash_program(void *context, uint32_t address, const void *from, uint32_t size);

@@ -1,16 +1,18 @@
-"""A board in QEMU, and the host's end of its UART (uart.h says what goes over it)."""
+"""A board in QEMU, and the host's end of the link on its UART."""
 
 import dataclasses
 import fcntl
-import os
-import select
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["BOARDS", "Answer", "Board", "NoAnswer", "build"]
+from device.ports.host import Host, Offer
+from sapwood.link.frames import StreamType
+
+__all__ = ["BOARDS", "Answer", "Board", "build"]
 
 HERE: Final = Path(__file__).parent
 
@@ -25,20 +27,23 @@ BOARDS: Final = {
 """Bytes of the decoder's state by the name of a board."""
 
 _FLASH_BYTES: Final = 16 << 20
-_PATIENCE: Final = 120
-"""Seconds without a byte after which a board is taken for dead."""
-
-
-class NoAnswer(Exception):
-    """The board is silent, or says what it should not."""
+_LINE_RATE: Final = 2560
+"""Bytes a second that the UARTs of QEMU carry on a busy machine, at least."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """How a command ended: a number as the exit codes of swd-update, and bytes of memory used at the most."""
+    """How a patch or a model was taken.
+
+    Attributes:
+        result: 0, or as in docs/LINK.md, "Streams".
+        memory: Bytes used at the most; 0 if the device does not say.
+        wanted: Offsets from which the device wanted the bytes, in turn: a jump forward follows a cut.
+    """
 
     result: int
     memory: int
+    wanted: tuple[int, ...]
 
 
 def build(board: str, key: bytes, firmware: Path, out: Path, *, in_place: bool = False) -> None:
@@ -56,7 +61,7 @@ def build(board: str, key: bytes, firmware: Path, out: Path, *, in_place: bool =
 
 
 class Board:
-    """Powered on while the ``with`` block runs.
+    """Powered on while the ``with`` block runs; the host's end of the line stays when power is cut.
 
     ``flash`` is a file of 16 MiB that outlives the power (made if missing): the flash of the MPS2 boards and
     of stm32vldiscovery. That of microbit is in the part, and lives as long as QEMU does.
@@ -64,7 +69,7 @@ class Board:
 
     def __init__(self, board: str, firmware: Path, flash: Path) -> None:
         self.board = board
-        self.said = b""
+        self.host = Host(_LINE_RATE)
         self.folder = flash.parent
         machine = ["-M", board]
         if not flash.exists():
@@ -79,18 +84,24 @@ class Board:
         self.command += ["-serial", "stdio", "-kernel", str(firmware)]
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            self.command, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.to_board, self.from_board = self.process.stdin, self.process.stdout
+        self.power_on()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cut_power()
+
+    def power_on(self) -> None:
+        """From now on it runs."""
+        self._before = self.host.sessions
+        self.process = subprocess.Popen(
+            self.command, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.to_board, self.from_board = self.process.stdin, self.process.stdout
+        self.host.connect(self.from_board.fileno(), self.to_board.fileno())
 
     def cut_power(self) -> None:
         """As by pulling the plug: nothing is told, nothing is finished."""
@@ -100,67 +111,38 @@ class Board:
         self.from_board.close()
 
     def boot(self) -> dict[str, str]:
-        """What the board says of itself and its model, up to ``ready``."""
-        facts = {}
-        while "ready" not in facts:
-            name, _, value = self._line().partition(" ")
-            facts[name] = value
-        return facts
+        """What the board says of itself and its model, once it has started."""
+        return self.host.started_after(self._before)
 
-    def give_model(self, model: bytes) -> Answer | None:
-        """The factory: a first model."""
-        self._send(f"m {len(model)}\n".encode())
-        return self._serve(model, None)
+    def give_model(self, model: bytes) -> Answer:
+        """The factory: a first model. The board restarts with it."""
+        return self._finish(self.host.offer(StreamType.DEVICE_MODEL, model))
 
-    def update(self, patch: bytes, *, requests: int | None = None) -> Answer | None:
-        """Let it take a patch. Power is cut at the request after so many; then None comes back."""
-        self._send(b"u\n")
-        answer = self._serve(patch, requests)
-        if answer is None:
+    def update(self, patch: bytes, *, cuts: Iterable[int] = ()) -> Answer:
+        """Let it take a patch. Each time when so many bytes of it were sent, power is cut and comes back.
+
+        Not before the board has said what it has.
+        """
+        offer = self.host.offer(StreamType.PATCH, patch)
+        for count in cuts:
+            seen, enough = len(offer.wanted), offer.sent + count
+            while offer.result is None and not (
+                len(offer.wanted) > seen and offer.sent >= enough and self.host.facts_session > self._before
+            ):
+                self.host.turn()
+            if offer.result is not None:
+                break
             self.cut_power()
-        return answer
+            self.power_on()
+        return self._finish(offer)
 
     def read_model(self) -> bytes:
         """The model, byte by byte out of the flash."""
-        self._send(b"r\n")
-        name, _, size = self._line().partition(" ")
-        if name != "bytes":
-            raise NoAnswer(f"{self.board} sends no model but {name!r}")
-        while len(self.said) < int(size):
-            self._hear()
-        model, self.said = self.said[: int(size)], self.said[int(size) :]
-        return model
+        return self.host.read_model()
 
-    def _serve(self, content: bytes, requests: int | None) -> Answer | None:
-        """Answer requests for bytes until the result comes."""
-        served = 0
-        while True:
-            name, *numbers = self._line().split()
-            if name == "result":
-                _, _, memory = self._line().partition(" ")
-                return Answer(int(numbers[0]), int(memory))
-            if name != "?":
-                raise NoAnswer(f"{self.board} asks for nothing but says {name!r}")
-            if served == requests:
-                return None
-            served += 1
-            offset, size = map(int, numbers)
-            piece = content[offset : offset + size]
-            self._send(bytes([len(piece)]) + piece)
-
-    def _send(self, data: bytes) -> None:
-        self.to_board.write(data)
-        self.to_board.flush()
-
-    def _hear(self) -> None:
-        ready, _, _ = select.select([self.from_board], [], [], _PATIENCE)
-        data = os.read(self.from_board.fileno(), 1 << 16) if ready else b""
-        if not data:
-            raise NoAnswer(f"{self.board} says nothing more; last: {self.said[-80:]!r}")
-        self.said += data
-
-    def _line(self) -> str:
-        while b"\n" not in self.said:
-            self._hear()
-        line, _, self.said = self.said.partition(b"\n")
-        return line.decode("ascii", "replace")
+    def _finish(self, offer: Offer) -> Answer:
+        self.host.run_until(lambda: offer.result is not None)
+        assert offer.result is not None
+        _, _, memory = offer.text.partition("memory ")
+        self.host.started_after(offer.session)
+        return Answer(offer.result, int(memory or 0), tuple(offer.wanted))

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "link.h"
 #include "port.h"
 
 static const char help[] =
@@ -15,6 +16,9 @@ static const char help[] =
     "swd-update FLASH --extract FILE         write the model to FILE\n"
     "swd-update FLASH --provision MODEL --size BYTES\n"
     "                                        make FLASH, with a first model\n"
+    "swd-update FLASH --link LINE [--size BYTES]\n"
+    "                                        be a device at the end of LINE, a serial port or - for standard input and\n"
+    "                                        output: `sapwood link` gives it patches; with --size, make FLASH first\n"
     "\n"
     "What the flash is, the same in every call: the models from its start, the journal at its end.\n"
     "  --sector BYTES      erased at once [4096]\n"
@@ -39,6 +43,7 @@ typedef struct {
     const char *patch;
     const char *provision;
     const char *extract;
+    const char *link;
     const char *key;
     bool show;
     uint32_t size;
@@ -89,7 +94,7 @@ static void read_call(int count, char **arguments, call *c, swd_config *config, 
         {"sector", 1, 0, 's'},      {"unit", 1, 0, 'u'},        {"journal", 1, 0, 'J'},   {"checkpoint", 1, 0, 'C'},
         {"state", 1, 0, 't'},       {"in-place", 0, 0, 'I'},    {"key", 1, 0, 'k'},       {"arena-bytes", 1, 0, 'a'},
         {"runtime-abi", 1, 0, 'r'}, {"family", 1, 0, 'f'},      {"provision", 1, 0, 'p'}, {"extract", 1, 0, 'e'},
-        {"show", 0, 0, 'S'},        {"size", 1, 0, 'z'},        {"help", 0, 0, 'h'},      {0}};
+        {"show", 0, 0, 'S'},        {"size", 1, 0, 'z'},        {"link", 1, 0, 'l'},      {"help", 0, 0, 'h'},    {0}};
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
         switch (option) {
         case 's': config->sector = number(optarg); break;
@@ -104,6 +109,7 @@ static void read_call(int count, char **arguments, call *c, swd_config *config, 
         case 'f': p->facts.family = optarg; break;
         case 'p': c->provision = optarg; break;
         case 'e': c->extract = optarg; break;
+        case 'l': c->link = optarg; break;
         case 'S': c->show = true; break;
         case 'z': c->size = number(optarg); break;
         case 'h': fputs(help, stdout); exit(0);
@@ -112,8 +118,9 @@ static void read_call(int count, char **arguments, call *c, swd_config *config, 
     }
     c->flash = optind < count ? arguments[optind] : NULL;
     c->patch = optind + 1 < count ? arguments[optind + 1] : NULL;
-    const int tasks = (c->patch != NULL) + (c->provision != NULL) + (c->extract != NULL) + c->show;
-    if (c->flash == NULL || tasks != 1 || optind + 2 < count || (c->provision != NULL) != (c->size > 0)) {
+    const int tasks = (c->patch != NULL) + (c->provision != NULL) + (c->extract != NULL) + (c->link != NULL) + c->show;
+    const bool is_made = c->provision != NULL || (c->link != NULL && c->size > 0);
+    if (c->flash == NULL || tasks != 1 || optind + 2 < count || is_made != (c->size > 0)) {
         stop("one file of flash and one thing to do");
     }
 }
@@ -225,7 +232,7 @@ int main(int count, char **arguments) {
             return IO;
         }
     }
-    if (!(c.provision != NULL ? flash_create(&p, c.flash, c.size) : flash_open(&p, c.flash))) {
+    if (!(c.size > 0 ? flash_create(&p, c.flash, c.size) : flash_open(&p, c.flash))) {
         return fail(c.flash);
     }
     p.sector = config.sector;
@@ -234,6 +241,9 @@ int main(int count, char **arguments) {
     }
     if (c.provision != NULL) {
         return provision(&config, &p, c.provision);
+    }
+    if (c.link != NULL) {
+        return link_serve(&config, c.link) ? 0 : fail(c.link);
     }
     if (c.patch != NULL) {
         return update(&config, &p, c.patch);

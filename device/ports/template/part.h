@@ -23,11 +23,20 @@ bool part_erase(uint32_t address);
 /* For flash that the processor sees: memcpy. For another chip: its read command. */
 bool part_read(uint32_t address, void *to, uint32_t size);
 
-/* The next bytes of the patch, up to `size`: how many came, 0 if none has yet, negative if the link is down. */
-int part_receive(uint8_t *to, uint32_t size);
+/* The line to the host: a UART, whose interrupt puts what comes into a ring of PART_RING bytes. Up to `size` bytes, without waiting;
+ * returns how many. Two frames of the link fit the ring, so that nothing is lost while flash is erased. */
+#define PART_RING 640u
+uint32_t part_receive(uint8_t *to, uint32_t size);
+uint32_t part_send(const uint8_t *bytes, uint32_t size);
 
-/* Ask the sender to begin anew at `offset`; false if it cannot. */
-bool part_seek(uint32_t offset);
+/* A clock, from any start. */
+uint32_t part_milliseconds(void);
+
+/* Another number at each start, not 0: the part's random numbers, or a count in flash. */
+uint32_t part_random(void);
+
+/* Sleep until an interrupt, some milliseconds at most. */
+void part_sleep(void);
 
 void part_feed_watchdog(void);
 

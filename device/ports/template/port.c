@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "part.h"
+#include "serve.h"
 
 static uint16_t state[PART_STATE_SIZE / 2];
-static swd_update update;
-static uint32_t received; /* bytes of the patch that the link has brought */
+static server served;
 
 static bool is_inside(uint32_t address, uint32_t size) {
     const uint32_t offset = address - PART_MODELS;
@@ -40,24 +40,27 @@ static bool flash_erase(void *context, uint32_t address) {
     return is_inside(address, PART_SECTOR) && part_erase(address);
 }
 
+static uint32_t put(void *context, const uint8_t *bytes, uint32_t size) {
+    (void)context;
+    return part_send(bytes, size);
+}
+
+static uint32_t pump(void *context, bool may_wait) {
+    (void)context;
+    uint8_t bytes[32];
+    const uint32_t got = part_receive(bytes, sizeof bytes);
+    part_feed_watchdog();
+    swl_receive(&served.link, bytes, got);
+    swl_poll(&served.link, part_milliseconds());
+    if (may_wait && got == 0) {
+        part_sleep();
+    }
+    return part_milliseconds();
+}
+
 static int patch_read(void *context, uint32_t offset, uint8_t *to, uint32_t size) {
     (void)context;
-    part_feed_watchdog();
-    if (offset != received && part_seek(offset)) {
-        received = offset;
-    }
-    if (offset < received) {
-        return -1;
-    }
-    /* A sender that cannot seek sends what lies between; it is dropped. */
-    const uint32_t left = offset - received;
-    const uint32_t wanted = left == 0 || size < left ? size : left;
-    const int got = part_receive(to, wanted);
-    if (got < 0) {
-        return -1;
-    }
-    received += (uint32_t)got;
-    return left == 0 ? got : 0;
+    return serve_patch_read(&served, offset, to, size);
 }
 
 static void digest_start(void *context) {
@@ -111,12 +114,13 @@ swd_result port_boot(swd_model *model) {
     return swd_boot(&config, model);
 }
 
-swd_result port_update(void) {
-    received = 0;
-    swd_result result = swd_update_start(&update, &config);
-    while (result == SWD_MORE) {
-        part_feed_watchdog();
-        result = swd_update_step(&update);
+void port_link(void) {
+    /* At 115,200 baud two frames take 45 milliseconds. */
+    static const swl_config line = {.put = put, .patience = 60, .keep_alive = 1000, .window = 2};
+    served.config = &config;
+    served.pump = pump;
+    serve_start(&served, &line, part_random(), part_milliseconds(), "my-product");
+    while (!serve_step(&served)) {
+        /* What else the product does, if it does it here. */
     }
-    return result;
 }

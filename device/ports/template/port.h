@@ -4,10 +4,10 @@
 
 #include "sapwood_device.h"
 
-/* At boot. SWD_DONE: `model` says where it is. SWD_MORE, in place only: run port_update first. */
+/* At boot. SWD_DONE: `model` says where it is. SWD_MORE, in place only: run port_link first. */
 swd_result port_boot(swd_model *model);
 
-/* Take a patch from the link, to the end. */
-swd_result port_update(void);
+/* Serve the host (serve.h) until there may be another model; then boot, or ask port_boot again. */
+void port_link(void);
 
 #endif

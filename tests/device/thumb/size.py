@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.device.patches import ROOT, compiles, make_pair
+from tests.device.thumb import link_size
 from tests.device.thumb.machine import DONE, Layout, build
 from tests.device.thumb.sweep import IN_PLACE, SLOTS, a_device
 
@@ -126,10 +127,17 @@ def _memory_rows(folder: Path) -> Iterable[Iterable[object]]:
             yield name, state, update, deepest, state + update + deepest
 
 
+def _link_rows(folder: Path) -> Iterable[Iterable[object]]:
+    for cpu in CPUS:
+        found = link_size.code(cpu, FLAGS, folder)
+        yield cpu.upper(), *(found[group] for group in link_size.GROUPS), sum(found.values())
+
+
 def report(folder: Path) -> str:
-    """Both tables, as a page of the documentation."""
+    """All tables, as a page of the documentation."""
     version = _run(COMPILER, "-dumpversion").strip()
     _, chunk = sizes(folder)
+    link_stack = link_size.stack(FLAGS, folder)
     head = ("processor", "build", *GROUPS, "sum", "libgcc")
     roots = ", ".join(f"`{root}`" for root in ROOTS)
     return f"""# What an update takes on a device
@@ -151,7 +159,17 @@ Bytes, on a Cortex-M3: the decoder's state, a `swd_update`, and the stack as mea
 updated (painted before, in Unicorn), without what callbacks take. A chunk more or less (`SWD_CHUNKS`, 2 here)
 is {chunk} bytes. At boot, `swd_boot` needs no state, and a `swd_update` on the stack.
 
-{_table(("layout", "state", "swd_update", "stack", "sum"), _memory_rows(folder))}"""
+{_table(("layout", "state", "swd_update", "stack", "sum"), _memory_rows(folder))}
+## The link
+
+Bytes of code and constants of the device's half of the link ([LINK.md](LINK.md)), all functions of
+`sapwood_link.h`, compiled as above. It stands beside the engine and uses nothing of it but `memory.c`.
+
+{_table(("processor", *link_size.GROUPS, "sum"), _link_rows(folder))}
+Its memory is a `swl_link`, and on a Cortex-M3 {link_stack} bytes of stack in the deepest row of calls (by the
+compiler's figures for each function), without what callbacks take.
+
+{_table(("SWL_MTU", "SWL_ROOM", "swl_link"), link_size.memory(folder))}"""
 
 
 def main() -> None:

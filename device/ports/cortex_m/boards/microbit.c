@@ -5,7 +5,7 @@
 
 enum { KB = 1024, FLASH = 256 * KB, CODE = 64 * KB, JOURNAL = 16 * KB, PAGE = KB, WORD = 4 };
 
-const board_facts board = {BOARD_NAME, CODE, FLASH - CODE - JOURNAL, FLASH - JOURNAL, JOURNAL, PAGE, WORD};
+const board_facts board = {BOARD_NAME, CODE, FLASH - CODE - JOURNAL, FLASH - JOURNAL, JOURNAL, PAGE, WORD, UINT32_MAX, 1000};
 
 static volatile uint32_t *at(uint32_t address) {
     return (volatile uint32_t *)address;
@@ -24,6 +24,13 @@ enum {
     UART_SEND = UART + 0x51C,
     UART_RATE = UART + 0x524,
     RATE_115200 = 0x01D7E000,
+    TIMER_START = 0x40008000,
+    TIMER_CAPTURE = 0x40008040,
+    TIMER_BITS = 0x40008508,
+    TIMER_PRESCALER = 0x40008510,
+    TIMER_CAPTURED = 0x40008540,
+    BITS_32 = 3,
+    MEGAHERTZ = 4,
     NVMC_READY = 0x4001E400,
     NVMC_CONFIG = 0x4001E504,
     NVMC_ERASE_PAGE = 0x4001E508
@@ -31,7 +38,15 @@ enum {
 
 enum { READ = 0, WRITE = 1, ERASE = 2 };
 
+uint32_t board_ticks(void) {
+    *at(TIMER_CAPTURE) = 1;
+    return *at(TIMER_CAPTURED);
+}
+
 void board_start(void) {
+    *at(TIMER_BITS) = BITS_32;
+    *at(TIMER_PRESCALER) = MEGAHERTZ;
+    *at(TIMER_START) = 1;
     *at(UART_SEND_PIN) = 24;
     *at(UART_RECEIVE_PIN) = 25;
     *at(UART_RATE) = RATE_115200;
@@ -40,18 +55,24 @@ void board_start(void) {
     *at(UART_START_SEND) = 1;
 }
 
-void board_put(uint8_t byte) {
+bool board_put(uint8_t byte) {
+    static bool is_sending;
+    if (is_sending && *at(UART_SENT) == 0) {
+        return false;
+    }
     *at(UART_SENT) = 0;
     *at(UART_SEND) = byte;
-    while (*at(UART_SENT) == 0) {
-    }
+    is_sending = true;
+    return true;
 }
 
-uint8_t board_get(void) {
-    while (*at(UART_RECEIVED) == 0) {
+bool board_get(uint8_t *byte) {
+    if (*at(UART_RECEIVED) == 0) {
+        return false;
     }
     *at(UART_RECEIVED) = 0;
-    return (uint8_t)*at(UART_RECEIVE);
+    *byte = (uint8_t)*at(UART_RECEIVE);
+    return true;
 }
 
 static void allow(uint32_t what) {

@@ -10,29 +10,50 @@
 #ifndef UART
 #define UART 0x40004000u
 #endif
+#ifndef TIMER
+#define TIMER 0x40000000u
+#endif
+#ifndef CLOCK
+#define CLOCK 25000u
+#endif
 
 enum { SECTOR = 4096, UNIT = 8, MODELS = 1024 * 1024, JOURNAL = 4 * SECTOR };
 
-const board_facts board = {BOARD_NAME, PSRAM, MODELS, PSRAM + MODELS, JOURNAL, SECTOR, UNIT};
+const board_facts board = {BOARD_NAME, PSRAM, MODELS, PSRAM + MODELS, JOURNAL, SECTOR, UNIT, UINT32_MAX, CLOCK};
 
 static volatile uint32_t *const uart = (uint32_t *)UART;
 enum { DATA = 0, STATE = 1, CONTROL = 2, DIVIDER = 4, FULL = 1, FILLED = 2, SEND = 1, RECEIVE = 2 };
 
+/* A CMSDK timer: it counts down. */
+static volatile uint32_t *const timer = (uint32_t *)TIMER;
+enum { TIMER_CONTROL = 0, TIMER_VALUE = 1, TIMER_RELOAD = 2, TIMER_ON = 1 };
+
+uint32_t board_ticks(void) {
+    return ~timer[TIMER_VALUE];
+}
+
 void board_start(void) {
+    timer[TIMER_RELOAD] = UINT32_MAX;
+    timer[TIMER_VALUE] = UINT32_MAX;
+    timer[TIMER_CONTROL] = TIMER_ON;
     uart[DIVIDER] = 16;
     uart[CONTROL] = SEND | RECEIVE;
 }
 
-void board_put(uint8_t byte) {
-    while (uart[STATE] & FULL) {
+bool board_put(uint8_t byte) {
+    if (uart[STATE] & FULL) {
+        return false;
     }
     uart[DATA] = byte;
+    return true;
 }
 
-uint8_t board_get(void) {
-    while (!(uart[STATE] & FILLED)) {
+bool board_get(uint8_t *byte) {
+    if (!(uart[STATE] & FILLED)) {
+        return false;
     }
-    return (uint8_t)uart[DATA];
+    *byte = (uint8_t)uart[DATA];
+    return true;
 }
 
 static uint8_t *inside(uint32_t address, uint32_t size) {

@@ -4,14 +4,18 @@
 
 #include "../board.h"
 
+enum { SYSTICK_MASK = 0xFFFFFF };
 enum { SECTOR = 4096, UNIT = 8, MODELS = 1024 * 1024, JOURNAL = 4 * SECTOR };
 
-const board_facts board = {BOARD_NAME, 0, MODELS, MODELS, JOURNAL, SECTOR, UNIT};
+const board_facts board = {BOARD_NAME, 0, MODELS, MODELS, JOURNAL, SECTOR, UNIT, SYSTICK_MASK, 24000};
 
 static volatile uint32_t *const uart = (uint32_t *)0x40013800;
 enum { STATUS = 0, DATA = 1, CONTROL = 3, FILLED = 1 << 5, EMPTY = 1 << 7, ON = 1 << 13 | 1 << 3 | 1 << 2 };
 
 enum { SYS_OPEN = 1, SYS_WRITE = 5, SYS_READ = 6, SYS_SEEK = 10, SYS_COMMAND_LINE = 21, READ_AND_WRITE = 3, NAME = 64 };
+
+static volatile uint32_t *const systick = (uint32_t *)0xE000E010;
+enum { SYSTICK_CONTROL = 0, SYSTICK_RELOAD = 1, SYSTICK_VALUE = 2, SYSTICK_ON = 1 << 2 | 1 };
 
 static int flash;
 
@@ -22,7 +26,15 @@ static int semihost(int operation, const void *arguments) {
     return r0;
 }
 
+/* It counts down. What wraps unseen is lost: then time-outs are longer. */
+uint32_t board_ticks(void) {
+    return ~systick[SYSTICK_VALUE] & SYSTICK_MASK;
+}
+
 void board_start(void) {
+    systick[SYSTICK_RELOAD] = SYSTICK_MASK;
+    systick[SYSTICK_VALUE] = 0;
+    systick[SYSTICK_CONTROL] = SYSTICK_ON;
     char name[NAME] = {0};
     uint32_t line[2] = {(uint32_t)name, NAME};
     semihost(SYS_COMMAND_LINE, line);
@@ -31,16 +43,20 @@ void board_start(void) {
     uart[CONTROL] = ON;
 }
 
-void board_put(uint8_t byte) {
-    while (!(uart[STATUS] & EMPTY)) {
+bool board_put(uint8_t byte) {
+    if (!(uart[STATUS] & EMPTY)) {
+        return false;
     }
     uart[DATA] = byte;
+    return true;
 }
 
-uint8_t board_get(void) {
-    while (!(uart[STATUS] & FILLED)) {
+bool board_get(uint8_t *byte) {
+    if (!(uart[STATUS] & FILLED)) {
+        return false;
     }
-    return (uint8_t)uart[DATA];
+    *byte = (uint8_t)uart[DATA];
+    return true;
 }
 
 static bool transfer(int operation, uint32_t address, const void *bytes, uint32_t size) {
