@@ -15,6 +15,7 @@ __all__ = ["ReliableSender"]
 _MODULUS: Final = 1 << 16
 _MOST_REPEATS: Final = 16
 _MOST_PROBES: Final = 3
+_MOST_DOUBTFUL: Final = 64
 _MOST_SECONDS: Final = 0.25
 _FEW_FRAMES: Final = 3
 _MOST_LATER: Final = 3
@@ -32,6 +33,7 @@ class _Sent:
     sendings: int = 1
     losses: int = 0
     lost: bool = False
+    twice: bool = False
 
 
 class ReliableSender:
@@ -66,6 +68,8 @@ class ReliableSender:
         self._latest_come = -1
         self._later_needed = 1
         self._probes = 0
+        # Frames that came after they were sent again, by sequence: a second ACK tells that both did.
+        self._doubtful: dict[int, bool] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -128,6 +132,7 @@ class ReliableSender:
                 # Where a full window holds up an idle line, twice costs nothing and is lost less often.
                 twice = sent.losses > 0 and self.is_full and self._line_free_at <= now
                 framed = sent.framed * 2 if twice else sent.framed
+                sent.twice = sent.twice or twice
                 sent.lost = False
                 sent.sent_at = now
                 sent.due = self._occupy(framed, now)
@@ -144,6 +149,10 @@ class ReliableSender:
         passed = (ack.next - first) % _MODULUS
         if passed > (self._next - first) % _MODULUS:
             return
+        if self._doubtful.pop(ack.cause, False):
+            # It came once more: what was taken as lost was only late.
+            self._length.was_not_lost()
+            self._trip.was_too_soon()
         self._measure(ack.cause, now)
         come = [sequence for sequence in self._sent if _has(ack, sequence)]
         cause = self._sent.get(ack.cause)
@@ -151,6 +160,10 @@ class ReliableSender:
             sent = self._sent.pop(sequence)
             self._note_come(sent, now)
             self._length.came(len(sent.framed))
+            if sent.sendings == 2 and sent.losses == 1 and not sent.twice:
+                self._doubtful[sequence] = True
+        while len(self._doubtful) > _MOST_DOUBTFUL:
+            del self._doubtful[next(iter(self._doubtful))]
         if cause is not None and ack.cause in self._sent:
             # The receiver had no room for a frame that came early.
             self._note_come(cause, now)
@@ -189,8 +202,6 @@ class ReliableSender:
         if sent.sendings > 1 and shortest is not None and now - sent.due < shortest:
             # The sending before did come, later than others sent after it: this line changes the order.
             self._later_needed = min(self._later_needed + 1, _MOST_LATER)
-            if sent.losses:
-                self._length.was_not_lost()
         else:
             self._latest_come = max(self._latest_come, sent.order)
 

@@ -8,6 +8,7 @@ _FIRST: Final = 1.0
 _SHORTEST: Final = 0.02
 _HELD_BACK: Final = 0.01
 """How long the peer may hold an ACK back for others; the frame that leads to it did not wait."""
+_MOST_SPARE: Final = 0.16
 _SHORTEST_PROBE: Final = 0.003
 _LONGEST: Final = 2.0
 
@@ -24,11 +25,12 @@ class RoundTrip:
         self._mean = 0.0
         self._deviation = 0.0
         self._doublings = 0
+        self._spare = _HELD_BACK
 
     @property
     def timeout(self) -> float:
         """How long to wait now."""
-        plain = _FIRST if self.shortest is None else self._mean + _HELD_BACK + 4 * self._deviation
+        plain = _FIRST if self.shortest is None else self._mean + self._spare + 4 * self._deviation
         return min(_LONGEST, max(_SHORTEST, plain) * (1 << self._doublings))
 
     @property
@@ -45,6 +47,10 @@ class RoundTrip:
             self.shortest = min(self.shortest, seconds)
             self._deviation += (abs(self._mean - seconds) - self._deviation) / 4
             self._mean += (seconds - self._mean) / 8
+
+    def was_too_soon(self) -> None:
+        """An acknowledgement came after its time-out: machines that are busy answer late now and then."""
+        self._spare = min(2 * self._spare, _MOST_SPARE)
 
     def back_off(self) -> None:
         """Nothing came in time: wait twice as long."""
