@@ -153,3 +153,21 @@ def test_a_mistake_in_the_call_is_exit_code_2(run: Run, arguments: list[str]) ->
     ended = run("chain", *arguments)
     assert ended.code == 2
     assert "Usage:" in ended.err
+
+
+def test_what_is_carried_goes_into_the_links_made(run: Run, pair: Pair) -> None:
+    Path("v3").write_bytes(pair.target.read_bytes() + b"more")
+    first = ("--meta", "run=7", "--guard", "family=cam", "--guard", "arena_bytes=4096")
+    assert run("chain", "create", pair.base, pair.target, "-o", "c", *first).code == 0
+    assert run("chain", "append", "c", "v3", "--base", pair.base, "--meta", "run=8").code == 0
+    told = []
+    for number in ("1", "2"):
+        assert run("chain", "extract", "c", number, "-o", "link").code == 0
+        told.append(json.loads(run("info", "link", "--json").out))
+    assert [link["metadata"] for link in told] == [{"run": "7"}, {"run": "8"}]
+    assert [len(link["guardrails"]) for link in told] == [2, 0]
+    Path("device.json").write_text('{"family": "toaster", "arena_bytes": 9999}', encoding="utf-8")
+    assert run("chain", "extract", "c", "1", "-o", "link").code == 0
+    refusal = run("apply", pair.base, "link", "-o", "out", "--device", "device.json")
+    assert refusal.code != 0
+    assert "family" in refusal.err

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,6 +36,8 @@ def chain_create(
     threads: int | None = None,
     version_counter: int = 0,
     key: Ed25519PrivateKey | PathLike | None = None,
+    metadata: Mapping[str, str] | None = None,
+    guardrails: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> Chain:
     """Make a chain of models and patches, given in the order of the versions.
@@ -50,6 +52,8 @@ def chain_create(
         threads: As many as the processor has by default.
         version_counter: Of the first link, if it is made here; every later one's is higher by one.
         key: Sign the links made here with this Ed25519 key, or the PEM file of one.
+        metadata: Strings to carry in each link made here.
+        guardrails: What a device must be to take a link made here, as for ``sapwood.diff``.
         progress: Called with target bytes done and in all, anew for each link.
 
     Raises:
@@ -58,7 +62,7 @@ def chain_create(
         StorageFailure: Reading or writing failed; no output was left.
     """
     folder = None if out is None else str(Path(out).absolute().parent)
-    making = Making(level, threads, version_counter, key, progress, folder)
+    making = Making(level, threads, version_counter, key, progress, folder, metadata, guardrails)
     links: list[Link] = []
     with contextlib.ExitStack() as stack:
         stream: BinaryIO = io.BytesIO() if out is None else stack.enter_context(atomic_output(out))
@@ -81,6 +85,8 @@ def chain_append(
     threads: int | None = None,
     version_counter: int = 0,
     key: Ed25519PrivateKey | PathLike | None = None,
+    metadata: Mapping[str, str] | None = None,
+    guardrails: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> Chain:
     """Put models and patches behind a chain's last version; each is on the disk before the next is begun.
@@ -95,6 +101,8 @@ def chain_append(
         threads: As many as the processor has by default.
         version_counter: Of the first link made here; every later one's is higher by one.
         key: Sign the links made here with this Ed25519 key, or the PEM file of one.
+        metadata: Strings to carry in each link made here.
+        guardrails: What a device must be to take a link made here, as for ``sapwood.diff``.
         progress: Called with target bytes done and in all, anew for each link.
 
     Raises:
@@ -104,7 +112,8 @@ def chain_append(
         StorageFailure: Another append is under way, or writing failed. The links before are as they were.
     """
     path = os.fspath(chain)
-    making = Making(level, threads, version_counter, key, progress, str(Path(path).absolute().parent))
+    folder = str(Path(path).absolute().parent)
+    making = Making(level, threads, version_counter, key, progress, folder, metadata, guardrails)
     with lock_chain(path) as (file, there), contextlib.ExitStack() as stack:
         opened = Chain(path)
         links = there

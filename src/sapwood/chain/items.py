@@ -5,7 +5,7 @@ import dataclasses
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,6 +63,8 @@ class Making:
     key: Ed25519PrivateKey | PathLike | None = None
     progress: Progress | None = None
     folder: str | None = None
+    metadata: Mapping[str, str] | None = None
+    guardrails: Mapping[str, object] | None = None
 
 
 def _begins_as_patch(path: str) -> bool:
@@ -175,6 +177,8 @@ def _made(tip: Tip, model: Model, making: Making) -> Iterator[Patch]:
             threads=making.threads,
             version_counter=counter,
             key=making.key,
+            metadata=making.metadata,
+            guardrails=making.guardrails,
             progress=making.progress,
         )
         yield from _counted(tip, made)

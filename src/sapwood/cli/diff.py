@@ -26,14 +26,7 @@ __all__ = ["command", "print_report"]
 @options.level
 @options.sign
 @options.threads
-@click.option(
-    "--meta",
-    "metadata",
-    multiple=True,
-    metavar="KEY=VALUE",
-    callback=options.read_metadata,
-    help="Text to carry in the patch; may be given more than once.",
-)
+@options.metadata
 @options.version_counter
 @click.option(
     "--profile",
@@ -58,15 +51,7 @@ __all__ = ["command", "print_report"]
     "--integers", is_flag=True, help="For a device whose decoder is built without floats (SWD_FLOATS=0)."
 )
 @click.option("--auto-meta", is_flag=True, help="Guard the patch by what a TFLite TARGET tells of its needs.")
-@click.option(
-    "--guard",
-    "guards",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=options.read_metadata,
-    help="What a device must be: arena_bytes, runtime_abi, operator_set, io_schema, family or model_version; "
-    "or a vendor's number, from 256 on, with bytes in hexadecimal. May be given more than once.",
-)
+@options.guards
 @click.option(
     "--adapter",
     metavar="FILE",

@@ -6,8 +6,10 @@ __all__ = [
     "also",
     "as_json",
     "device",
+    "guards",
     "level",
     "max_size",
+    "metadata",
     "min_version",
     "read_metadata",
     "sign",
@@ -82,3 +84,23 @@ def read_metadata(
             raise click.BadParameter(f"{pair!r} is not KEY=VALUE")
         parsed[key] = value
     return parsed
+
+
+metadata = click.option(
+    "--meta",
+    "metadata",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=read_metadata,
+    help="Text to carry in the patch; may be given more than once.",
+)
+
+guards = click.option(
+    "--guard",
+    "guards",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=read_metadata,
+    help="What a device must be: arena_bytes, runtime_abi, operator_set, io_schema, family or model_version; "
+    "or a vendor's number, from 256 on, with bytes in hexadecimal. May be given more than once.",
+)

@@ -20,6 +20,8 @@ __all__ = ["command"]
 @options.level
 @options.sign
 @options.version_counter
+@options.metadata
+@options.guards
 @options.threads
 @options.as_json
 def command(
@@ -30,6 +32,8 @@ def command(
     level: str,
     key: str | None,
     version_counter: int,
+    metadata: dict[str, str],
+    guards: dict[str, str],
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -49,6 +53,8 @@ def command(
             threads=threads,
             version_counter=version_counter,
             key=key,
+            metadata=metadata,
+            guardrails=guards,
             progress=progress,
         )
     show.print_chain(grown, as_json)

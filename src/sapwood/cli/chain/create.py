@@ -20,6 +20,8 @@ __all__ = ["command"]
     metavar="N",
     help="The version counter of the first link; those after it count up. For models only.",
 )
+@options.metadata
+@options.guards
 @options.threads
 @options.as_json
 def command(
@@ -29,6 +31,8 @@ def command(
     level: str,
     key: str | None,
     version_counter: int,
+    metadata: dict[str, str],
+    guards: dict[str, str],
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -46,6 +50,8 @@ def command(
             threads=threads,
             version_counter=version_counter,
             key=key,
+            metadata=metadata,
+            guardrails=guards,
             progress=progress,
         )
     show.print_chain(chain, as_json)
