@@ -33,37 +33,61 @@ LANES sw_lanes_multiply(sw_lanes a, sw_lanes b) {
     return _mm256_mulhrs_epi16(a, b);
 }
 
-/* Ten bits of the logarithm of base 2, on a line between its whole values: an exponent and the bits behind it. */
-LANES logarithm(sw_lanes half) {
-    const __m256i bits = _mm256_castps_si256(_mm256_cvtepi32_ps(half));
-    return _mm256_sub_epi32(_mm256_srli_epi32(bits, 13), _mm256_set1_epi32(127 << 10));
+LANES sw_lanes_fresh(uint16_t tag) {
+    return _mm256_insert_epi16(_mm256_set1_epi16(INT16_MIN), (int16_t)tag, 0);
 }
 
+/* A float's exponent and the bits behind it are a logarithm of base 2, on a line between its whole values. */
 LANES sw_lanes_stretch(sw_lanes slot) {
-    const __m256i zero = _mm256_setzero_si256();
     const __m256i p =
         _mm256_or_si256(_mm256_and_si256(slot, _mm256_set1_epi16(~SW_BYTE_COUNT)), _mm256_set1_epi16(4));
     const __m256i likely = _mm256_srai_epi16(p, 15);
     const __m256i q = _mm256_xor_si256(p, likely);
-    const __m256i logarithms =
-        _mm256_packs_epi32(logarithm(_mm256_unpacklo_epi16(q, zero)), logarithm(_mm256_unpackhi_epi16(q, zero)));
-    const __m256i size =
-        _mm256_sub_epi16(_mm256_sub_epi16(_mm256_set1_epi16(16 << 10), _mm256_srli_epi16(q, 5)), logarithms);
+    const __m256i even = _mm256_castps_si256(
+        _mm256_cvtepi32_ps(_mm256_blend_epi16(q, _mm256_setzero_si256(), 0xAA)));
+    const __m256i odd = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_srli_epi32(q, 16)));
+    /* Ten bits of it, modulo 2^16, in the lane that they came from. */
+    const __m256i logarithm = _mm256_blend_epi16(_mm256_srli_epi32(even, 13), _mm256_slli_epi32(odd, 3), 0xAA);
+    const __m256i most = _mm256_set1_epi16((int16_t)(uint16_t)((16 << 10) + (127 << 10)));
+    const __m256i size = _mm256_sub_epi16(_mm256_sub_epi16(most, _mm256_srli_epi16(q, 5)), logarithm);
     /* Minus the size where p is below one half. */
     const __m256i unlikely = _mm256_xor_si256(likely, _mm256_set1_epi16(-1));
     return _mm256_sub_epi16(_mm256_xor_si256(size, unlikely), unlikely);
 }
 
-LANES sw_lanes_errors(uint64_t errors, const uint16_t *path) {
-    const __m256i by_depth = _mm256_setr_epi8(-128, -128, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 4, 5, 4, 5, /* lanes 0 to 7 */
-                                              6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7);
-    const __m256i all = _mm256_set1_epi64x((long long)errors);
-    return _mm256_and_si256(_mm256_shuffle_epi8(all, by_depth), sw_lanes_load(path));
+/* Sixteen knots of 16 bits by their upper and lower bytes. */
+LANES knots(const uint8_t *upper, const uint8_t *lower, sw_lanes index) {
+    const __m256i u = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)upper));
+    const __m256i l = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)lower));
+    return _mm256_or_si256(_mm256_shuffle_epi8(l, _mm256_or_si256(index, _mm256_set1_epi16((int16_t)0x8000))),
+                           _mm256_shuffle_epi8(u, _mm256_or_si256(_mm256_slli_epi16(index, 8), _mm256_set1_epi16(0x80))));
 }
 
-LANES sw_lanes_train(sw_lanes slot, const uint16_t *path, const uint16_t *bits) {
-    const __m256i on_path = sw_lanes_load(path);
-    const __m256i ones = sw_lanes_load(bits);
+LANES sw_lanes_unlikely(sw_lanes sum) {
+    const __m256i d = _mm256_min_epi16(_mm256_abs_epi16(_mm256_max_epi16(sum, _mm256_set1_epi16(-4095))),
+                                       _mm256_set1_epi16(4095));
+    const __m256i index = _mm256_srli_epi16(d, 8);
+    const __m256i knot = knots(sw_byte_knots[0], sw_byte_knots[1], index);
+    const __m256i slope = knots(sw_byte_knots[2], sw_byte_knots[3], index);
+    const __m256i down = _mm256_mulhi_epu16(slope, _mm256_slli_epi16(d, 8));
+    return _mm256_max_epu16(_mm256_sub_epi16(knot, down), _mm256_set1_epi16(SW_BYTE_LEAST));
+}
+
+static inline uint32_t sw_lanes_negative(sw_lanes v) {
+    const __m128i packed = _mm_packs_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    return (uint32_t)_mm_movemask_epi8(packed);
+}
+
+LANES sw_lanes_errors(sw_lanes sum, sw_lanes unlikely, sw_lanes path, sw_lanes bits) {
+    const __m256i zero_foreseen = _mm256_srai_epi16(sum, 15);
+    const __m256i ones = _mm256_set1_epi16(-1);
+    const __m256i zeros = _mm256_xor_si256(bits, ones);
+    const __m256i wrong = _mm256_xor_si256(zero_foreseen, zeros);
+    const __m256i size = _mm256_mulhi_epu16(_mm256_xor_si256(unlikely, wrong), _mm256_set1_epi16(SW_BYTE_LEARNING));
+    return _mm256_and_si256(_mm256_sub_epi16(_mm256_xor_si256(size, zeros), zeros), path);
+}
+
+LANES sw_lanes_train(sw_lanes slot, sw_lanes on_path, sw_lanes ones) {
     const __m256i counting = _mm256_set1_epi16(SW_BYTE_COUNT);
     const __m256i rates = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sw_byte_rates));
     const __m256i count = _mm256_and_si256(slot, counting);

@@ -54,14 +54,58 @@ LANES sw_lanes_stretch(sw_lanes slot) {
     return (sw_lanes){{stretch_half(slot.val[0]), stretch_half(slot.val[1])}};
 }
 
-LANES sw_lanes_errors(uint64_t errors, const uint16_t *path) {
-    static const uint8_t shallow[16] = {255, 255, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 4, 5, 4, 5};
-    static const uint8_t deep[16] = {6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7};
-    /* Made of values, not loaded: the same on a big-endian machine. */
-    const uint8x16_t all = vreinterpretq_u8_u64(vdupq_n_u64(errors));
-    const uint16x8_t low = vandq_u16(vreinterpretq_u16_u8(vqtbl1q_u8(all, vld1q_u8(shallow))), vld1q_u16(path));
-    const uint16x8_t high = vandq_u16(vreinterpretq_u16_u8(vqtbl1q_u8(all, vld1q_u8(deep))), vld1q_u16(path + 8));
-    return (sw_lanes){{vreinterpretq_s16_u16(low), vreinterpretq_s16_u16(high)}};
+LANES sw_lanes_fresh(uint16_t tag) {
+    const int16x8_t even = vdupq_n_s16(INT16_MIN);
+    return (sw_lanes){{vsetq_lane_s16((int16_t)tag, even, 0), even}};
+}
+
+/* Sixteen knots of 16 bits by their upper and lower bytes; an index of 255 is beyond a table. */
+static inline __attribute__((always_inline)) uint16x8_t knots(const uint8_t *upper, const uint8_t *lower,
+                                                              uint16x8_t index) {
+    const uint16x8_t in_low = vorrq_u16(index, vdupq_n_u16(0xFF00));
+    const uint16x8_t in_high = vorrq_u16(vshlq_n_u16(index, 8), vdupq_n_u16(0x00FF));
+    return vreinterpretq_u16_u8(vorrq_u8(vqtbl1q_u8(vld1q_u8(lower), vreinterpretq_u8_u16(in_low)),
+                                         vqtbl1q_u8(vld1q_u8(upper), vreinterpretq_u8_u16(in_high))));
+}
+
+/* The upper halves of products. */
+static inline __attribute__((always_inline)) uint16x8_t product(uint16x8_t a, uint16x8_t b) {
+    return vcombine_u16(vshrn_n_u32(vmull_u16(vget_low_u16(a), vget_low_u16(b)), 16),
+                        vshrn_n_u32(vmull_u16(vget_high_u16(a), vget_high_u16(b)), 16));
+}
+
+HALF unlikely_half(int16x8_t sum) {
+    const uint16x8_t d = vreinterpretq_u16_s16(vminq_s16(vqabsq_s16(sum), vdupq_n_s16(4095)));
+    const uint16x8_t index = vshrq_n_u16(d, 8);
+    const uint16x8_t knot = knots(sw_byte_knots[0], sw_byte_knots[1], index);
+    const uint16x8_t slope = knots(sw_byte_knots[2], sw_byte_knots[3], index);
+    const uint16x8_t p = vsubq_u16(knot, product(slope, vshlq_n_u16(d, 8)));
+    return vreinterpretq_s16_u16(vmaxq_u16(p, vdupq_n_u16(SW_BYTE_LEAST)));
+}
+
+LANES sw_lanes_unlikely(sw_lanes sum) {
+    return (sw_lanes){{unlikely_half(sum.val[0]), unlikely_half(sum.val[1])}};
+}
+
+static inline uint32_t sw_lanes_negative(sw_lanes v) {
+    static const uint16_t places[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const uint16x8_t place = vld1q_u16(places);
+    const uint16x8_t low = vreinterpretq_u16_s16(vshrq_n_s16(v.val[0], 15));
+    const uint16x8_t high = vreinterpretq_u16_s16(vshrq_n_s16(v.val[1], 15));
+    return (uint32_t)vaddvq_u16(vandq_u16(low, place)) | (uint32_t)vaddvq_u16(vandq_u16(high, place)) << 8;
+}
+
+HALF errors_half(int16x8_t sum, int16x8_t unlikely, int16x8_t path, int16x8_t bits) {
+    const int16x8_t zeros = vmvnq_s16(bits);
+    const int16x8_t wrong = veorq_s16(vshrq_n_s16(sum, 15), zeros);
+    const uint16x8_t missing = vreinterpretq_u16_s16(veorq_s16(unlikely, wrong));
+    const int16x8_t size = vreinterpretq_s16_u16(product(missing, vdupq_n_u16(SW_BYTE_LEARNING)));
+    return vandq_s16(vsubq_s16(veorq_s16(size, zeros), zeros), path);
+}
+
+LANES sw_lanes_errors(sw_lanes sum, sw_lanes unlikely, sw_lanes path, sw_lanes bits) {
+    return (sw_lanes){{errors_half(sum.val[0], unlikely.val[0], path.val[0], bits.val[0]),
+                       errors_half(sum.val[1], unlikely.val[1], path.val[1], bits.val[1])}};
 }
 
 HALF train_half(int16x8_t slot, uint16x8_t on_path, uint16x8_t ones) {
@@ -80,9 +124,9 @@ HALF train_half(int16x8_t slot, uint16x8_t on_path, uint16x8_t ones) {
     return vreinterpretq_s16_u16(vorrq_u16(p, vminq_u16(vsubq_u16(count, on_path), counting)));
 }
 
-LANES sw_lanes_train(sw_lanes slot, const uint16_t *path, const uint16_t *bits) {
-    return (sw_lanes){{train_half(slot.val[0], vld1q_u16(path), vld1q_u16(bits)),
-                       train_half(slot.val[1], vld1q_u16(path + 8), vld1q_u16(bits + 8))}};
+LANES sw_lanes_train(sw_lanes slot, sw_lanes path, sw_lanes bits) {
+    return (sw_lanes){{train_half(slot.val[0], vreinterpretq_u16_s16(path.val[0]), vreinterpretq_u16_s16(bits.val[0])),
+                       train_half(slot.val[1], vreinterpretq_u16_s16(path.val[1]), vreinterpretq_u16_s16(bits.val[1]))}};
 }
 
 #include "byte_walk.h"

@@ -61,13 +61,49 @@ LANES sw_lanes_stretch(sw_lanes slot) {
     return (sw_lanes){stretch_half(slot.low), stretch_half(slot.high)};
 }
 
-LANES sw_lanes_errors(uint64_t errors, const uint16_t *path) {
-    const __m128i shallow = _mm_setr_epi8(-128, -128, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 4, 5, 4, 5);
-    const __m128i deep = _mm_setr_epi8(6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7);
-    const __m128i all = _mm_set1_epi64x((long long)errors);
-    const sw_lanes on_path = sw_lanes_load(path);
-    return (sw_lanes){_mm_and_si128(_mm_shuffle_epi8(all, shallow), on_path.low),
-                      _mm_and_si128(_mm_shuffle_epi8(all, deep), on_path.high)};
+LANES sw_lanes_fresh(uint16_t tag) {
+    const __m128i even = _mm_set1_epi16(INT16_MIN);
+    return (sw_lanes){_mm_insert_epi16(even, (int16_t)tag, 0), even};
+}
+
+/* Sixteen knots of 16 bits by their upper and lower bytes. */
+HALF knots(const uint8_t *upper, const uint8_t *lower, __m128i index) {
+    const __m128i u = _mm_loadu_si128((const __m128i *)upper);
+    const __m128i l = _mm_loadu_si128((const __m128i *)lower);
+    return _mm_or_si128(_mm_shuffle_epi8(l, _mm_or_si128(index, _mm_set1_epi16(INT16_MIN))),
+                        _mm_shuffle_epi8(u, _mm_or_si128(_mm_slli_epi16(index, 8), _mm_set1_epi16(0x80))));
+}
+
+HALF unlikely_half(__m128i sum) {
+    const __m128i d =
+        _mm_min_epi16(_mm_abs_epi16(_mm_max_epi16(sum, _mm_set1_epi16(-4095))), _mm_set1_epi16(4095));
+    const __m128i index = _mm_srli_epi16(d, 8);
+    const __m128i knot = knots(sw_byte_knots[0], sw_byte_knots[1], index);
+    const __m128i slope = knots(sw_byte_knots[2], sw_byte_knots[3], index);
+    const __m128i p = _mm_sub_epi16(knot, _mm_mulhi_epu16(slope, _mm_slli_epi16(d, 8)));
+    /* The unsigned maximum, by a saturating difference. */
+    const __m128i least = _mm_set1_epi16(SW_BYTE_LEAST);
+    return _mm_add_epi16(_mm_subs_epu16(p, least), least);
+}
+
+LANES sw_lanes_unlikely(sw_lanes sum) {
+    return (sw_lanes){unlikely_half(sum.low), unlikely_half(sum.high)};
+}
+
+static inline uint32_t sw_lanes_negative(sw_lanes v) {
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(v.low, v.high));
+}
+
+HALF errors_half(__m128i sum, __m128i unlikely, __m128i path, __m128i bits) {
+    const __m128i zeros = _mm_xor_si128(bits, _mm_set1_epi16(-1));
+    const __m128i wrong = _mm_xor_si128(_mm_srai_epi16(sum, 15), zeros);
+    const __m128i size = _mm_mulhi_epu16(_mm_xor_si128(unlikely, wrong), _mm_set1_epi16(SW_BYTE_LEARNING));
+    return _mm_and_si128(_mm_sub_epi16(_mm_xor_si128(size, zeros), zeros), path);
+}
+
+LANES sw_lanes_errors(sw_lanes sum, sw_lanes unlikely, sw_lanes path, sw_lanes bits) {
+    return (sw_lanes){errors_half(sum.low, unlikely.low, path.low, bits.low),
+                      errors_half(sum.high, unlikely.high, path.high, bits.high)};
 }
 
 HALF train_half(__m128i slot, __m128i on_path, __m128i ones) {
@@ -83,9 +119,7 @@ HALF train_half(__m128i slot, __m128i on_path, __m128i ones) {
     return _mm_or_si128(p, _mm_min_epi16(_mm_sub_epi16(count, on_path), counting));
 }
 
-LANES sw_lanes_train(sw_lanes slot, const uint16_t *path, const uint16_t *bits) {
-    const sw_lanes on_path = sw_lanes_load(path);
-    const sw_lanes ones = sw_lanes_load(bits);
+LANES sw_lanes_train(sw_lanes slot, sw_lanes on_path, sw_lanes ones) {
     return (sw_lanes){train_half(slot.low, on_path.low, ones.low), train_half(slot.high, on_path.high, ones.high)};
 }
 

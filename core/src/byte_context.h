@@ -7,15 +7,30 @@
 #include "byte_lanes.h"
 #include "byte_range.h"
 
+/* A byte that is at least so likely after a long match is settled by one decision, without the mixer. */
+enum { SW_BYTE_SETTLES = 65000, SW_BYTE_MOST = 65536 - 16 };
+
+#define SW_BYTE_MULTIPLIER UINT64_C(0x9E3779B97F4A7C15)
+
 typedef struct {
     bool found;
     unsigned byte; /* the expected one */
     unsigned kind; /* how well the match has done */
 } sw_byte_match;
 
-SW_BYTE_INLINE uint64_t sw_byte_mixed(uint64_t key) {
-    key *= UINT64_C(0x9E3779B97F4A7C15);
-    return (key ^ key >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
+/* Eight bytes, the last lowest. */
+SW_BYTE_INLINE uint64_t sw_byte_eight(const uint8_t *from) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t v;
+    memcpy(&v, from, sizeof v);
+    return __builtin_bswap64(v);
+#else
+    uint64_t v = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        v = v << 8 | from[i];
+    }
+    return v;
+#endif
 }
 
 SW_BYTE_INLINE sw_byte_match sw_byte_expect(const sw_byte_state *s, const uint8_t *window) {
@@ -34,7 +49,7 @@ SW_BYTE_INLINE sw_byte_match sw_byte_expect(const sw_byte_state *s, const uint8_
 
 /* How likely the expected byte is after a long match; NULL where the match is not long. */
 SW_BYTE_INLINE uint16_t *sw_byte_surety(sw_byte_state *s, const sw_byte_match *m, unsigned sure) {
-    if (sure == 0 || !m->found || s->length < sure || s->misses > 0) {
+    if (!m->found || s->length < sure || s->misses > 0) {
         return NULL;
     }
     return &s->sure[m->byte * SW_BYTE_SURE + (s->length < 64 ? 0u : s->length < 128 ? 1u : s->length < 512 ? 2u : 3u)];
@@ -44,26 +59,39 @@ SW_BYTE_INLINE void sw_byte_learn_surety(uint16_t *p, bool as_expected) {
     *p = (uint16_t)(as_expected ? *p + ((65535u - *p) >> 5) : (uint32_t)*p - (*p >> 5));
 }
 
+typedef struct {
+    uint16_t *slot;
+    uint16_t tag;
+    bool held; /* by this context; if not, the slot begins anew with the tag */
+} sw_byte_found;
+
+SW_BYTE_INLINE uint32_t sw_byte_place(const sw_byte_level *level, uint32_t hash, unsigned nibble) {
+    const unsigned bits = level->slot_bits;
+    return (hash >> (32 - bits) ^ nibble << 1) & ((1u << bits) - 1);
+}
+
 /* The slot of a context for one nibble: 0 for the high one, 1 + that for the low one. Two slots side by side may be its
  * own; if neither is, the one that has seen less begins anew. */
-SW_BYTE_INLINE uint16_t *sw_byte_slot(const sw_byte_view *v, uint32_t hash, unsigned nibble) {
-    const unsigned bits = sw_byte_levels[v->state->level].slot_bits;
-    const uint32_t place = (hash >> (32 - bits) ^ nibble << 1) & ((1u << bits) - 1);
+SW_BYTE_INLINE sw_byte_found sw_byte_find(const sw_byte_view *v, const sw_byte_level *level, uint32_t hash,
+                                          unsigned nibble) {
+    const uint32_t place = sw_byte_place(level, hash, nibble);
     const uint16_t tag = (uint16_t)((((hash & 0xFFF) ^ nibble << 7 ^ nibble << 3) | 1) << 4);
     uint16_t *a = v->slots + (size_t)place * SW_BYTE_LANES;
     uint16_t *b = v->slots + (size_t)(place ^ 1) * SW_BYTE_LANES;
     if (a[0] == tag) {
-        return a;
+        return (sw_byte_found){a, tag, true};
     }
     if (b[0] == tag) {
-        return b;
+        return (sw_byte_found){b, tag, true};
     }
-    uint16_t *fresh = (a[1] & SW_BYTE_COUNT) <= (b[1] & SW_BYTE_COUNT) ? a : b;
-    fresh[0] = tag;
-    for (unsigned i = 1; i < SW_BYTE_LANES; i++) {
-        fresh[i] = 1u << 15;
+    return (sw_byte_found){(a[1] & SW_BYTE_COUNT) <= (b[1] & SW_BYTE_COUNT) ? a : b, tag, false};
+}
+
+SW_BYTE_INLINE void sw_byte_fetch(const sw_byte_view *v, const sw_byte_level *level, unsigned nibble) {
+    for (unsigned i = 0; i < level->hashed; i++) {
+        const uint32_t place = sw_byte_place(level, v->state->hashes[i], nibble);
+        __builtin_prefetch(v->slots + (size_t)(place & ~1u) * SW_BYTE_LANES);
     }
-    return fresh;
 }
 
 /* The key of a context after `at` bytes and one more, `at` itself. */
@@ -88,6 +116,28 @@ SW_BYTE_INLINE uint64_t sw_byte_key(const sw_byte_state *s, unsigned context, co
     return key << 16 | next % s->record | (uint64_t)context << 56;
 }
 
+/* How many bytes are equal, going back from two places; at most SW_BYTE_LONGEST. `recent`: the last eight before `at`. */
+SW_BYTE_INLINE uint32_t sw_byte_common(const uint8_t *window, uint32_t candidate, size_t at, uint64_t recent) {
+    if (candidate < 8) {
+        return 0;
+    }
+    const uint64_t unlike = sw_byte_eight(window + candidate - 8) ^ recent;
+    if (unlike != 0) {
+        return (uint32_t)__builtin_ctzll(unlike) / 8;
+    }
+    uint32_t length = 8;
+    while (length < SW_BYTE_LONGEST && candidate >= length + 8) {
+        const uint64_t other =
+            sw_byte_eight(window + candidate - length - 8) ^ sw_byte_eight(window + at - length - 8);
+        if (other != 0) {
+            return length + (uint32_t)__builtin_ctzll(other) / 8;
+        }
+        length += 8;
+    }
+    return length;
+}
+
+/* The byte before `at` is known: what the next one may repeat. */
 SW_BYTE_INLINE void sw_byte_follow(const sw_byte_view *v, unsigned bits, const uint8_t *window, size_t at,
                                    unsigned byte) {
     sw_byte_state *s = v->state;
@@ -103,40 +153,42 @@ SW_BYTE_INLINE void sw_byte_follow(const sw_byte_view *v, unsigned bits, const u
             s->match = s->misses > 8 ? 0 : s->match + 1;
         }
     }
-    if (at + 1 < SW_BYTE_MATCHED) {
+    if (at < 8) {
         return;
     }
     const uint64_t key = s->history & (UINT64_MAX >> (64 - 8 * SW_BYTE_MATCHED));
-    uint32_t *place = &v->places[key * UINT64_C(0x9E3779B97F4A7C15) >> (64 - bits)];
+    uint32_t *place = &v->places[key * SW_BYTE_MULTIPLIER >> (64 - bits)];
     if (s->match == 0 || (s->misses > 0 && s->length < 16)) {
         const uint32_t candidate = *place;
-        uint32_t length = 0;
-        while (length < 32 && length < candidate && window[candidate - 1 - length] == window[at - length]) {
-            length++;
-        }
+        const uint32_t length = sw_byte_common(window, candidate, at, s->history);
         if (length >= SW_BYTE_MATCHED && length > s->length) {
             s->match = candidate;
             s->length = length;
             s->misses = 0;
         }
     }
-    *place = (uint32_t)(at + 1);
+    *place = (uint32_t)at;
 }
 
-/* The byte at `at` is known: history, contexts, match. */
-SW_BYTE_INLINE void sw_byte_see(const sw_byte_view *v, const sw_byte_level *level, unsigned hashed,
-                                const uint8_t *window, size_t at, unsigned byte) {
+/* The byte at `at` is known: history, word, match. */
+SW_BYTE_INLINE void sw_byte_see(const sw_byte_view *v, const sw_byte_level *level, const uint8_t *window, size_t at,
+                                unsigned byte) {
     sw_byte_state *s = v->state;
     s->history = s->history << 8 | byte;
     const unsigned lower = byte | 32;
     const bool of_word = (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') || byte >= 128;
     s->word = of_word ? (s->word + byte + 1) * 0x2F0B4C47u : 0;
+    sw_byte_follow(v, level->match_bits, window, at + 1, byte);
+}
+
+/* The contexts of the byte at `at`. */
+SW_BYTE_INLINE void sw_byte_hash(const sw_byte_view *v, const sw_byte_level *level, const uint8_t *window,
+                                 size_t at) {
+    sw_byte_state *s = v->state;
     const uint8_t *contexts = s->record > 0 ? level->record : level->text;
-    for (unsigned i = 0; i < hashed; i++) {
-        s->hashes[i] = (uint32_t)(sw_byte_mixed(sw_byte_key(s, contexts[i], window, at + 1)) >> 32);
-        __builtin_prefetch(v->slots + ((size_t)(s->hashes[i] >> (32 - level->slot_bits)) & ~(size_t)1) * SW_BYTE_LANES);
+    for (unsigned i = 0; i < level->hashed; i++) {
+        s->hashes[i] = (uint32_t)(sw_byte_key(s, contexts[i], window, at) * SW_BYTE_MULTIPLIER >> 32);
     }
-    sw_byte_follow(v, level->match_bits, window, at, byte);
 }
 
 #endif

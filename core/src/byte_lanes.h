@@ -26,4 +26,11 @@ extern const uint8_t sw_byte_rates[16];
 extern const uint16_t sw_byte_path[16][SW_BYTE_LANES];
 extern const uint16_t sw_byte_bits[16][SW_BYTE_LANES];
 
+/* The probability of a node's less likely bit by how sure it is, in steps of 256: knots on a line, and how much is lost
+ * until the next; of both the upper bytes, then the lower ones. */
+extern const uint8_t sw_byte_knots[4][16];
+
+/* Decisions at the ends would cost more than 12 bits when they are wrong. */
+enum { SW_BYTE_LEAST = 16, SW_BYTE_LEARNING = 704 };
+
 #endif

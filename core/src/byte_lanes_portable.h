@@ -65,23 +65,56 @@ static inline sw_lanes sw_lanes_stretch(sw_lanes slot) {
     return slot;
 }
 
-static inline sw_lanes sw_lanes_errors(uint64_t errors, const uint16_t *path) {
+static inline sw_lanes sw_lanes_fresh(uint16_t tag) {
     sw_lanes v;
     for (unsigned i = 0; i < SW_BYTE_LANES; i++) {
-        const unsigned depth = i < 2 ? 0 : i < 4 ? 1 : i < 8 ? 2 : 3;
-        v.at[i] = (int16_t)(uint16_t)(errors >> (16 * depth) & path[i]);
+        v.at[i] = INT16_MIN;
     }
+    v.at[0] = (int16_t)tag;
     return v;
 }
 
-static inline sw_lanes sw_lanes_train(sw_lanes slot, const uint16_t *path, const uint16_t *bits) {
+static inline sw_lanes sw_lanes_unlikely(sw_lanes sum) {
     for (unsigned i = 0; i < SW_BYTE_LANES; i++) {
-        if (path[i] != 0) {
+        const int32_t s = sum.at[i];
+        const uint32_t size = (uint32_t)(s < 0 ? -s : s);
+        const uint32_t d = size < 4095 ? size : 4095;
+        const uint32_t knot = (uint32_t)sw_byte_knots[0][d >> 8] << 8 | sw_byte_knots[1][d >> 8];
+        const uint32_t slope = (uint32_t)sw_byte_knots[2][d >> 8] << 8 | sw_byte_knots[3][d >> 8];
+        const uint32_t p = knot - (slope * (d & 255) >> 8);
+        sum.at[i] = (int16_t)(uint16_t)(p < SW_BYTE_LEAST ? SW_BYTE_LEAST : p);
+    }
+    return sum;
+}
+
+static inline uint32_t sw_lanes_negative(sw_lanes v) {
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < SW_BYTE_LANES; i++) {
+        mask |= (uint32_t)(v.at[i] < 0) << i;
+    }
+    return mask;
+}
+
+static inline sw_lanes sw_lanes_errors(sw_lanes sum, sw_lanes unlikely, sw_lanes path, sw_lanes bits) {
+    for (unsigned i = 0; i < SW_BYTE_LANES; i++) {
+        const bool one = bits.at[i] != 0;
+        const uint32_t p = (uint16_t)unlikely.at[i];
+        const uint32_t missing = one == (sum.at[i] >= 0) ? p : 65535 - p;
+        const int32_t size = (int32_t)(missing * SW_BYTE_LEARNING >> 16);
+        sum.at[i] = (int16_t)(path.at[i] == 0 ? 0 : one ? size : -size);
+    }
+    return sum;
+}
+
+static inline sw_lanes sw_lanes_train(sw_lanes slot, sw_lanes path, sw_lanes bits) {
+    for (unsigned i = 0; i < SW_BYTE_LANES; i++) {
+        if (path.at[i] != 0) {
             const uint32_t lane = (uint16_t)slot.at[i];
+            const uint32_t bit = (uint16_t)bits.at[i];
             const uint32_t count = lane & SW_BYTE_COUNT;
-            uint32_t away = (lane ^ bits[i]) & 0xFFF8u;
+            uint32_t away = (lane ^ bit) & 0xFFF8u;
             away = away - (away * sw_byte_rates[count] >> 8) + 3;
-            const uint32_t p = (away ^ bits[i]) & 0xFFF8u;
+            const uint32_t p = (away ^ bit) & 0xFFF8u;
             slot.at[i] = (int16_t)(uint16_t)(p | (count < SW_BYTE_COUNT ? count + 1 : count));
         }
     }

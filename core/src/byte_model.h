@@ -20,14 +20,12 @@ enum {
     SW_BYTE_COUNT = 7,       /* the bits of a lane that count; the others are its probability */
     SW_BYTE_MATCHES = 16,    /* kinds of match */
     SW_BYTE_MATCHED = 6,     /* bytes that find a match */
+    SW_BYTE_LONGEST = 32,    /* of which more are not counted */
     SW_BYTE_CONTEXTS = 6,    /* most hashed contexts of a level */
     SW_BYTE_INPUTS = SW_BYTE_CONTEXTS + 3,
     SW_BYTE_SURE = 4,        /* kinds of match so long that one decision may settle a byte */
     SW_BYTE_MAX_RECORD = 255 /* bytes of the longest record */
 };
-
-/* One decision's choice of a logistic: 1 / (1 + 2^(-d / 256)) for d from -4096, by steps of two, in 1/65536. */
-enum { SW_BYTE_LOGISTIC = 4096 };
 
 /* What a context is made of, in the order of SPEC's table. */
 typedef enum {
@@ -47,12 +45,27 @@ typedef struct {
     uint8_t slot_bits;  /* the logarithm of how many slots hashed contexts share */
     uint8_t match_bits; /* and of the places that bytes are found again by */
     uint8_t hashed;     /* contexts that are hashed */
-    uint8_t sure;       /* matches of so many bytes may settle a byte by one decision; 0: none do */
+    uint8_t wide;       /* whether there is an input of no context, and a set of weights by the high nibble */
+    uint8_t sure;       /* matches of so many bytes may settle a byte by one decision */
     uint8_t text[SW_BYTE_CONTEXTS];
     uint8_t record[SW_BYTE_CONTEXTS];
 } sw_byte_level;
 
-extern const sw_byte_level sw_byte_levels[SW_BYTE_LEVELS];
+/* Here, so that loops are made for their level. SPEC has the table. */
+static const sw_byte_level sw_byte_levels[SW_BYTE_LEVELS] = {
+    {15, 15, 1, 0, 24, {SW_BYTE_ORDER3}, {SW_BYTE_ABOVE}},
+    {17, 18, 3, 0, 24,
+     {SW_BYTE_ORDER2, SW_BYTE_ORDER4, SW_BYTE_WORD},
+     {SW_BYTE_ORDER3, SW_BYTE_ABOVE, SW_BYTE_ABOVE_1}},
+    {19, 20, 6, 1, 32,
+     {SW_BYTE_ORDER2, SW_BYTE_ORDER3, SW_BYTE_ORDER4, SW_BYTE_ORDER5, SW_BYTE_ORDER6, SW_BYTE_WORD},
+     {SW_BYTE_ORDER2, SW_BYTE_ORDER3, SW_BYTE_ABOVE, SW_BYTE_ABOVE_1, SW_BYTE_ABOVE_TWO, SW_BYTE_COLUMN_2}},
+};
+
+/* Inputs of the mixer: the match and the last byte, what is hashed, and no context where the level is wide. */
+static inline unsigned sw_byte_inputs(const sw_byte_level *level) {
+    return level->hashed + 2u + level->wide;
+}
 
 /* Where what lies in a model's memory; made anew for every call, so that a copy of the memory is a copy of the model. */
 typedef struct {
@@ -76,8 +89,6 @@ typedef struct {
     int16_t *by_match[2];   /* weights: for each set, for each input, a lane a node */
     int16_t *by_nibble;     /* set 0 for high nibbles, then by the high nibble that was */
     int16_t *by_byte[2];
-    int16_t *by_count[2];   /* by input, then by the count of its slot's first node */
-    uint16_t *logistic;
     uint32_t *places;       /* where six bytes stood last */
 } sw_byte_view;
 

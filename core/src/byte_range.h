@@ -90,19 +90,22 @@ SW_BYTE_INLINE void sw_byte_range_put(sw_byte_range *r) {
     r->value <<= 32;
 }
 
-/* p: of a 1, in 1/65536. The lower part of the range is the 1's. */
-SW_BYTE_INLINE unsigned sw_byte_code(sw_byte_range *r, sw_byte_mode mode, uint32_t p, unsigned bit) {
+/* likely: the bit that is foreseen; unlikely: the probability of the other, in 1/65536, 16 to 32768. The lower part of
+ * the range is the likely bit's, so that the usual way is a comparison and a subtraction, and a branch that processors
+ * foresee as well as the model does. */
+SW_BYTE_INLINE unsigned sw_byte_code(sw_byte_range *r, sw_byte_mode mode, unsigned likely, uint32_t unlikely,
+                                     unsigned bit) {
     if (mode == SW_BYTE_LEARN) {
         return bit;
     }
-    const uint64_t bound = (r->range >> 16) * p;
-    if (mode == SW_BYTE_DECODE) {
-        bit = r->value < bound;
-    }
-    if (bit) {
+    const uint64_t other = (r->range >> 16) * unlikely;
+    const uint64_t bound = r->range - other;
+    if (__builtin_expect(mode == SW_BYTE_DECODE ? r->value < bound : bit == likely, 1)) {
         r->range = bound;
+        bit = likely;
     } else {
-        r->range -= bound;
+        r->range = other;
+        bit = likely ^ 1;
         if (mode == SW_BYTE_DECODE) {
             r->value -= bound;
         } else {

@@ -7,13 +7,8 @@
 #include "byte_context.h"
 #include "byte_range.h"
 
-enum { SW_BYTE_ORDER1, SW_BYTE_ORDER0, SW_BYTE_MATCH, SW_BYTE_FIRST_HASHED };
-
-/* Decisions at the ends would cost more than 12 bits when they are wrong. */
-enum { SW_BYTE_LEAST = 16, SW_BYTE_MOST = 65536 - 16, SW_BYTE_LEARNING = 9 };
-
-/* A byte that is at least so likely after a long match is settled by one decision, without the mixer. */
-enum { SW_BYTE_SETTLES = 65000 };
+/* The order of inputs; then what is hashed. Levels that are not wide have no SW_BYTE_ORDER0. */
+enum { SW_BYTE_ORDER1, SW_BYTE_MATCH, SW_BYTE_ORDER0 };
 
 typedef struct {
     sw_byte_view v;
@@ -22,117 +17,162 @@ typedef struct {
     sw_byte_match match;
 } SW_BYTE(walk);
 
-/* high: which half of the byte; before: the high nibble, for the low one. symbol: the nibble, unless decoding. */
-SW_BYTE_WALK unsigned SW_BYTE(nibble)(SW_BYTE(walk) *w, sw_byte_mode mode, unsigned hashed, unsigned high,
-                                        unsigned before, unsigned symbol) {
+/* What foresees one nibble: each input's slot, what it held, and its weights; and what comes of them. */
+typedef struct {
+    uint16_t *slots[SW_BYTE_INPUTS];
+    sw_lanes learned[SW_BYTE_INPUTS];
+    sw_lanes stretched[SW_BYTE_INPUTS];
+    int16_t *weights[3];
+    sw_lanes sum;
+    sw_lanes unlikely; /* by node: the probability of its less likely bit */
+} SW_BYTE(mix);
+
+/* high: which half of the byte; before: the high nibble, for the low one. */
+SW_BYTE_WALK void SW_BYTE(foresee)(const SW_BYTE(walk) *w, const sw_byte_level *level, SW_BYTE(mix) *m, unsigned high,
+                                   unsigned before) {
     const sw_byte_view *v = &w->v;
-    const unsigned inputs = hashed + SW_BYTE_FIRST_HASHED;
+    const unsigned inputs = sw_byte_inputs(level);
     const size_t set = (size_t)inputs * SW_BYTE_LANES;
     const unsigned last = (unsigned)(v->state->history & 255);
     const bool matched = w->match.found && (high || w->match.byte >> 4 == before);
-    uint16_t *slots[SW_BYTE_INPUTS];
-    sw_lanes inputs_at[SW_BYTE_INPUTS];
-    sw_lanes learned[SW_BYTE_INPUTS];
-    int16_t *by_count[SW_BYTE_INPUTS];
+    const unsigned nibble = high ? 0 : 1 + before;
 
-    slots[SW_BYTE_ORDER1] = v->first[high] + SW_BYTE_LANES * (high ? last : last * 16 + before);
-    slots[SW_BYTE_ORDER0] = v->none[high] + SW_BYTE_LANES * before;
-    slots[SW_BYTE_MATCH] = v->matched[high] + SW_BYTE_LANES * (matched ? w->match.byte * SW_BYTE_MATCHES + w->match.kind
-                                                                       : 256 * SW_BYTE_MATCHES);
-    SW_BYTE_UNROLL for (unsigned i = 0; i < hashed; i++) {
-        slots[SW_BYTE_FIRST_HASHED + i] = sw_byte_slot(v, v->state->hashes[i], high ? 0 : 1 + before);
+    m->slots[SW_BYTE_ORDER1] = v->first[high] + SW_BYTE_LANES * (high ? last : last * 16 + before);
+    m->slots[SW_BYTE_MATCH] = v->matched[high] + SW_BYTE_LANES * (matched ? w->match.byte * SW_BYTE_MATCHES + w->match.kind
+                                                                          : 256 * SW_BYTE_MATCHES);
+    if (level->wide) {
+        m->slots[SW_BYTE_ORDER0] = v->none[high] + SW_BYTE_LANES * before;
     }
-    int16_t *by_match = v->by_match[high] + set * (matched ? w->match.kind : 0);
-    int16_t *by_nibble = v->by_nibble + set * (high ? 0 : 1 + before);
-    int16_t *by_byte = v->by_byte[high] + set * last;
+    const unsigned plain = inputs - level->hashed;
+    SW_BYTE_UNROLL for (unsigned i = 0; i < plain; i++) {
+        m->learned[i] = sw_lanes_load(m->slots[i]);
+    }
+    SW_BYTE_UNROLL for (unsigned i = plain; i < inputs; i++) {
+        const sw_byte_found found = sw_byte_find(v, level, v->state->hashes[i - plain], nibble);
+        m->slots[i] = found.slot;
+        m->learned[i] = found.held ? sw_lanes_load(found.slot) : sw_lanes_fresh(found.tag);
+    }
+    m->weights[0] = v->by_match[high] + set * (matched ? w->match.kind : 0);
+    m->weights[1] = v->by_byte[high] + set * last;
+    m->weights[2] = v->by_nibble + set * nibble;
 
     /* The order of the saturating additions is part of the format. */
     sw_lanes sum = sw_lanes_zero();
     SW_BYTE_UNROLL for (unsigned i = 0; i < inputs; i++) {
         const size_t lane = (size_t)i * SW_BYTE_LANES;
-        by_count[i] = v->by_count[high] + SW_BYTE_LANES * ((SW_BYTE_COUNT + 1) * i + (slots[i][1] & SW_BYTE_COUNT));
-        learned[i] = sw_lanes_load(slots[i]);
-        inputs_at[i] = sw_lanes_stretch(learned[i]);
-        sw_lanes weight = sw_lanes_add(sw_lanes_load(by_match + lane), sw_lanes_load(by_nibble + lane));
-        weight = sw_lanes_add(weight, sw_lanes_load(by_byte + lane));
-        weight = sw_lanes_add(weight, sw_lanes_load(by_count[i]));
-        sum = sw_lanes_add(sum, sw_lanes_multiply(inputs_at[i], weight));
+        m->stretched[i] = sw_lanes_stretch(m->learned[i]);
+        sw_lanes weight = sw_lanes_add(sw_lanes_load(m->weights[0] + lane), sw_lanes_load(m->weights[1] + lane));
+        if (level->wide) {
+            weight = sw_lanes_add(weight, sw_lanes_load(m->weights[2] + lane));
+        }
+        sum = sw_lanes_add(sum, sw_lanes_multiply(m->stretched[i], weight));
     }
-    int16_t sums[SW_BYTE_LANES];
-    sw_lanes_store(sums, sum);
-
-    unsigned node = 1;
-    uint64_t errors = 0;
-    SW_BYTE_UNROLL for (unsigned depth = 0; depth < 4; depth++) {
-        int32_t d = sums[node] + 4096;
-        d = d < 0 ? 0 : d > 8191 ? 8191 : d;
-        const uint32_t p = v->logistic[d >> 1];
-        const uint32_t coded = p < SW_BYTE_LEAST ? SW_BYTE_LEAST : p > SW_BYTE_MOST ? SW_BYTE_MOST : p;
-        const unsigned bit = sw_byte_code(&w->range, mode, coded, symbol >> (3 - depth) & 1);
-        /* The error times 9/1024, rounded down: offset, so that nothing negative is shifted. */
-        const uint32_t error = (((bit << 16) + 65536 - p) * SW_BYTE_LEARNING >> 10) - 64 * SW_BYTE_LEARNING;
-        errors |= (uint64_t)(error & 0xFFFFu) << (16 * depth);
-        node = node << 1 | bit;
-    }
-
-    const unsigned nibble = node - 16;
-    const uint16_t *path = sw_byte_path[nibble];
-    const uint16_t *bits = sw_byte_bits[nibble];
-    const sw_lanes error = sw_lanes_errors(errors, path);
-    SW_BYTE_UNROLL for (unsigned i = 0; i < inputs; i++) {
-        const size_t lane = (size_t)i * SW_BYTE_LANES;
-        const sw_lanes step = sw_lanes_multiply(inputs_at[i], error);
-        sw_lanes_store(slots[i], sw_lanes_train(learned[i], path, bits));
-        sw_lanes_store(by_match + lane, sw_lanes_add(sw_lanes_load(by_match + lane), step));
-        sw_lanes_store(by_nibble + lane, sw_lanes_add(sw_lanes_load(by_nibble + lane), step));
-        sw_lanes_store(by_byte + lane, sw_lanes_add(sw_lanes_load(by_byte + lane), step));
-        sw_lanes_store(by_count[i], sw_lanes_add(sw_lanes_load(by_count[i]), step));
-    }
-    return nibble;
+    m->sum = sum;
+    m->unlikely = sw_lanes_unlikely(sum);
 }
 
-SW_BYTE_WALK void SW_BYTE(bytes)(SW_BYTE(walk) *w, sw_byte_mode mode, const sw_byte_level *level, unsigned hashed,
-                                   uint8_t *out, size_t from, size_t to) {
-    const unsigned sure = level->sure;
+/* symbol: the nibble, unless decoding. */
+SW_BYTE_WALK unsigned SW_BYTE(decide)(SW_BYTE(walk) *w, const SW_BYTE(mix) *m, sw_byte_mode mode, unsigned symbol) {
+    uint16_t unlikely[SW_BYTE_LANES];
+    sw_lanes_store(unlikely, m->unlikely);
+    const uint32_t zeros = sw_lanes_negative(m->sum);
+    unsigned node = 1;
+    SW_BYTE_UNROLL for (unsigned depth = 0; depth < 4; depth++) {
+        const unsigned likely = ~(zeros >> node) & 1;
+        node = node << 1 | sw_byte_code(&w->range, mode, likely, unlikely[node], symbol >> (3 - depth) & 1);
+    }
+    return node - 16;
+}
+
+SW_BYTE_WALK void SW_BYTE(adapt)(const SW_BYTE(mix) *m, const sw_byte_level *level, unsigned nibble) {
+    const sw_lanes path = sw_lanes_load(sw_byte_path[nibble]);
+    const sw_lanes bits = sw_lanes_load(sw_byte_bits[nibble]);
+    const sw_lanes error = sw_lanes_errors(m->sum, m->unlikely, path, bits);
+    const unsigned inputs = sw_byte_inputs(level);
+    SW_BYTE_UNROLL for (unsigned i = 0; i < inputs; i++) {
+        sw_lanes_store(m->slots[i], sw_lanes_train(m->learned[i], path, bits));
+        const sw_lanes step = sw_lanes_multiply(m->stretched[i], error);
+        for (unsigned set = 0; set < 2u + level->wide; set++) {
+            int16_t *weight = m->weights[set] + (size_t)i * SW_BYTE_LANES;
+            sw_lanes_store(weight, sw_lanes_add(sw_lanes_load(weight), step));
+        }
+    }
+}
+
+/* One byte by its two nibbles. What comes next is fetched before what was is learned: memory is slow. */
+SW_BYTE_WALK unsigned SW_BYTE(mixed)(SW_BYTE(walk) *w, sw_byte_mode mode, const sw_byte_level *level, uint8_t *out,
+                                     size_t at, unsigned byte) {
+    SW_BYTE(mix) m;
+    SW_BYTE(foresee)(w, level, &m, 1, 0);
+    const unsigned high = SW_BYTE(decide)(w, &m, mode, byte >> 4);
+    sw_byte_fetch(&w->v, level, 1 + high);
+    SW_BYTE(adapt)(&m, level, high);
+    SW_BYTE(foresee)(w, level, &m, 0, high);
+    const unsigned low = SW_BYTE(decide)(w, &m, mode, byte & 15);
+    byte = high << 4 | low;
+    if (mode == SW_BYTE_DECODE) {
+        out[at] = (uint8_t)byte;
+    }
+    sw_byte_see(&w->v, level, w->window, at, byte);
+    sw_byte_hash(&w->v, level, w->window, at + 1);
+    sw_byte_fetch(&w->v, level, 0);
+    SW_BYTE(adapt)(&m, level, low);
+    return byte;
+}
+
+SW_BYTE_WALK void SW_BYTE(bytes)(SW_BYTE(walk) *w, sw_byte_mode mode, const sw_byte_level *level, uint8_t *out,
+                                 size_t from, size_t to) {
+    bool hashed = false; /* the contexts of this byte */
     for (size_t at = from; at < to; at++) {
         w->match = sw_byte_expect(w->v.state, w->window);
-        unsigned byte = mode == SW_BYTE_DECODE ? 0 : w->window[at];
-        uint16_t *surety = sw_byte_surety(w->v.state, &w->match, sure);
-        bool settled = false;
+        const unsigned byte = mode == SW_BYTE_DECODE ? 0 : w->window[at];
+        uint16_t *surety = sw_byte_surety(w->v.state, &w->match, level->sure);
+        const unsigned expected = w->match.byte;
         if (surety != NULL && *surety >= SW_BYTE_SETTLES) {
             /* One decision for the whole byte. */
-            const uint32_t p = *surety > SW_BYTE_MOST ? SW_BYTE_MOST : *surety;
-            settled = sw_byte_code(&w->range, mode, p, byte == w->match.byte);
+            const uint32_t unlikely = 65536u - (*surety > SW_BYTE_MOST ? SW_BYTE_MOST : *surety);
+            if (sw_byte_code(&w->range, mode, 1, unlikely, byte == expected)) {
+                if (mode == SW_BYTE_DECODE) {
+                    out[at] = (uint8_t)expected;
+                }
+                sw_byte_learn_surety(surety, true);
+                sw_byte_see(&w->v, level, w->window, at, expected);
+                hashed = false;
+                continue;
+            }
         }
-        if (settled) {
-            byte = w->match.byte;
-        } else {
-            const unsigned high = SW_BYTE(nibble)(w, mode, hashed, 1, 0, byte >> 4);
-            byte = high << 4 | SW_BYTE(nibble)(w, mode, hashed, 0, high, byte & 15);
+        if (!hashed) {
+            sw_byte_hash(&w->v, level, w->window, at);
+            hashed = true;
         }
+        const bool as_expected = SW_BYTE(mixed)(w, mode, level, out, at, byte) == expected;
         if (surety != NULL) {
-            sw_byte_learn_surety(surety, byte == w->match.byte);
+            sw_byte_learn_surety(surety, as_expected);
         }
-        if (mode == SW_BYTE_DECODE) {
-            out[at] = (uint8_t)byte;
-        }
-        sw_byte_see(&w->v, level, hashed, w->window, at, byte);
     }
 }
 
-/* Constants for the compiler: a loop for each number of inputs, which serves all directions. */
-static __attribute__((noinline)) void SW_BYTE(go)(SW_BYTE(walk) *w, sw_byte_mode mode, uint8_t *out, size_t from, size_t to) {
-    const sw_byte_level *level = &sw_byte_levels[w->v.state->level];
+/* Levels as constants for the compiler: a loop for each. */
+SW_BYTE_WALK void SW_BYTE(of_level)(SW_BYTE(walk) *w, sw_byte_mode mode, uint8_t *out, size_t from, size_t to) {
     switch (w->v.state->level) {
     case SW_BYTE_LIVE:
-        SW_BYTE(bytes)(w, mode, level, 2, out, from, to);
+        SW_BYTE(bytes)(w, mode, &sw_byte_levels[SW_BYTE_LIVE], out, from, to);
         break;
     case SW_BYTE_DEFAULT:
-        SW_BYTE(bytes)(w, mode, level, 5, out, from, to);
+        SW_BYTE(bytes)(w, mode, &sw_byte_levels[SW_BYTE_DEFAULT], out, from, to);
         break;
     default:
-        SW_BYTE(bytes)(w, mode, level, 6, out, from, to);
+        SW_BYTE(bytes)(w, mode, &sw_byte_levels[SW_BYTE_MAX], out, from, to);
         break;
+    }
+}
+
+static __attribute__((noinline)) void SW_BYTE(go)(SW_BYTE(walk) *w, sw_byte_mode mode, uint8_t *out, size_t from,
+                                                  size_t to) {
+    if (mode == SW_BYTE_DECODE) {
+        SW_BYTE(of_level)(w, SW_BYTE_DECODE, out, from, to);
+    } else {
+        SW_BYTE(of_level)(w, mode, out, from, to);
     }
 }
 
