@@ -38,7 +38,7 @@ static size_t lay_out(uint8_t *memory, unsigned level, sw_byte_view *v) {
     PLACE(by_match[0], int16_t, SW_BYTE_MATCHES * set);
     PLACE(by_byte[1], int16_t, BYTES * set);
     PLACE(by_byte[0], int16_t, BYTES * set);
-    PLACE(by_nibble, int16_t, (NIBBLES + 1) * set);
+    PLACE(by_nibble, int16_t, l->wide ? (NIBBLES + 1) * set : 0);
     PLACE(places, uint32_t, sizeof(uint32_t) << l->match_bits);
 #undef PLACE
     return at;
@@ -84,9 +84,13 @@ void sw_byte_model_reset(void *memory, unsigned level, unsigned record) {
 }
 
 size_t sw_byte_model_weight_count(unsigned level) {
+    if (level >= SW_BYTE_LEVELS) {
+        return 0;
+    }
     /* Every kind of set but the last is a multiple of 64 bytes: there are no gaps. */
-    const size_t sets = 2 * SW_BYTE_MATCHES + 2 * BYTES + 2 * (SW_BYTE_COUNT + 1) + NIBBLES + 1;
-    return level < SW_BYTE_LEVELS ? sets * SLOT * (sw_byte_levels[level].hashed + 3u) : 0;
+    const sw_byte_level *l = &sw_byte_levels[level];
+    const size_t sets = 2 * SW_BYTE_MATCHES + 2 * BYTES + (l->wide ? NIBBLES + 1u : 0u);
+    return sets * SLOT * sw_byte_inputs(l);
 }
 
 int16_t *sw_byte_model_weights(void *memory, unsigned level) {

@@ -87,7 +87,7 @@ typedef struct {
     uint16_t *none[2];      /* of nothing */
     uint16_t *matched[2];   /* of the expected byte and the kind of match */
     int16_t *by_match[2];   /* weights: for each set, for each input, a lane a node */
-    int16_t *by_nibble;     /* set 0 for high nibbles, then by the high nibble that was */
+    int16_t *by_nibble;     /* set 0 for high nibbles, then by the high nibble that was; in wide levels alone */
     int16_t *by_byte[2];
     uint32_t *places;       /* where six bytes stood last */
 } sw_byte_view;
