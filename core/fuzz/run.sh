@@ -16,7 +16,7 @@ cmake -S . -B build/fuzz -G Ninja -DCMAKE_C_COMPILER="$CC" -DSAPWOOD_FUZZ=ON -DS
 cmake --build build/fuzz
 "$python" -m tests.fuzz.corpus build/fuzz/seeds
 cd build/fuzz
-for name in numeric adaptive device quantised scattered splice update encode link; do
+for name in numeric adaptive device quantised scattered splice update encode link bytes; do
     mkdir -p "corpus/$name"
     "./fuzz_$name" -max_total_time="$seconds" -max_len=20000 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         "corpus/$name" "seeds/$name"

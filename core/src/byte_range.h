@@ -12,6 +12,9 @@
 
 typedef enum { SW_BYTE_DECODE, SW_BYTE_ENCODE, SW_BYTE_LEARN } sw_byte_mode;
 
+/* Bytes at the end that an encoder may leave out. */
+enum { SW_BYTE_LEFT_OUT = 8 };
+
 #define SW_BYTE_INLINE static inline __attribute__((always_inline))
 
 typedef struct {
@@ -55,7 +58,7 @@ SW_BYTE_INLINE void sw_byte_range_read(sw_byte_range *r, const uint8_t *payload,
 
 /* True if the payload was read to its last byte, and no more was missing than an encoder leaves out. */
 SW_BYTE_INLINE bool sw_byte_range_ended(const sw_byte_range *r) {
-    return r->next == r->end && r->overrun <= 8;
+    return r->next == r->end && r->overrun <= SW_BYTE_LEFT_OUT;
 }
 
 SW_BYTE_INLINE void sw_byte_range_write(sw_byte_range *r, uint8_t *out, size_t capacity) {

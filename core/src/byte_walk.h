@@ -124,6 +124,9 @@ SW_BYTE_WALK void SW_BYTE(bytes)(SW_BYTE(walk) *w, sw_byte_mode mode, const sw_b
                                  size_t from, size_t to) {
     bool hashed = false; /* the contexts of this byte */
     for (size_t at = from; at < to; at++) {
+        if (mode == SW_BYTE_DECODE && w->range.overrun > SW_BYTE_LEFT_OUT) {
+            return; /* what is missing makes no more bytes, however many are asked for */
+        }
         w->match = sw_byte_expect(w->v.state, w->window);
         const unsigned byte = mode == SW_BYTE_DECODE ? 0 : w->window[at];
         uint16_t *surety = sw_byte_surety(w->v.state, &w->match, level->sure);

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sapwood.bytecoder.comparison.coders import NAMES
+
 CONTENT = b"a line of text, and another one\n" * 2000
 
 
@@ -120,3 +122,35 @@ def test_a_damaged_model_is_named(tmp_path: Path, model: str) -> None:
     assert sapwood("encode", "-", "--model", "nowhere", data=b"x").returncode == 3
     assert sapwood("train", "nowhere", "-o", str(tmp_path / "out")).returncode == 3
     assert sapwood("train", model, "-o", str(tmp_path / "out"), "--plot", "curve.xyz").returncode == 2
+
+
+def test_coders_side_by_side(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus" / "lines"
+    corpus.mkdir(parents=True)
+    (corpus / "a").write_bytes(b"".join(b"line %d of many\n" % i for i in range(400)))
+    (corpus / "empty").touch()
+    picture = tmp_path / "picture.svg"
+    ran = sapwood("bench", "--corpus", str(corpus.parent), "--plot", str(picture), "--json")
+    assert ran.returncode == 0, ran.stderr
+    facts = json.loads(ran.stdout)
+    coders = {one["name"]: one for one in facts["coders"]}
+    # What needs a package is here or named.
+    assert coders.keys() | facts["missing"].keys() == set(NAMES)
+    assert {
+        "sapwood live",
+        "sapwood default",
+        "sapwood max",
+        "zlib -6",
+        "zstd -19",
+        "xz -9e",
+    } <= coders.keys()
+    assert coders["sapwood max"]["coded"].keys() == {"lines/a"}
+    assert coders["sapwood default"]["ratio"] < coders["zlib -6"]["ratio"]
+    assert all(one["encode_seconds"] > 0 for one in coders.values())
+    assert b"<svg" in picture.read_bytes()
+
+
+def test_nothing_to_compare(tmp_path: Path) -> None:
+    ran = sapwood("bench", "--corpus", str(tmp_path))
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"nothing to compare on" in ran.stderr

@@ -10,6 +10,7 @@ import numpy as np
 from sapwood import diff
 from sapwood.codec.element import Element
 from sapwood.codec.varint import ByteReader
+from tests.fuzz.byte_streams import bytes_coded
 from tests.fuzz.targets import coded, device_blocks, quantised_blocks, scattered_blocks, splice_blocks
 from tests.patch import models
 
@@ -83,6 +84,14 @@ def write_seeds(folder: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for i, commands in enumerate(link_commands()):
         (place / f"{i:03}").write_bytes(commands)
+    place = folder / "bytes"
+    place.mkdir(parents=True, exist_ok=True)
+    for i, (payload, level, content) in enumerate(bytes_coded()):
+        # Byte 2 chooses the level, as fuzz_bytes.c reads it; bit 7 of byte 1 says that a content follows.
+        (place / f"{i:03}").write_bytes(
+            len(content).to_bytes(2, "little") + bytes([level * 200, 0]) + payload
+        )
+        (place / f"{i:03}c").write_bytes(bytes([0, 128, level * 200, 3]) + content)
     place = folder / "encode"
     place.mkdir(parents=True, exist_ok=True)
     bell = np.random.default_rng(0).normal(128, 30, 3000).clip(0, 255).astype(np.uint8)

@@ -32,6 +32,7 @@ from sapwood.kinship.fingerprint import read_fingerprint
 from sapwood.patch import limits
 from tests.chain.built import random_patch
 from tests.formats import folders, tensorrt_rtx_file
+from tests.fuzz.byte_streams import byte_message, byte_model, byte_stream
 from tests.fuzz.mutate import mutated
 from tests.fuzz.mutate_protobuf import mutated_message
 from tests.oracle.any_device import any_device
@@ -575,5 +576,8 @@ TARGETS: Final[dict[str, Callable[[random.Random], str]]] = {
     "quantised": quantised,
     "scattered": scattered,
     "splice": splice,
+    "byte-stream": byte_stream,
+    "byte-message": byte_message,
+    "byte-model": byte_model,
 }
 """Each by its name: one mutant of a dice's choosing, and what came of it."""

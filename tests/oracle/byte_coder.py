@@ -8,7 +8,7 @@ __all__ = ["LEVELS", "Model", "decode"]
 LANES: Final = 16
 RATES: Final = (196, 116, 80, 60, 49, 41, 35, 21)
 MULTIPLIER: Final = 0x9E3779B97F4A7C15
-KNOTS: Final = tuple(round(65536 / (1 + 2**j)) for j in range(17))
+KNOTS: Final = tuple(round(65536 / (1 + (1 << j))) for j in range(17))
 FIRST_WEIGHT: Final = 2500
 ERROR_SCALE: Final = 704
 LEAST: Final = 16
@@ -40,7 +40,7 @@ def _limited(value: int) -> int:
     return max(-32768, min(32767, value))
 
 
-def _round(a: int, b: int) -> int:
+def _rounded(a: int, b: int) -> int:
     return (a * b + 16384) >> 15
 
 
@@ -129,7 +129,7 @@ class Model:
 
     def _key(self, context: int, window: bytes | bytearray) -> int:
         if context < 7:
-            return self.history % 2 ** (8 * context) + context
+            return self.history % (1 << 8 * context) + context
         last = self.history % 256
         if context == 16:
             return self.word + (last << 32) + 77
@@ -172,7 +172,11 @@ class Model:
         expected = window[self.match.place] if self.match.place else None
         matched = expected is not None and (before is None or expected >> 4 == before)
         keys: list[tuple[int, ...]] = [(0, last, n)]
-        keys.append((1, int(high), expected, self.match.kind()) if matched and expected is not None else (1, int(high)))
+        keys.append(
+            (1, int(high), expected, self.match.kind())
+            if matched and expected is not None
+            else (1, int(high))
+        )
         if LEVELS[self.level].wide:
             keys.append((2, n))
         slots = [self.plain.get(key, [0] + [32768] * (LANES - 1)) for key in keys]
@@ -187,7 +191,7 @@ class Model:
                 weight = 0
                 for one in sets:
                     weight = _limited(weight + one[i][node])
-                total = _limited(total + _round(_stretched(slot[node]), weight))
+                total = _limited(total + _rounded(_stretched(slot[node]), weight))
             likely, unlikely = int(total >= 0), _unlikely(total)
             foreseen = coder.as_foreseen(unlikely)
             bit = likely if foreseen else 1 - likely
@@ -197,7 +201,7 @@ class Model:
 
         for i, slot in enumerate(slots):
             for at, bit, error in path:
-                step = _round(_stretched(slot[at]), error)
+                step = _rounded(_stretched(slot[at]), error)
                 for one in sets:
                     one[i][at] = _limited(one[i][at] + step)
                 slot[at] = _trained(slot[at], bit)
@@ -211,7 +215,7 @@ class Model:
         """The last byte of the window is known."""
         byte, at = window[-1], len(window)
         self.history = (self.history << 8 | byte) % 2**64
-        of_word = chr(byte).isascii() and chr(byte).isalnum() or byte >= 128
+        of_word = (chr(byte).isascii() and chr(byte).isalnum()) or byte >= 128
         self.word = (self.word + byte + 1) * 0x2F0B4C47 % 2**32 if of_word else 0
         match = self.match
         if match.place:

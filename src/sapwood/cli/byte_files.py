@@ -15,7 +15,7 @@ from sapwood.errors import WrongCall
 if TYPE_CHECKING:
     from sapwood.bytecoder import Prior
 
-__all__ = ["length_of", "opened", "prior_of", "run_and_report", "told_of"]
+__all__ = ["length_of", "opened", "prior_of", "progress", "run_and_report", "told_of"]
 
 STANDARD = "-"
 
@@ -62,6 +62,23 @@ def told_of(source: str) -> Iterator[None]:
     except BadData as error:
         error.path = error.path or ("standard input" if source == STANDARD else source)
         raise
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None] | None]:
+    """A callback that takes counts of bytes and draws how far they have come; None where nobody looks."""
+    with screen.progress_bar(what) as draw:
+        if draw is None:
+            yield None
+            return
+        done = 0
+
+        def add(count: int) -> None:
+            nonlocal done
+            done += count
+            draw(done, total)
+
+        yield add
 
 
 def run_and_report(work: Callable[[], tuple[int, int]], raw: int, *, out: str | None, as_json: bool) -> None:

@@ -52,6 +52,9 @@ def command(
 
         def from_stream() -> tuple[int, int]:
             priors = [prior] if prior else []
-            return decode_stream(reader, writer, max_size=max_size, priors=priors, threads=threads)
+            with byte_files.progress("decode", None) as progress:
+                return decode_stream(
+                    reader, writer, max_size=max_size, priors=priors, threads=threads, progress=progress
+                )
 
         byte_files.run_and_report(from_message if message else from_stream, 1, out=out, as_json=as_json)

@@ -64,6 +64,9 @@ def command(
             return len(content), writer.write(MessageCoder(prior).encode(content, chosen))
 
         def as_stream() -> tuple[int, int]:
-            return encode_stream(reader, writer, chosen, length=length, prior=prior, threads=threads)
+            with byte_files.progress("encode", length) as progress:
+                return encode_stream(
+                    reader, writer, chosen, length=length, prior=prior, threads=threads, progress=progress
+                )
 
         byte_files.run_and_report(as_message if message else as_stream, 0, out=out, as_json=as_json)

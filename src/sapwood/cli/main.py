@@ -84,6 +84,7 @@ def _epilog() -> str:
         "encode": "sapwood.cli.encode",
         "decode": "sapwood.cli.decode",
         "train": "sapwood.cli.train",
+        "bench": "sapwood.cli.bench",
         "tx": "sapwood.cli.tx",
         "rx": "sapwood.cli.rx",
         "link": "sapwood.cli.link",

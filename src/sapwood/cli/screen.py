@@ -149,8 +149,11 @@ def stages() -> Iterator[Callable[[str, int, int], None] | None]:
 
 
 @contextlib.contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A callback that draws a bar on stderr; None where stderr is no terminal."""
+def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """A callback that draws a bar on stderr, of what is done and of all, if that is known.
+
+    It is None where stderr is no terminal.
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -161,7 +164,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
 
-        def update(done: int, total: int) -> None:
+        def update(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total)
 
         yield update

@@ -42,8 +42,9 @@ def command(
     how good the model is. Beside MODEL, a file of the same name with .json tells what it was made of. MODEL
     holds pieces of the corpus as they are: who has it can read them.
     """
+    from sapwood.bytecoder.picture import check_kind
     from sapwood.bytecoder.training import train
-    from sapwood.bytecoder.training.picture import check_kind, picture
+    from sapwood.bytecoder.training.picture import picture
     from sapwood.bytecoder.training.run import STEPS, TEXT
     from sapwood.patch.atomic_file import atomic_output
 

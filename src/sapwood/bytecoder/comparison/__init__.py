@@ -1,0 +1,1 @@
+"""The learned coder beside others, on a corpus of one's own."""
