@@ -91,10 +91,10 @@ class ReliableSender:
     def _may_probe(self) -> bool:
         """Whether to try again early, a few times from one answer to the next.
 
-        When the window is full, nothing new can be sent: the line is idle, so that it costs nothing, and no
-        later frame will show that one was lost.
+        When the window is full, nothing new can be sent: once the line is idle, which is known only where its
+        rate is, it costs nothing, and no later frame will show that one was lost.
         """
-        return self.is_full and self._probes < _MOST_PROBES
+        return self._line_rate is not None and self.is_full and self._probes < _MOST_PROBES
 
     def has_room(self, now: float) -> bool:
         """Whether a new frame may be sent now."""
@@ -130,7 +130,7 @@ class ReliableSender:
         for sent in self._sent.values():
             if sent.lost:
                 # Where a full window holds up an idle line, twice costs nothing and is lost less often.
-                twice = sent.losses > 0 and self.is_full and self._line_free_at <= now
+                twice = sent.losses > 0 and self.is_full and self._is_idle(now)
                 framed = sent.framed * 2 if twice else sent.framed
                 sent.twice = sent.twice or twice
                 sent.lost = False
@@ -217,6 +217,9 @@ class ReliableSender:
         sent.lost = True
         sent.losses += 1
         self._length.lost(len(sent.framed))
+
+    def _is_idle(self, now: float) -> bool:
+        return self._line_rate is not None and self._line_free_at <= now
 
     def _occupy(self, framed: bytes, now: float) -> float:
         """When a frame will have left the line that is sent now."""
