@@ -2,6 +2,11 @@
 
 import hashlib
 import random
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +21,7 @@ DONE, CUT, EMPTY = "0", "1", "13"
 REFUSED, ENDED, SIGNATURE, ANOTHER_BASE = 1, 64 + 11, 64 + 4, 64 + 7
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BASE, TARGET = ((MODELS / f"my_cnn_ft_lr1e-5x1.{age}.tflite").read_bytes() for age in ("old", "new"))
+SECOND_SLOT = 512 << 10
 FURTHER = ("mps2-an386", "mps2-an500", "mps2-an505")
 
 
@@ -29,14 +35,14 @@ def patch_for(board: str, folder: Path, *, key: Ed25519PrivateKey = KEY) -> byte
     return out.read_bytes()
 
 
-def a_board(board: str, folder: Path, *, in_place: bool = False) -> Board:
+def a_board(board: str, folder: Path, *, in_place: bool = False, serial: str = "stdio") -> Board:
     """Its flash lasts as long as ``folder``."""
     need("qemu-system-arm", "qemu-system-arm")
     need_arm_compiler()
     public = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     firmware = folder / "firmware.elf"
     build(board, public, firmware, ROOT / "build" / "cortex_m", in_place=in_place)
-    return Board(board, firmware, folder / "flash.bin")
+    return Board(board, firmware, folder / "flash.bin", serial=serial)
 
 
 def start(device: Board) -> None:
@@ -89,6 +95,36 @@ def test_power_cuts(in_place: bool, tmp_path: Path) -> None:
             assert (facts["ready"], known) in ({(DONE, True), (CUT, False)} if in_place else {(DONE, True)})
         assert in_place == any(facts["ready"] == CUT for facts in device.host.starts)
         expect_target(device)
+
+
+def test_the_command_updates_a_board_that_loses_power(tmp_path: Path) -> None:
+    """``sapwood link`` from the first model to the digest, as a user types it; the line is a TCP port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "sapwood", "link", "--port", f"tcp:{port}", "--timeout", "60"]
+    base, patch, ask, into = (tmp_path / name for name in ("base", "patch", "ask", "into"))
+    base.write_bytes(BASE)
+    patch.write_bytes(patch_for("mps2-an385", tmp_path))
+    ask.write_bytes(b"model")
+    into.mkdir()
+    with a_board("mps2-an385", tmp_path, serial=f"tcp:{port},server=on,wait=off") as device:
+        subprocess.run([*command, "--push-as", "device-model", base], check=True)
+        with subprocess.Popen([*command, "--push-as", "patch", patch]) as link:
+            # Its second slot is written from the bottom: the fourth sector of eleven is begun.
+            with (tmp_path / "flash.bin").open("rb", buffering=0) as flash:
+                while flash.seek(SECOND_SLOT + 3 * 4096) and flash.read(1) == b"\0":
+                    time.sleep(0.002)
+            device.cut_power()
+            was_under_way = link.poll() is None
+            device.power_on()
+            assert link.wait(120) == 0
+        assert was_under_way
+        with subprocess.Popen([*command, "--push-as", "bytes", ask, "--into", into, "--stay"]) as link:
+            patience = time.monotonic() + 60
+            while not (into / "model").exists() and time.monotonic() < patience:
+                time.sleep(0.1)
+            link.send_signal(signal.SIGINT)
+        assert digest((into / "model").read_bytes()) == digest(TARGET)
 
 
 def test_the_line_garbles_what_it_carries(tmp_path: Path) -> None:

@@ -65,9 +65,10 @@ class Board:
 
     ``flash`` is a file of 16 MiB that outlives the power (made if missing): the flash of the MPS2 boards and
     of stm32vldiscovery. That of microbit is in the part, and lives as long as QEMU does.
+    ``serial`` is where QEMU leads the UART; the host of this class is at the other end of "stdio" only.
     """
 
-    def __init__(self, board: str, firmware: Path, flash: Path) -> None:
+    def __init__(self, board: str, firmware: Path, flash: Path, *, serial: str = "stdio") -> None:
         self.board = board
         self.host = Host(_LINE_RATE)
         self.folder = flash.parent
@@ -81,7 +82,7 @@ class Board:
         elif board == "stm32vldiscovery":
             machine += ["-semihosting-config", f"enable=on,target=native,arg={flash.name}"]
         self.command = ["qemu-system-arm", *machine, "-display", "none", "-monitor", "none"]
-        self.command += ["-serial", "stdio", "-kernel", str(firmware)]
+        self.command += ["-serial", serial, "-kernel", str(firmware)]
 
     def __enter__(self) -> Self:
         self.power_on()
