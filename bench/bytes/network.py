@@ -2,11 +2,12 @@
 
     python -m bench.bytes.network [FOLDER] [--seconds N] [--json FILE]
 
-FOLDER is the corpus of bytes (bench/bytes/corpus.py). Trains a GRU on its training part for N seconds, then
-codes each test file's beginning by the coder alone and mixed with the network: bit by bit, both logits
-weighed by position in the byte, the weights fitted on the very file they are used on. That is more than any
-mixer could reach: what it says a network adds is a bound from above. Costs are products of 8-bit integers,
-as many as a byte takes, timed in C: a bound from below. Needs torch and a C compiler.
+FOLDER is the corpus of bytes (bench/bytes/corpus.py). Trains a GRU on its training part for N seconds
+of one core, then codes each test file's beginning by the coder alone and mixed with the network: bit by
+bit, both logits weighed by position in the byte, the weights fitted on the very file they are used on.
+That is more than any mixer could reach: what it says a network adds is a bound from above. Costs are
+products of 8-bit integers, as many as a byte takes, timed in C: a bound from below. Needs torch and a C
+compiler.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def train(width: int, content: bytes, seconds: float) -> tuple[Network, int]:
     data = torch.frombuffer(bytearray(content), dtype=torch.uint8).long()
     network = Network(width)
     optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3)
-    started, seen = time.perf_counter(), 0
-    while (spent := time.perf_counter() - started) < seconds:
+    started, seen = time.process_time(), 0
+    while (spent := time.process_time() - started) < seconds:
         for group in optimizer.param_groups:
             group["lr"] = 4e-3 * (1 - 0.95 * spent / seconds)
         at = rng.integers(0, len(content) - LENGTH - 1, BATCH)
@@ -137,19 +138,19 @@ def cost(lib: ctypes.CDLL, width: int, layers: int) -> dict[str, float]:
     weights = np.random.default_rng(SEED).integers(-20, 20, products).astype(np.int8)
     state = np.ones(2 * width, np.int8)
     steps = max(200, 200_000_000 // products)
-    started = time.perf_counter()
+    started = time.process_time()
     lib.gru_steps(
         weights.ctypes.data_as(ctypes.c_void_p),
         state.ctypes.data_as(ctypes.c_void_p),
         *map(ctypes.c_size_t, (width, layers, steps)),
     )
-    return {"products": products, "mb_a_second": steps / (time.perf_counter() - started) / 1e6}
+    return {"products": products, "mb_a_second": steps / (time.process_time() - started) / 1e6}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("build/bytes"))
-    parser.add_argument("--seconds", type=float, default=150, help="of training, each width")
+    parser.add_argument("--seconds", type=float, default=150, help="of training on one core, each width")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # more wait for each other at such widths
