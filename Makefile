@@ -35,6 +35,7 @@ test: ctest $(VENV)/with-test ## C tests under sanitizers, then the quick Python
 test-all: ctest $(VENV)/with-test $(VENV)/with-torch $(VENV)/with-tflm build/s3-servers ## everything: slow tests, torch, other processors under QEMU
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 	tests/cross/run.sh
+	tests/cross/compilers.sh
 
 ctest: $(VENV)/tools ## the C tests alone
 	@mkdir -p build
