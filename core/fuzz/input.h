@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "sapwood.h"
 
 enum { FUZZ_HEAD = 4 };
@@ -47,6 +48,25 @@ static inline int fuzz_read(const uint8_t *data, size_t size, fuzz_input *in) {
     }
     in->out = fuzz_buffer(in->out_size);
     return 1;
+}
+
+typedef sw_status fuzz_decoder(const sw_numeric_kernels *kernels, const fuzz_input *in, uint8_t *out);
+
+/* Every instruction set gives the status and bytes of the portable loops. */
+static inline void fuzz_agree(const fuzz_input *in, fuzz_decoder *decode) {
+    static const char *const sets[] = {"avx512", "avx2", "neon"};
+    const sw_status status = decode(&sw_portable_kernels, in, in->out);
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        const sw_numeric_kernels *kernels = sw_decode_kernels(sets[i]);
+        if (kernels == NULL) {
+            continue;
+        }
+        uint8_t *other = fuzz_buffer(in->out_size);
+        if (decode(kernels, in, other) != status || (status == SW_OK && memcmp(other, in->out, in->out_size) != 0)) {
+            abort();
+        }
+        free(other);
+    }
 }
 
 static inline void fuzz_free(fuzz_input *in) {

@@ -97,7 +97,8 @@ static bool check(const sw_numeric_kernels *kernels, const uint8_t *base, const 
 }
 
 bool sw_scattered_find(const sw_encode_kernels *kernels, const sw_numeric_kernels *decode_kernels,
-                       const uint8_t *base, const uint8_t *target, size_t size, sw_element element, bool always, sw_scattered_find_work *w) {
+                       const uint8_t *base, const uint8_t *target, size_t size, sw_element element, bool always,
+                       sw_scattered_find_work *w) {
     const sw_element_shape shape = sw_shape_of((unsigned)element);
     if (shape.width == 0 || shape.bits < 8 || size > SW_MAX_BLOCK || size % shape.width != 0) {
         return false;

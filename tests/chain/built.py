@@ -9,6 +9,8 @@ from blake3 import blake3
 from sapwood import _core
 from sapwood.codec.block import Block, Codec, put_block
 from sapwood.codec.decode import decode_block
+from sapwood.codec.element import Element
+from sapwood.codec.scattered import encode_scattered
 from sapwood.codec.zstandard_frames import compress, compress_against
 from sapwood.patch.container import chunk_digest, opening_bytes
 from sapwood.patch.manifest import Chunk, Manifest, ModelIdentity, Shape
@@ -16,7 +18,7 @@ from tests.patch import crafted
 
 WIDTH = 4
 
-__all__ = ["patch_of", "plain_splice", "random_patch"]
+__all__ = ["patch_of", "plain_splice", "random_patch", "scattered"]
 
 
 def identity(data: bytes) -> ModelIdentity:
@@ -96,6 +98,17 @@ def _splice(base: bytes, dice: random.Random) -> Block:
     return plain_splice(pieces or [b"some"], base)
 
 
+def scattered(base: bytes, offset: int, length: int, first: int = 0) -> Block:
+    """A span in which the byte ``first`` and every hundredth behind it change."""
+    span = base[offset : offset + length]
+    few = bytearray(span)
+    for at in range(first, length, 100):
+        few[at] ^= 1
+    coded = encode_scattered(memoryview(span), memoryview(few), Element.INT32, 1, thorough=False, always=True)
+    assert coded is not None
+    return Block(Codec.SCATTERED, length, coded, (offset, length))
+
+
 def random_block(base: bytes, dice: random.Random) -> Block:
     """A block of any codec that stands in patches of the host, and can be one of a pair."""
     element = dice.choice([1, 2, 3, 7])
@@ -127,6 +140,8 @@ def random_block(base: bytes, dice: random.Random) -> Block:
             coded = _core.encode_adaptive(span[: len(target)], target, element)
             if coded is not None:
                 return Block(Codec.ADAPTIVE, len(target), coded, (offset, len(target)))
+        case 6 if length >= 800:
+            return scattered(base, offset, length, dice.randrange(100))
     return _splice(base, dice)
 
 

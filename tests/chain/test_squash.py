@@ -14,7 +14,7 @@ from sapwood import _core
 from sapwood.codec.block import Block, Codec
 from sapwood.codec.splice import Splice, SpliceKind, encode_splice_as
 from sapwood.errors import BadSignature, CorruptPatch, LimitExceeded, WrongBase, WrongCall
-from tests.chain.built import patch_of, plain_splice, random_patch
+from tests.chain.built import patch_of, plain_splice, random_patch, scattered
 from tests.chain.versions import chain, joined, versions
 from tests.patch import seal
 
@@ -103,6 +103,17 @@ def test_a_block_of_the_second_moves_with_its_span() -> None:
     # Over two places of the base, it would have to be coded anew.
     two = [numeric(middle, 4, 40_000)]
     assert check(BASE, one, two, anew=True) == []
+
+
+def test_few_changes_move_with_their_span_or_are_coded_anew() -> None:
+    one = [plain_splice([b"header!!", (40_000, 80_000)], BASE)]
+    middle = patch_of(BASE, one)[1]
+    two = [plain_splice([(0, 8)], middle), scattered(middle, 8, 40_000)]
+    assert check(BASE, one, two) == [Codec.SPLICE, Codec.SCATTERED]
+    coded = _core.encode_numeric(None, BASE[:20_000], 7, 1)
+    assert coded is not None
+    one = [Block(Codec.NUMERIC, 20_000, coded)]
+    assert check(BASE, one, [scattered(BASE[:20_000], 0, 20_000)]) == [Codec.NUMERIC]
 
 
 def test_a_change_of_what_is_known_is_coded_anew() -> None:
