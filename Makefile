@@ -32,7 +32,7 @@ device-demo: $(VENV)/extension ## firmware in QEMU takes a patch by the link on 
 test: ctest $(VENV)/with-test ## C tests under sanitizers, then the quick Python tests
 	$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)
 
-test-all: ctest $(VENV)/with-test $(VENV)/with-torch $(VENV)/with-tflm build/s3-servers ## everything: slow tests, torch, other processors under QEMU
+test-all: ctest $(VENV)/with-test $(VENV)/with-torch $(VENV)/with-tflm $(VENV)/with-ray build/s3-servers ## everything: slow tests, torch, other processors under QEMU
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 	tests/cross/run.sh
 	tests/cross/compilers.sh

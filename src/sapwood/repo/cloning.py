@@ -54,8 +54,7 @@ class Cloning(Remotes):
         try:
             repo.add_remote(ORIGIN, url, options)
             if lazy or depth is not None or tuple(only):
-                repo.settings.set(f"remote.{ORIGIN}.promised", "on")
-                repo._keep_promises()  # noqa: SLF001  it is one of ours
+                repo._promise(ORIGIN)  # noqa: SLF001  it is one of ours
             _, opened = repo._remote(ORIGIN)  # noqa: SLF001
             head = opened.refs().get(HEAD, "").removeprefix(SYMBOLIC)
             repo.fetch(ORIGIN, depth=depth, only=only, lazy=lazy, progress=progress)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sapwood.errors import MissingInput, UnknownRevision, WrongCall
 from sapwood.repo.blame import Blamed, TensorKey, blame
-from sapwood.repo.checking_out import write_files
 from sapwood.repo.committing import Notes, record
+from sapwood.repo.direct_commit import commit_directly
 from sapwood.repo.history import ancestors, merge_bases, ordered
 from sapwood.repo.listing import CommitInfo, told
 from sapwood.repo.opened import Opened
@@ -14,8 +14,6 @@ from sapwood.repo.paths import path_fault
 from sapwood.repo.refs import HEAD
 from sapwood.repo.revision import parse_range
 from sapwood.repo.staging import Seen, Staged
-from sapwood.repo.status import unchanged
-from sapwood.repo.tree import Tree
 from sapwood.store.kinds import Digest
 from sapwood.store.leases import Lease
 
@@ -70,26 +68,20 @@ class Commits(Opened):
         )
         with self.store.lease() as lease:
             made = None if tensors is None else self._put_tensors(lease, tensors, file)
-            follow = unchanged(self.work, self.staging, (one.entry.path for one in made or ()))
-
-            def tree_on(before: Tree) -> Tree:
-                if made is None:
-                    return self.staging.tree()
-                return Tree.of({**before.by_path, **{one.entry.path: one.entry for one in made}}.values())
-
+            if made is not None:
+                return commit_directly(
+                    self, made, notes, lease=lease, amend=amend, allow_empty=allow_empty
+                ).hex()
             digest = record(
                 self.objects,
                 self.refs,
-                tree_on,
+                lambda _before: self.staging.tree(),
                 notes,
                 by=self.signature(),
                 lease=lease,
                 amend=amend,
                 allow_empty=allow_empty,
-                settle=lambda: self.staging.put(made or []),
             )
-            due = [one.entry for one in made or () if one.entry.path in follow]
-            self.staging.put(write_files(self.store, self.work, due) if due else [])
         return digest.hex()
 
     def log(

@@ -10,16 +10,14 @@ from blake3 import blake3
 
 from sapwood.errors import DamagedStore, MissingInput, WrongCall
 from sapwood.repo.checking_out import write_files
-from sapwood.repo.committing import Notes, record
+from sapwood.repo.committing import Notes
+from sapwood.repo.direct_commit import commit_directly, is_new
 from sapwood.repo.opened import Opened, PathLike, Progress
 from sapwood.repo.paths import path_fault
 from sapwood.repo.refs import HEAD
 from sapwood.repo.staging import Seen, Staged
-from sapwood.repo.status import unchanged
-from sapwood.repo.tree import Entry, Tree
+from sapwood.repo.tree import Entry
 from sapwood.repo.work_tree import WorkTree
-from sapwood.store.kinds import Digest
-from sapwood.store.leases import Lease
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -77,9 +75,9 @@ class ImportExport(Opened):
                         done += entry.size
                         if progress is not None:
                             progress(done, total)
-                digest = self._import_one(staged, message or f"Import {os.fspath(source)}", lease)
-            if digest is not None:
-                made.append(digest.hex())
+                if is_new(self, staged):
+                    notes = Notes(message or f"Import {os.fspath(source)}")
+                    made.append(commit_directly(self, staged, notes, lease=lease).hex())
         return made
 
     def export(
@@ -129,29 +127,6 @@ class ImportExport(Opened):
         with atomic_output(out) as stream:
             self._write_tar(stream, mode, entries, seconds)
         return [entry.path for entry in entries]
-
-    def _import_one(self, staged: list[Staged], message: str, lease: Lease) -> Digest | None:
-        """Commit files beside those that HEAD has; None if that changes nothing."""
-        head = self.objects.tree_of(self.head.target)
-        if all(head.by_path.get(one.entry.path) == one.entry for one in staged):
-            return None
-
-        def tree_on(before: Tree) -> Tree:
-            return Tree.of({**before.by_path, **{one.entry.path: one.entry for one in staged}}.values())
-
-        follow = unchanged(self.work, self.staging, (one.entry.path for one in staged))
-        digest = record(
-            self.objects,
-            self.refs,
-            tree_on,
-            Notes(message),
-            by=self.signature(),
-            lease=lease,
-            settle=lambda: self.staging.put(staged),
-        )
-        due = [one.entry for one in staged if one.entry.path in follow]
-        self.staging.put(write_files(self.store, self.work, due) if due else [])
-        return digest
 
     def _chosen(self, revision: str, only: Iterable[str]) -> list[Entry]:
         tree = self.objects.tree_of(self.resolve(revision))

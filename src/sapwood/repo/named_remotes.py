@@ -67,6 +67,11 @@ class NamedRemotes(Merges):
         moves = [Move(ref, target, None) for ref, target in self.refs.all(f"{REMOTES}{name}/").items()]
         self.refs.move(moves, self.signature(), "remote: removed")
 
+    def _promise(self, name: str) -> None:
+        """From now on what is not here is asked of this remote."""
+        self.settings.set(f"remote.{name}.promised", "on")
+        self._keep_promises()
+
     def _keep_promises(self) -> None:
         """Have the store ask the remote that has promised what was not fetched."""
         promised = [name for name in self.remotes() if self.settings.get(f"remote.{name}.promised") == "on"]
@@ -87,13 +92,15 @@ class NamedRemotes(Merges):
         known = self.remotes()
         if name is None:
             name = next(iter(known)) if len(known) == 1 else ORIGIN
+        return name, Remote(self._url(name), self._options(name) or None)
+
+    def _options(self, name: str) -> dict[str, str]:
         start = f"remote.{name}.option."
-        options = {
+        return {
             key.removeprefix(start): value
             for key, value in self.settings.all().items()
             if key.startswith(start)
         }
-        return name, Remote(self._url(name), options or None)
 
     def _url(self, name: str) -> str:
         known = self.remotes()

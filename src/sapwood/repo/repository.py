@@ -5,12 +5,13 @@ from sapwood.repo.cloning import Cloning
 from sapwood.repo.commits import Commits
 from sapwood.repo.files import Files
 from sapwood.repo.import_export import ImportExport
+from sapwood.repo.ingesting import Ingesting
 from sapwood.repo.upkeep import Upkeep
 
 __all__ = ["Repository"]
 
 
-class Repository(Files, Commits, Branches, Cloning, ImportExport, Upkeep):
+class Repository(Files, Commits, Branches, Cloning, Ingesting, ImportExport, Upkeep):
     """An open repository; use it as a context manager, or close it. Of one thread.
 
     >>> import numpy as np, tempfile

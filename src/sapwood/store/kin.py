@@ -12,11 +12,11 @@ from sapwood.errors import StorageFailure
 from sapwood.formats.model import Model, ModelFile
 from sapwood.kinship.calls import fingerprint
 from sapwood.kinship.compare import Relation
-from sapwood.kinship.database import Database
+from sapwood.kinship.database import Database, Match
 from sapwood.kinship.fingerprint import Fingerprint
 from sapwood.store.kinds import Digest
 
-__all__ = ["fingerprint_of", "nearest", "remember"]
+__all__ = ["fingerprint_of", "is_near", "nearest", "remember"]
 
 _FILE_NAME: Final = "kin.sqlite"
 # Smaller models are stored as fast as they are searched for.
@@ -49,10 +49,15 @@ def nearest(root: Path, one: Fingerprint, is_there: Callable[[Digest], bool]) ->
     except StorageFailure:
         return None
     for match in found:
-        near = match.comparison.relation is Relation.IDENTICAL or match.comparison.patch_share <= _MOST_SHARE
-        if near and is_there(bytes.fromhex(match.path)):
+        if is_near(match) and is_there(bytes.fromhex(match.path)):
             return bytes.fromhex(match.path)
     return None
+
+
+def is_near(match: Match) -> bool:
+    """Whether the model found is worth being the base."""
+    told = match.comparison
+    return told.relation is Relation.IDENTICAL or told.patch_share <= _MOST_SHARE
 
 
 def remember(root: Path, recipe: Digest, one: Fingerprint) -> None:

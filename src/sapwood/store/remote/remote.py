@@ -94,9 +94,12 @@ class Remote:
 
         with Workers(_REQUESTS) as workers:
             for name, members in zip(new, workers.map(read, new), strict=True):
-                self._listed.add(name)
-                for member in members:
-                    self._members.setdefault(member.record.digest, member)
+                self._hold(name, members)
+
+    def _hold(self, name: str, members: Iterable[Member]) -> None:
+        self._listed.add(name)
+        for member in members:
+            self._members.setdefault(member.record.digest, member)
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of them that it does not hold."""
@@ -135,27 +138,34 @@ class Remote:
         root, _ = self._root()
         for name, move in refs.items():
             self._check_ref(root, name, move, force=force)
-        self._learn(root)
+        told = self.send(store, digests, progress=progress)
+        # Lists of a push that was cut, and of ``send``, become part of the root now: their packs are whole.
+        self._move(refs, sorted(self._listed - set(root.lists)), force=force)
+        return told
+
+    def send(self, store: Store, digests: Iterable[Digest], *, progress: Progress | None = None) -> Transfer:
+        """Send objects that it lacks, with what they stand on, ahead of the push that names them.
+
+        Raises:
+            RemoteFailure: It failed. MissingObject: An object is not here.
+        """
+        self._learn(self._root()[0])
         needed = self._needed(store, digests)
         total = sum(store.info(digest).stored for digest in needed)
         done = 0
-        names: list[str] = []
 
-        def send(pack: PackList) -> tuple[str, int]:
-            name = pack.name()
+        def add(pack: PackList) -> tuple[str, bytes, int]:
+            name, heads = pack.name(), pack.list_bytes()
             self.place.add(pack_path(name), pack.pack_pieces())
-            self.place.add(list_path(name), [pack.list_bytes()])
-            return name, pack.size
+            self.place.add(list_path(name), [heads])
+            return name, heads, pack.size
 
         with Workers(_AT_ONCE) as workers:
-            for name, size in workers.map(send, self._packs(store, needed)):
-                names.append(name)
+            for name, heads, size in workers.map(add, self._packs(store, needed)):
+                self._hold(name, read_list(heads, name, list_path(name)))
                 done += size
                 if progress is not None:
                     progress(min(done, total), total)
-        # Lists of a push that was cut become part of the root now: their packs are whole.
-        lists = list(dict.fromkeys([*(self._listed - set(root.lists)), *names]))
-        self._move(refs, sorted(lists), force=force)
         return Transfer(len(needed), total)
 
     def _needed(self, store: Store, digests: Iterable[Digest]) -> list[Digest]:

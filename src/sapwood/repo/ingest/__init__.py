@@ -1,0 +1,1 @@
+"""Many models at once, on many machines, into one remote."""
