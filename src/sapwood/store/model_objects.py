@@ -13,6 +13,7 @@ from sapwood.formats.layout import Tensor
 from sapwood.formats.model import ModelFile
 from sapwood.patch.array_types import array_dtype
 from sapwood.patch.match_tensors import plain_name
+from sapwood.store.digest_beside import DigestBeside
 from sapwood.store.kin import fingerprint_of, nearest, remember
 from sapwood.store.kinds import Digest, Kind
 from sapwood.store.recipe import Item, Recipe, read_recipe, write_recipe
@@ -125,13 +126,14 @@ def write_model_file(
             wrong or not all of them.
     """
     recipe = get_recipe(store, digest)
-    hasher = blake3()
-    for _, piece in store.pieces([item.digest for item in recipe.items]):
-        hasher.update(piece)
-        sink.write(piece)
-        if done is not None:
-            done(len(piece))
-    if hasher.digest() != recipe.file_digest:
+    with DigestBeside(store.threads) as hasher:
+        for _, piece in store.pieces([item.digest for item in recipe.items]):
+            hasher.update(piece)
+            sink.write(piece)
+            if done is not None:
+                done(len(piece))
+        found = hasher.digest()
+    if found != recipe.file_digest:
         for item in recipe.items:
             store.read(item.digest)
         raise DamagedStore("the objects of a recipe do not make its file", path=f"object {digest.hex()[:16]}")

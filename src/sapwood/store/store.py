@@ -49,7 +49,7 @@ class Store:
         self._index = index
         self._places = Places(root)
         self._reader = Reader(index.entry, self._places)
-        self._threads = threads
+        self.threads = threads
         self._workers = Workers(threads)
         self._verified: set[Digest] = set()
 
@@ -181,7 +181,7 @@ class Store:
         from sapwood.store.writer import Writer  # noqa: PLC0415
 
         self._check_writable()
-        return Writer(self.root, self._index, self._places, self.settings, threads=self._threads, lease=lease)
+        return Writer(self.root, self._index, self._places, self.settings, threads=self.threads, lease=lease)
 
     def lease(self) -> Lease:
         """Keep what a writer puts from being collected until it is released: once a ref names it."""
