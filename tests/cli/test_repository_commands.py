@@ -198,6 +198,17 @@ def test_names_cannot_move_the_terminal(run: Run, tracked: Path) -> None:
         assert "\x1b" not in run(*command).out
 
 
+def imported(*command: str) -> set[str]:
+    """The modules that a command has imported when it ends."""
+    code = (
+        "import sys, contextlib; from sapwood.cli.main import main\n"
+        "with contextlib.suppress(SystemExit): main(sys.argv[1:])\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
+    return set(ran.stderr.split())
+
+
 def test_commands_that_look_import_nothing_slow(run: Run, tracked: Path) -> None:
     # How far tensors are from each other is kept from here on.
     run("diff", "HEAD~1", "HEAD")
@@ -211,11 +222,6 @@ def test_commands_that_look_import_nothing_slow(run: Run, tracked: Path) -> None
         "socket",
         "tarfile",
     }
-    code = (
-        "import sys, contextlib; from sapwood.cli.main import main\n"
-        "with contextlib.suppress(SystemExit): main(sys.argv[1:])\n"
-        f"print({slow} & {{*sys.modules}}, file=sys.stderr)"
-    )
     for command in (
         ["status"],
         ["log"],
@@ -226,10 +232,21 @@ def test_commands_that_look_import_nothing_slow(run: Run, tracked: Path) -> None
         ["branch"],
         ["show"],
     ):
-        ran = subprocess.run(
-            [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True
-        )
-        assert ran.stderr == "set()\n", command
+        assert imported(*command) & slow == set(), command
+
+
+@pytest.mark.parametrize(
+    ("command", "most"), [(["--version"], 12), (["log"], 70), (["status"], 70), (["branch"], 70)]
+)
+def test_a_command_starts_with_few_modules(tracked: Path, command: list[str], most: int) -> None:
+    """Counted, not timed: half of what a short command takes is importing."""
+    assert tracked.exists()
+    found = imported(*command)
+    own = {name for name in found if name.startswith("sapwood")}
+    assert len(own) <= most, sorted(own)
+    # Commits and trees are stored as they are: nothing is decoded, no settings are read.
+    codec = {"sapwood._core", "sapwood.codec.decode", "sapwood.store.settings", "zstandard"}
+    assert found & codec == set()
 
 
 def test_the_library_sees_what_the_commands_did(run: Run, tracked: Path, pair: Pair) -> None:

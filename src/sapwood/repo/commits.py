@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sapwood.errors import MissingInput, UnknownRevision, WrongCall
-from sapwood.repo.blame import Blamed, TensorKey, blame
 from sapwood.repo.committing import Notes, record
 from sapwood.repo.direct_commit import commit_directly
 from sapwood.repo.history import ancestors, merge_bases, ordered
@@ -19,6 +18,7 @@ from sapwood.store.leases import Lease
 
 if TYPE_CHECKING:
     from sapwood.patch.tensors import Array
+    from sapwood.repo.blame import Blamed, TensorKey
     from sapwood.repo.snapshot import Snapshot
 
 __all__ = ["Commits"]
@@ -137,12 +137,13 @@ class Commits(Opened):
         digest = self.resolve(revision)
         return Snapshot(self.store, digest, self.objects.tree_of(digest), file)
 
-    def blame(self, revision: str = HEAD, *, file: str | None = None) -> list[Blamed]:
+    def blame(self, revision: str = HEAD, *, file: str | None = None) -> "list[Blamed]":
         """Which commit gave each tensor of a commit the content it has there.
 
         Raises:
             UnknownRevision: The revision means no commit. MissingInput: It has no such file.
         """
+        from sapwood.repo.blame import blame  # noqa: PLC0415
         from sapwood.repo.snapshot import tensor_digests  # noqa: PLC0415
 
         start = self.resolve(revision)
@@ -150,7 +151,7 @@ class Commits(Opened):
             raise MissingInput("the commit has no such file", path=file)
         known: dict[Digest, dict[str, Digest]] = {}
 
-        def tensors(commit: Digest) -> dict[TensorKey, Digest]:
+        def tensors(commit: Digest) -> "dict[TensorKey, Digest]":
             found: dict[TensorKey, Digest] = {}
             for entry in self.objects.tree_of(commit):
                 if file is not None and entry.path != file:

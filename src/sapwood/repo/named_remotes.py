@@ -29,7 +29,7 @@ class NamedRemotes(Merges):
     def remotes(self) -> dict[str, str]:
         """Where each remote is, by its name."""
         named = {}
-        for name, value in self.settings.all().items():
+        for name, value in self.settings.own().items():
             first, _, rest = name.partition(".")
             if first == "remote" and rest.endswith(".url"):
                 named[rest.removesuffix(".url")] = value
@@ -61,7 +61,7 @@ class NamedRemotes(Merges):
             MissingInput: There is none of that name.
         """
         self._url(name)
-        for setting in list(self.settings.all()):
+        for setting in list(self.settings.own()):
             if setting.startswith(f"remote.{name}."):
                 self.settings.unset(setting)
         moves = [Move(ref, target, None) for ref, target in self.refs.all(f"{REMOTES}{name}/").items()]
@@ -98,7 +98,7 @@ class NamedRemotes(Merges):
         start = f"remote.{name}.option."
         return {
             key.removeprefix(start): value
-            for key, value in self.settings.all().items()
+            for key, value in self.settings.own().items()
             if key.startswith(start)
         }
 

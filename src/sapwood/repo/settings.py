@@ -30,14 +30,16 @@ class Settings:
         row = self._database.row("SELECT value FROM setting WHERE name = ?", name)
         return None if row is None else str(row[0])
 
+    def own(self) -> dict[str, str]:
+        """The repository's settings by name, in order, without its store's."""
+        rows = self._database.rows("SELECT name, value FROM setting ORDER BY name")
+        return {str(name): str(value) for name, value in rows}
+
     def all(self) -> dict[str, str]:
         """All settings by name, in order."""
-        rows = self._database.rows("SELECT name, value FROM setting ORDER BY name")
         stored = self._store.settings
         names = [field.name for field in dataclasses.fields(stored)]
-        return {str(name): str(value) for name, value in rows} | {
-            _STORE + name: stored.text(name) for name in names
-        }
+        return self.own() | {_STORE + name: stored.text(name) for name in names}
 
     def set(self, name: str, value: str) -> None:
         """Change a setting.

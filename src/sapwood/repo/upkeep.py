@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sapwood.errors import SapwoodError
@@ -15,71 +14,12 @@ from sapwood.repo.tree import Tree
 from sapwood.store.kinds import Digest, Kind
 
 if TYPE_CHECKING:
-    from sapwood.store.collect import Collected
-    from sapwood.store.repack import Repacked
+    from sapwood.repo.upkeep_facts import Cleaned, Fault, RepositoryStats
 
-__all__ = ["Cleaned", "Fault", "RepositoryStats", "Upkeep", "references"]
+__all__ = ["Upkeep", "references"]
 
 _LOG_SECONDS: Final = 90 * 24 * 3600
 """How long logs remember where refs were."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that is not as it should be.
-
-    Attributes:
-        message: What, as a clause.
-        object: The digest, in hex, of the object it is about; "" if it is about a file of the store.
-        place: The file of the store, relative to it, and "" if that does not tell.
-        commits: Digests of the commits that need it, in hex; the newest first.
-    """
-
-    message: str
-    object: str
-    place: str
-    commits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """What ``gc`` did.
-
-    Attributes:
-        logged: Entries of logs that were dropped.
-        collected: Objects that were forgotten.
-        repacked: Packs that were written anew; None after a dry run.
-    """
-
-    logged: int
-    collected: "Collected"
-    repacked: "Repacked | None"
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryStats:
-    """What a repository holds.
-
-    Attributes:
-        commits: That branches, tags or HEAD lead to.
-        branches, tags: How many.
-        objects: How many of each kind, by its name.
-        deltas: Objects stored as differences.
-        deepest: Differences that are decoded to read the worst of them.
-        checked_out: Bytes of all files of all commits, as if each were a copy.
-        content: Bytes of all objects, each once.
-        stored: Bytes that they take.
-    """
-
-    commits: int
-    branches: int
-    tags: int
-    objects: dict[str, int]
-    deltas: int
-    deepest: int
-    checked_out: int
-    content: int
-    stored: int
 
 
 def references(kind: Kind, data: memoryview) -> list[Digest]:
@@ -99,8 +39,10 @@ def references(kind: Kind, data: memoryview) -> list[Digest]:
 class Upkeep(Opened):
     """``stats``, ``fsck`` and ``gc``."""
 
-    def stats(self) -> RepositoryStats:
+    def stats(self) -> "RepositoryStats":
         """What the repository holds, and what it takes."""
+        from sapwood.repo.upkeep_facts import RepositoryStats  # noqa: PLC0415  most operations tell none
+
         commits = self._reachable()
         kinds: Counter[str] = Counter()
         deltas = deepest = content = stored = 0
@@ -127,7 +69,7 @@ class Upkeep(Opened):
             stored,
         )
 
-    def fsck(self) -> list[Fault]:
+    def fsck(self) -> "list[Fault]":
         """Read everything, and name what is damaged or missing and the commits that need it.
 
         What a remote has promised is not missing.
@@ -135,6 +77,8 @@ class Upkeep(Opened):
         Raises:
             DamagedStore: The store's index cannot be read at all.
         """
+        from sapwood.repo.upkeep_facts import Fault  # noqa: PLC0415
+
         lost: dict[Digest, tuple[str, str]] = {}
         faults = []
         for damage in self.store.fsck():
@@ -157,7 +101,7 @@ class Upkeep(Opened):
 
     def gc(
         self, *, grace: int | None = None, log_seconds: int = _LOG_SECONDS, dry_run: bool = False
-    ) -> Cleaned:
+    ) -> "Cleaned":
         """Forget what no branch, tag, log or staged file leads to, and give back its room.
 
         Args:
@@ -168,6 +112,8 @@ class Upkeep(Opened):
         Raises:
             DamagedStore, BadData: An object that names others cannot be read: nothing is forgotten.
         """
+        from sapwood.repo.upkeep_facts import Cleaned  # noqa: PLC0415
+
         logged = 0 if dry_run else self.refs.forget(int(time.time()) - log_seconds)
         collected = self.store.gc(self._roots, references, grace=grace, dry_run=dry_run)
         if collected.objects and not dry_run:

@@ -24,6 +24,9 @@ __all__ = ["Coder", "Put", "Task"]
 _WORTH: Final = 20
 # Where whole objects are not coded, a delta must save a fifth to be worth the decoding.
 _DELTA_WORTH: Final = 5
+# Shorter trees, commits and tags stay as they are: whoever lists a history then decodes nothing.
+_LEAST_CODED: Final = 1024
+_HISTORY: Final = (Kind.TREE, Kind.COMMIT, Kind.TAG)
 # A chain that begins anew does so with a whole object if a delta against its root takes this share of that.
 _NEW_ROOT: Final = 0.5
 # A coded base is decoded as a whole to be searched up to this many bytes.
@@ -116,9 +119,11 @@ class Coder:
         return entry, True
 
     def _parts(self, put: Put, base: Entry | None) -> list[Part]:
+        length = len(put.data)
+        if put.description.kind in _HISTORY and length < _LEAST_CODED:
+            return []
         if base is None and self._stays_whole(put):
             return []
-        length = len(put.data)
         if is_opaque(put.description, length, like=base is not None):
             return opaque_parts(put.data, None if base is None else self._all_of(base.info))
         if base is None:

@@ -7,11 +7,11 @@ from blake3 import blake3
 
 from sapwood.codec.varint import ByteReader, put_bytes, put_unsigned
 from sapwood.errors import BadData, WrongCall
-from sapwood.formats.dtype import DTYPES
 from sapwood.formats.limits import MAX_DIMENSIONS
 
 __all__ = [
     "DIGEST_SIZE",
+    "MOST_DEPTH",
     "Description",
     "Digest",
     "Form",
@@ -28,6 +28,8 @@ Digest = bytes
 """The name of an object: 32 bytes."""
 
 DIGEST_SIZE = 32
+MOST_DEPTH = 255
+"""Deltas on each other, at most: a record's head has a byte for it."""
 _DOMAIN = b"sapwood object\0"
 # BLAKE3 gains from a second thread above some MB.
 _THREADS_FROM = 8 << 20
@@ -160,6 +162,9 @@ def _check(description: Description) -> None:
         if description.dtype or description.shape:
             raise WrongCall("only tensors have a type and a shape", found=description.kind.name)
         return
+    # Commits and trees are read without the table of types.
+    from sapwood.formats.dtype import DTYPES  # noqa: PLC0415
+
     if description.dtype not in DTYPES:
         raise WrongCall("not the name of an element type", found=description.dtype)
     if len(description.shape) > MAX_DIMENSIONS or not all(0 <= size < 1 << 64 for size in description.shape):

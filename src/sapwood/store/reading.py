@@ -2,18 +2,21 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sapwood.codec.block import Block
-from sapwood.codec.decode import BaseReader
 from sapwood.errors import DamagedStore, MissingObject, SapwoodError
 from sapwood.patch.workers import Workers
-from sapwood.store.block_row import BlockRow, decode
 from sapwood.store.index import Entry
-from sapwood.store.kinds import Digest, Form, ObjectInfo, StoredForm, object_digest
+from sapwood.store.kinds import MOST_DEPTH, Digest, Form, ObjectInfo, StoredForm, object_digest
 from sapwood.store.places import Places
 from sapwood.store.recent import Recent
-from sapwood.store.record import MOST_DEPTH
+
+if TYPE_CHECKING:
+    from sapwood.codec.block import Block
+    from sapwood.codec.decode import BaseReader
+    from sapwood.store.block_row import BlockRow
+
+    Source = memoryview | BlockRow
 
 __all__ = ["Reader", "about", "check", "stored_pieces"]
 
@@ -23,8 +26,6 @@ _ROWS: Final = 512
 _BLOCKS: Final = 16
 # A whole object as it is comes in steps of this many bytes.
 _STEP: Final = 8 << 20
-
-Source = memoryview | BlockRow
 
 
 class Reader:
@@ -69,7 +70,7 @@ class Reader:
             "a file of the store is missing", path=entry.info.place, advice="Run fsck: it names what is lost."
         )
 
-    def _source(self, digest: Digest) -> tuple[Entry, Source]:
+    def _source(self, digest: Digest) -> "tuple[Entry, Source]":
         held = self._sources.get(digest)
         if held is not None:
             return held
@@ -82,6 +83,9 @@ class Reader:
                     raise DamagedStore("bytes are missing", expected=info.length, found=info.stored)
                 source: Source = payload
             else:
+                # Commits and trees are stored as they are: who reads only these needs no codec.
+                from sapwood.store.block_row import BlockRow  # noqa: PLC0415
+
                 base_size = None if info.base is None else self.entry(info.base).info.length
                 source = BlockRow(payload, info.length, base_size)
         self._sources.put(digest, (entry, source))
@@ -119,8 +123,10 @@ class Reader:
         return found[0] if len(found) == 1 else memoryview(b"".join(found))
 
     def _decoded(
-        self, entry: Entry, row: BlockRow, number: int, out: memoryview | None, depth: int
+        self, entry: Entry, row: "BlockRow", number: int, out: memoryview | None, depth: int
     ) -> memoryview:
+        from sapwood.store.block_row import decode  # noqa: PLC0415
+
         block: Block = row.blocks[number]
         room = memoryview(bytearray(block.length)) if out is None else out
         base = entry.info.base
@@ -154,14 +160,14 @@ class Reader:
     def pieces(self, digests: Iterable[Digest], workers: Workers) -> Iterator[tuple[int, memoryview]]:
         """All of several objects, one after the other, in pieces with the number of their object."""
 
-        def steps() -> Iterator[tuple[int, Entry, Source, int]]:
+        def steps() -> "Iterator[tuple[int, Entry, Source, int]]":
             for number, digest in enumerate(digests):
                 entry, source = self._source(digest)
                 count = -(-len(source) // _STEP) if isinstance(source, memoryview) else len(source.blocks)
                 for step in range(count):
                     yield number, entry, source, step
 
-        def piece(job: tuple[int, Entry, Source, int]) -> tuple[int, memoryview]:
+        def piece(job: "tuple[int, Entry, Source, int]") -> tuple[int, memoryview]:
             number, entry, source, step = job
             if isinstance(source, memoryview):
                 return number, source[step * _STEP : (step + 1) * _STEP]
@@ -202,7 +208,7 @@ def check(info: ObjectInfo, data: memoryview) -> None:
 
 
 def stored_pieces(
-    form: StoredForm, base_size: int, read_base: BaseReader, workers: Workers
+    form: StoredForm, base_size: int, read_base: "BaseReader", workers: Workers
 ) -> Iterator[memoryview]:
     """The bytes of an object that came from elsewhere, in order and not verified.
 
@@ -212,9 +218,11 @@ def stored_pieces(
     if form.form is Form.RAW:
         yield form.payload
         return
+    from sapwood.store.block_row import BlockRow, decode  # noqa: PLC0415
+
     row = BlockRow(form.payload, form.length, None if form.base is None else base_size)
 
-    def decoded(block: Block) -> memoryview:
+    def decoded(block: "Block") -> memoryview:
         room = memoryview(bytearray(block.length))
         decode(block, row.base_size, read_base, room)
         return room

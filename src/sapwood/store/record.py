@@ -30,7 +30,6 @@ from sapwood.store.kinds import DIGEST_SIZE, Description, Digest, Form, describe
 
 __all__ = [
     "ALIGNMENT",
-    "MOST_DEPTH",
     "MOST_HEAD",
     "PACK_MAGIC",
     "Record",
@@ -49,8 +48,6 @@ _ALIGNED_FROM: Final = 64 << 10
 _OBJECT, _SEAL = b"SwOb", b"SwSe"
 _HEAD: Final = struct.Struct("<4sHBBQQII")
 _CRC: Final = struct.Struct("<I")
-MOST_DEPTH: Final = 255
-"""Deltas on each other, at most: a head has a byte for it."""
 MOST_HEAD: Final = 4096
 """Bytes of the longest head."""
 

@@ -24,12 +24,12 @@ from sapwood.store.kinds import (
 from sapwood.store.leases import Lease
 from sapwood.store.places import Places
 from sapwood.store.reading import Reader, check
-from sapwood.store.settings import Settings, change, read_settings
 
 if TYPE_CHECKING:
     from sapwood.store.check import Damage
     from sapwood.store.collect import Collected, References, Roots
     from sapwood.store.repack import Repacked
+    from sapwood.store.settings import Settings
     from sapwood.store.writer import Writer
 
 __all__ = ["PathLike", "Store"]
@@ -255,15 +255,19 @@ class Store:
         return rebuild_index(Path(path).absolute())
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """How objects are stored."""
+        from sapwood.store.settings import read_settings  # noqa: PLC0415  it brings the codec
+
         return read_settings(self._index)
 
-    def configure(self, name: str, value: str) -> Settings:
+    def configure(self, name: str, value: str) -> "Settings":
         """Change a setting; objects that are there already stay as they are.
 
         Raises:
             WrongCall: There is no such setting, or it takes no such value.
         """
+        from sapwood.store.settings import change  # noqa: PLC0415
+
         self._check_writable()
         return change(self._index, name, value)

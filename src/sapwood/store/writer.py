@@ -23,6 +23,7 @@ from sapwood.store.body import Body
 from sapwood.store.coder import Coder, Put, Task
 from sapwood.store.index import Entry, Index
 from sapwood.store.kinds import (
+    MOST_DEPTH,
     Description,
     Digest,
     Form,
@@ -38,7 +39,7 @@ from sapwood.store.pack import OpenPack
 from sapwood.store.packs import open_pack
 from sapwood.store.places import Places
 from sapwood.store.reading import Reader, check, stored_pieces
-from sapwood.store.record import MOST_DEPTH, Record
+from sapwood.store.record import Record
 from sapwood.store.settings import Settings
 
 __all__ = ["Put", "Writer"]
