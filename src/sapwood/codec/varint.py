@@ -68,8 +68,11 @@ class ByteReader:
 
     def unsigned(self, what: str) -> int:
         """The next unsigned integer, below 2**64."""
-        # Histories and recipes are made of these: one byte is not taken as a view of its own.
-        data = self.data
+        # Histories and recipes are made of these, most of one byte: it is not taken as a view of its own.
+        data, at = self.data, self.at
+        if at < len(data) and data[at] < 128:
+            self.at = at + 1
+            return data[at]
         value = 0
         for i in range(_MOST_BYTES):
             if self.at == len(data):
