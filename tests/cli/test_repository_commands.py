@@ -219,8 +219,10 @@ def test_commands_that_look_import_nothing_slow(run: Run, tracked: Path) -> None
         "numpy",
         "pathspec",
         "rich",
+        "shutil",
         "socket",
         "tarfile",
+        "tempfile",
     }
     for command in (
         ["status"],

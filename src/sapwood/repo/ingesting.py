@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +84,8 @@ class Ingesting(Remotes):
             RefMoved: The remote's branch has commits that this one lacks.
             MissingDependency: Ray is not installed. Unavailable: The cluster, or the remote, failed.
         """
+        import tempfile  # noqa: PLC0415  log and status have no use for it
+
         from sapwood.repo.ingest.bases import Bases  # noqa: PLC0415  NumPy, and Ray
         from sapwood.repo.ingest.batch import Batch  # noqa: PLC0415
         from sapwood.repo.ingest.cluster import Cluster  # noqa: PLC0415
