@@ -68,7 +68,7 @@ def wait_for_more(folder: Path, writers: int) -> None:
         ledgers = [folder / f"ledger-{number}" for number in range(writers)]
         return sum(ledger.stat().st_size for ledger in ledgers if ledger.exists())
 
-    before, end = size(), time.monotonic() + 5
+    before, end = size(), time.monotonic() + 60
     while size() == before and time.monotonic() < end:
         time.sleep(0.01)
 
