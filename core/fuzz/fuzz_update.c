@@ -26,7 +26,7 @@ static void digest_end(void *context, uint8_t digest[SWD_DIGEST]) {
     memset(digest, 0, SWD_DIGEST);
 }
 
-static const board_digest none = {NULL, digest_start, digest_add, digest_end};
+static const board_digest none = {.start = digest_start, .add = digest_add, .end = digest_end};
 
 static uint8_t flash_bytes[FLASH];
 static uint8_t programmed[FLASH / UNIT];

@@ -21,6 +21,7 @@ static uint32_t any(void) {
 /* In place of SHA-256, which the platform gives: any function of all bytes serves here. */
 static uint32_t lanes[8];
 static uint32_t lane;
+static uint32_t kept_lanes[9];
 
 static void digest_start(void *context) {
     (void)context;
@@ -41,7 +42,19 @@ static void digest_end(void *context, uint8_t digest[SWD_DIGEST]) {
     memcpy(digest, lanes, SWD_DIGEST);
 }
 
-static const board_digest stand_in = {NULL, digest_start, digest_add, digest_end};
+static void digest_keep(void *context) {
+    (void)context;
+    memcpy(kept_lanes, lanes, sizeof lanes);
+    kept_lanes[8] = lane;
+}
+
+static void digest_go_back(void *context) {
+    (void)context;
+    memcpy(lanes, kept_lanes, sizeof lanes);
+    lane = kept_lanes[8];
+}
+
+static const board_digest stand_in = {NULL, digest_start, digest_add, digest_end, digest_keep, digest_go_back};
 
 typedef struct {
     uint8_t bytes[4 * MODEL];
@@ -192,6 +205,8 @@ typedef struct {
     uint32_t erases[SECTORS];
     uint8_t image[FLASH];
     uint8_t marks[FLASH / UNIT];
+    uint8_t kept_bytes[FLASH];
+    uint8_t kept_programmed[FLASH / UNIT];
 } device;
 
 typedef enum { SLOTS, IN_PLACE, IN_PLACE_BELOW } layout; /* below: no room, so that the model must be moved up first */
@@ -255,18 +270,36 @@ static void test_whole_updates(void) {
     }
 }
 
+/* What flash is like at the end must not depend on where the update was gone on from. */
+static void expect_same_afresh(const board_image *image, const board_models *models, uint64_t at, nor_cut cut,
+                               unsigned more) {
+    static uint8_t bytes[FLASH];
+    static uint8_t room[FLASH];
+    static uint8_t marks[FLASH / UNIT];
+    board_moment none = {.bytes = room, .programmed = marks};
+    bool lost;
+    memcpy(bytes, a_device.bytes, FLASH);
+    assert(board_cut(&a_device.board, image, &none, models, at, cut, more, &lost) == NULL);
+    assert(memcmp(bytes, a_device.bytes, FLASH) == 0);
+}
+
 static void sweep(layout how, nor_cut cut, unsigned more) {
     static const char *layouts[] = {"slots", "in place", "in place, moved first"};
+    static board_moment moment;
     make_device(&a_device, &a_case, how);
+    moment = (board_moment){.bytes = a_device.kept_bytes, .programmed = a_device.kept_programmed};
     const board_image image = {a_device.image, a_device.marks};
     const board_models models = {a_case.base, a_case.base_size, a_case.target, a_case.target_size};
     uint64_t at = 0;
     for (bool lost = true; lost; at++) {
-        const char *failure = board_cut(&a_device.board, &image, &models, at, cut, more, &lost);
+        const char *failure = board_cut(&a_device.board, &image, &moment, &models, at, cut, more, &lost);
         if (failure != NULL) {
             fprintf(stderr, "%s, cut at operation %llu: %s\n", layouts[how], (unsigned long long)at, failure);
         }
         assert(failure == NULL);
+        if (at % 16 == 5) {
+            expect_same_afresh(&image, &models, at, cut, more);
+        }
     }
     printf("%s, %s: %llu power cuts\n", layouts[how],
            cut == NOR_BEFORE ? "before" : cut == NOR_TORN ? "torn" : "after", (unsigned long long)at - 1);

@@ -72,22 +72,69 @@ void board_connect(board *b, uint32_t state_size) {
     c->state_size = state_size;
 }
 
-swd_result board_update(board *b) {
-    swd_update update;
+static void power_on(board *b) {
     b->flash.dead = false;
     b->flash.operations = 0;
     b->furthest = 0;
     b->returns = 0;
     b->config.is_signed = b->is_signed != NULL ? is_signed : NULL;
     memset(b->state, 0xA5, sizeof b->state);
-    swd_result result = swd_update_start(&update, &b->config);
-    while (result == SWD_MORE) {
-        result = swd_update_step(&update);
+    b->result = swd_update_start(&b->update, &b->config);
+}
+
+static swd_result run(board *b) {
+    while (b->result == SWD_MORE) {
+        b->result = swd_update_step(&b->update);
     }
     if (b->returns > b->config.in_place && b->flash.fault == NULL) {
         b->flash.fault = "a patch that was read backward";
     }
-    return b->flash.dead && b->flash.fault == NULL ? SWD_MORE : result;
+    return b->flash.dead && b->flash.fault == NULL ? SWD_MORE : b->result;
+}
+
+swd_result board_update(board *b) {
+    power_on(b);
+    return run(b);
+}
+
+static void load(nor *flash, const uint8_t *bytes, const uint8_t *programmed) {
+    memcpy(flash->bytes, bytes, flash->size);
+    memcpy(flash->programmed, programmed, flash->size / flash->unit);
+}
+
+static void keep(const board *b, board_moment *moment) {
+    memcpy(moment->bytes, b->flash.bytes, b->flash.size);
+    memcpy(moment->programmed, b->flash.programmed, b->flash.size / b->flash.unit);
+    moment->board = *b;
+    b->digest.keep(b->digest.context);
+}
+
+static void go_back(board *b, const board_moment *moment) {
+    *b = moment->board;
+    load(&b->flash, moment->bytes, moment->programmed);
+    b->digest.go_back(b->digest.context);
+}
+
+/* To before the step with operation `at`; to the end if there is none. */
+static void go_to(board *b, const board_image *image, board_moment *moment, uint64_t at) {
+    if (moment->is_known && moment->board.flash.operations <= at) {
+        go_back(b, moment);
+    } else {
+        load(&b->flash, image->bytes, image->programmed);
+        b->flash.fault = NULL;
+        b->flash.cut_at = UINT64_MAX;
+        power_on(b);
+        keep(b, moment);
+        moment->is_known = true;
+    }
+    while (b->result == SWD_MORE) {
+        b->result = swd_update_step(&b->update);
+        if (b->flash.operations > at) {
+            go_back(b, moment);
+            return;
+        }
+        keep(b, moment);
+    }
 }
 
 static bool is_model(const board *b, const swd_model *model, const uint8_t *bytes, uint32_t size) {
@@ -114,20 +161,22 @@ static const char *check(board *b, const board_models *models, swd_result result
     return known ? NULL : "no model to boot";
 }
 
-const char *board_cut(board *b, const board_image *image, const board_models *models, uint64_t at, nor_cut cut,
-                      unsigned more, bool *lost) {
+const char *board_cut(board *b, const board_image *image, board_moment *moment, const board_models *models, uint64_t at,
+                      nor_cut cut, unsigned more, bool *lost) {
     nor *flash = &b->flash;
-    memcpy(flash->bytes, image->bytes, flash->size);
-    memcpy(flash->programmed, image->programmed, flash->size / flash->unit);
-    flash->random = (uint32_t)at * 2654435761u + cut + more;
-    flash->fault = NULL;
+    go_to(b, image, moment, at);
     flash->cut = cut;
+    flash->cut_at = at;
+    flash->random = (uint32_t)at * 2654435761u + cut + more;
     *lost = false;
-    for (unsigned run = 0; run <= more + 1; run++) {
-        const uint64_t seen = flash->operations > 0 ? flash->operations : 1; /* in the run before */
-        flash->random = flash->random * 1664525u + 1013904223u;
-        flash->cut_at = run == 0 ? at : run <= more ? flash->random % seen : UINT64_MAX;
-        const swd_result result = board_update(b);
+    for (unsigned runs = 0; runs <= more + 1; runs++) {
+        if (runs > 0) {
+            const uint64_t before = flash->operations;
+            power_on(b);
+            flash->random = flash->random * 1664525u + 1013904223u;
+            flash->cut_at = runs <= more ? flash->random % (before + 1) : UINT64_MAX;
+        }
+        const swd_result result = run(b);
         const char *failure = check(b, models, result);
         if (failure != NULL) {
             return failure;

@@ -15,6 +15,8 @@ typedef struct {
     void (*start)(void *context);
     void (*add)(void *context, const void *bytes, uint32_t size);
     void (*end)(void *context, uint8_t digest[SWD_DIGEST]);
+    void (*keep)(void *context);    /* what was added so far; for board_cut() only */
+    void (*go_back)(void *context); /* to what was kept */
 } board_digest;
 
 typedef struct {
@@ -31,6 +33,8 @@ typedef struct {
     uint32_t furthest; /* offset asked for */
     uint32_t returns;  /* times it went back */
     bool pause;
+    swd_update update;
+    swd_result result; /* of its last step */
     uint16_t state[SW_DEVICE_LARGE / 2];
 } board;
 
@@ -46,6 +50,14 @@ typedef struct {
     const uint8_t *programmed;
 } board_image;
 
+/* A moment of an update, to go back to. */
+typedef struct {
+    uint8_t *bytes;      /* of flash; of the caller, as large as those of the flash */
+    uint8_t *programmed;
+    board board;
+    bool is_known;       /* false at first */
+} board_moment;
+
 /* Two models, as files. */
 typedef struct {
     const uint8_t *base;
@@ -54,11 +66,14 @@ typedef struct {
     uint32_t target_size;
 } board_models;
 
-/* From `image` on, lose power at operation `at` of an update, and at a random one in each of `more` runs after it. After each cut the
- * device boots the old or the new model, or knows that an update in place is open; the last run finishes and leaves
- * the target. Returns what was not so, or NULL. `lost`: whether power was lost at all. */
-const char *board_cut(board *b, const board_image *image, const board_models *models, uint64_t at, nor_cut cut,
-                      unsigned more, bool *lost);
+/* Run an update from `image` on, lose power at its operation `at`, and at a random one in each of `more` runs after it.
+ * After each cut the device boots the old or the new model, or knows that an update in place is open; the last run
+ * finishes and leaves the target. Returns what was not so, or NULL. `lost`: whether power was lost at all.
+ *
+ * All updates from an image by a patch are the same up to the cut, so they need not all be run from the start: `moment`
+ * keeps how far the last one was before its cut. Cuts in ascending order go on from there; an earlier one starts anew. */
+const char *board_cut(board *b, const board_image *image, board_moment *moment, const board_models *models, uint64_t at,
+                      nor_cut cut, unsigned more, bool *lost);
 
 #ifdef __cplusplus
 }

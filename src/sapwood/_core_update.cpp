@@ -4,6 +4,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstring>
 #include <tuple>
 #include <vector>
@@ -36,7 +37,7 @@ class SimulatedDevice {
         f.cut_at = UINT64_MAX;
         nor_blank(&f);
         board_.piece = UINT32_MAX;
-        board_.digest = {this, digest_start, digest_add, digest_end};
+        board_.digest = {this, digest_start, digest_add, digest_end, digest_keep, digest_go_back};
         swd_config &c = board_.config;
         c.models_size = models_size;
         c.journal = models_size;
@@ -79,31 +80,35 @@ class SimulatedDevice {
     }
 
     int update(nb::object patch) {
-        const Buffer p(patch);
-        bring(p);
+        bring(patch);
         return board_update(&board_);
     }
 
     void keep() {
         kept_bytes_ = bytes_;
         kept_marks_ = programmed_;
+        moment_bytes_.resize(bytes_.size());
+        moment_marks_.resize(programmed_.size());
+        moment_.bytes = moment_bytes_.data();
+        moment_.programmed = moment_marks_.data();
+        moment_.is_known = false;
     }
 
     // From what was kept: one cut, and what was wrong after it. (whether power was lost, failure)
     std::tuple<bool, std::optional<std::string>> cut(nb::object patch, nb::object base, nb::object target, uint64_t at,
                                                      int kind, unsigned more) {
-        const Buffer p(patch);
         const Buffer b(base);
         const Buffer t(target);
         if (kept_bytes_.empty() || kind < NOR_BEFORE || kind > NOR_AFTER) {
             throw std::invalid_argument("nothing was kept, or no such cut");
         }
-        bring(p);
+        bring(patch);
         const board_image image = {kept_bytes_.data(), kept_marks_.data()};
         const board_models models = {b.data(), static_cast<uint32_t>(b.size()), t.data(),
                                      static_cast<uint32_t>(t.size())};
         bool lost = false;
-        const char *failure = board_cut(&board_, &image, &models, at, static_cast<nor_cut>(kind), more, &lost);
+        const char *failure =
+            board_cut(&board_, &image, &moment_, &models, at, static_cast<nor_cut>(kind), more, &lost);
         return {lost, failure == nullptr ? std::nullopt : std::optional<std::string>(failure)};
     }
 
@@ -114,9 +119,15 @@ class SimulatedDevice {
     uint64_t erased() const { return board_.flash.erased_sectors; }
 
   private:
-    void bring(const Buffer &patch) {
-        board_.patch = patch.data();
-        board_.patch_size = static_cast<uint32_t>(patch.size());
+    // A copy, as moments of an update point to it.
+    void bring(nb::object patch) {
+        const Buffer p(patch);
+        if (p.size() != patch_.size() || !std::equal(patch_.begin(), patch_.end(), p.data())) {
+            patch_.assign(p.data(), p.data() + p.size());
+            moment_.is_known = false;
+        }
+        board_.patch = patch_.data();
+        board_.patch_size = static_cast<uint32_t>(patch_.size());
     }
 
     static void digest_start(void *context) { static_cast<SimulatedDevice *>(context)->digested_.clear(); }
@@ -125,6 +136,16 @@ class SimulatedDevice {
         const uint8_t *from = static_cast<const uint8_t *>(bytes);
         auto &to = static_cast<SimulatedDevice *>(context)->digested_;
         to.insert(to.end(), from, from + size);
+    }
+
+    static void digest_keep(void *context) {
+        auto *self = static_cast<SimulatedDevice *>(context);
+        self->kept_digested_ = self->digested_;
+    }
+
+    static void digest_go_back(void *context) {
+        auto *self = static_cast<SimulatedDevice *>(context);
+        self->digested_ = self->kept_digested_;
     }
 
     // What these three call must not raise: an exception would have to pass through C.
@@ -151,7 +172,12 @@ class SimulatedDevice {
     std::vector<uint32_t> erases_;
     std::vector<uint8_t> kept_bytes_;
     std::vector<uint8_t> kept_marks_;
+    board_moment moment_{};
+    std::vector<uint8_t> moment_bytes_;
+    std::vector<uint8_t> moment_marks_;
+    std::vector<uint8_t> patch_;
     std::vector<uint8_t> digested_;
+    std::vector<uint8_t> kept_digested_;
     nb::callable sha256_;
     nb::object is_signed_;
     nb::callable holds_;

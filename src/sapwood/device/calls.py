@@ -1,6 +1,7 @@
 """The public calls about devices. Each ``sapwood device`` command is one of these."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Final
 
@@ -222,12 +223,12 @@ def device_simulate(
     points = range(0, operations, every)
     failures = []
     lost = 0
-    for kind in kinds:
-        for at in points:
-            cut, failure = device.cut(update.patch, models, at, kind, more=more)
-            lost += cut
-            if failure is not None:
-                failures.append((kind.name.lower(), at, failure))
-            if progress is not None:
-                progress(kinds.index(kind) * len(points) + at // every + 1, len(kinds) * len(points))
+    # By operation first: the device keeps how far the update came.
+    for i, (at, kind) in enumerate(itertools.product(points, kinds), start=1):
+        cut, failure = device.cut(update.patch, models, at, kind, more=more)
+        lost += cut
+        if failure is not None:
+            failures.append((kind.name.lower(), at, failure))
+        if progress is not None:
+            progress(i, len(kinds) * len(points))
     return DeviceSimulation(update.part, operations, lost, tuple(failures))
