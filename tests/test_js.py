@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,10 @@ def _scattered(folder: Path) -> tuple[Path, Path]:
 @pytest.mark.usefixtures("built")
 def test_the_package_for_browsers_and_node(pairs: Path) -> None:
     _run("npm", "test", "--silent", SAPWOOD_PAIRS=str(pairs))
+
+
+@pytest.mark.usefixtures("built")
+def test_the_decoder_for_devices_is_below_4_kib() -> None:
+    if shutil.which("wasm-opt") is None:
+        pytest.skip("wasm-opt is missing (Debian package: binaryen)")
+    assert (JS / "build" / "device.wasm").stat().st_size < 4096

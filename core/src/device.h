@@ -23,6 +23,21 @@ __attribute__((always_inline)) static inline unsigned sw_bits(uint32_t v) {
 #endif
 }
 
+/* The callbacks. A build that has only one set of them says its name, and gives decoders NULL: a linker then calls them
+ * without pointers. */
+#if defined(SW_DEVICE_IO)
+extern sw_device_io SW_DEVICE_IO;
+#endif
+
+static inline const sw_device_io *sw_io_of(const sw_device *d) {
+#if defined(SW_DEVICE_IO)
+    (void)d;
+    return &SW_DEVICE_IO;
+#else
+    return d->io;
+#endif
+}
+
 static inline bool sw_is_float(const sw_device *d) {
     return SWD_FLOATS && d->field > 0;
 }

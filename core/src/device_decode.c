@@ -11,7 +11,7 @@ static void fail(sw_device *d, sw_status status) {
 }
 
 static uint8_t next_byte(sw_device *d) {
-    const int byte = d->left > 0 ? d->io->next_byte(d->io->context) : -1;
+    const int byte = d->left > 0 ? sw_io_of(d)->next_byte(sw_io_of(d)->context) : -1;
     if (byte < 0) {
         /* The encoder drops zeros at the end, no more than four. */
         d->left = 0;
@@ -86,10 +86,10 @@ sw_status sw_device_start(sw_device *d, const sw_device_io *io, uint32_t payload
         return SW_ERROR_HEADER;
     }
     const unsigned bytes = header ? SW_DEVICE_LARGE : SW_DEVICE_SMALL;
-    if (bytes > io->state_size) {
+    if (bytes > sw_io_of(d)->state_size) {
         return SW_ERROR_MEMORY;
     }
-    sw_device_reset(d, io->state, bytes);
+    sw_device_reset(d, sw_io_of(d)->state, bytes);
     d->element = SW_ELEMENT_INT8;
     d->range = UINT32_MAX;
     for (int i = 0; i < 4; i++) {
@@ -156,7 +156,7 @@ static void read_segment(sw_device *d) {
 /* The next bytes that the segment copies or compares with, of the base or of what was made: in earlier calls, or in
  * this one, in front of `out`. */
 static void read_source(sw_device *d, const uint8_t *out, uint8_t *to, uint32_t size) {
-    const sw_device_io *io = d->io;
+    const sw_device_io *io = sw_io_of(d);
     const uint32_t made = d->made;
     if (!sw_is_of_block(d->kind)) {
         const uint32_t start = made + d->shift;

@@ -47,7 +47,7 @@ static inline uint32_t predict(sw_device *d, const uint16_t *weights, uint32_t n
 
 /* Teach the slots and the weights of the last prediction what came. */
 static inline void learn(sw_device *d, uint16_t *weights, uint32_t probability, unsigned bit) {
-#if !defined(__ARM_FEATURE_IDIV)
+#if !defined(__ARM_FEATURE_IDIV) && !defined(__wasm__)
     static const uint16_t step[SW_DEVICE_SEEN + 1] = {43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710,
                                                       6898, 6241, 5698, 5242, 4854, 4519, 4228, 3971};
 #endif
@@ -62,7 +62,7 @@ static inline void learn(sw_device *d, uint16_t *weights, uint32_t probability, 
         /* The probability of what did not come: TOP - p, or p. */
         uint32_t other = slot >> 4 ^ flip;
         /* 65536 / (n + 1.5) for a slot seen n times: by a table, where a division would be a call. */
-#if defined(__ARM_FEATURE_IDIV)
+#if defined(__ARM_FEATURE_IDIV) || defined(__wasm__)
         const uint32_t step = 131072 / (2 * seen + 3);
         other -= other * step >> 16;
 #else

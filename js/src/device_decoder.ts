@@ -8,7 +8,6 @@ import { Core, NOT_AT_HAND, refused } from "./wasm.js";
 interface DeviceExports {
   start(payload: number, payloadSize: number, baseSize: number, out: number, length: number): number;
   next(size: number): number;
-  end(): number;
 }
 
 /** Bytes made in one call. */
@@ -56,6 +55,5 @@ export class DeviceDecoder {
       yield core.view(out + made, size);
       made += size;
     }
-    check(core.call.end());
   }
 }

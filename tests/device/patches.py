@@ -29,9 +29,9 @@ class Pair(NamedTuple):
 
 
 def make_pair(name: str, folder: Path, *, state: int = 2048, counter: int = 1) -> Pair:
-    """The pair of that name; its patch goes into ``folder``."""
+    """The pair of that name, in MODELS if it has no folder of its own; its patch goes into ``folder``."""
     base, target = (MODELS / f"{name}.{age}.tflite" for age in ("old", "new"))
-    patch = folder / f"{name}-{state}-{counter}.swpatch"
+    patch = folder / f"{Path(name).name}-{state}-{counter}.swpatch"
     sapwood.diff(base, target, patch, profile="device", state=state, version_counter=counter)
     return Pair(base, target, patch)
 

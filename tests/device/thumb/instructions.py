@@ -19,9 +19,9 @@ def instructions(symbols: Symbols, name: str, folder: Path, *, state: int = 2048
     sector = Layout().sector
     layout = Layout(slot=-(-size // sector) * sector, state=state)
     device = a_device(symbols, layout, pair)
-    device.count_instructions()
+    counter = device.count_instructions()
     assert device.call("run_update") == DONE
-    return device.instructions / size
+    return counter.count / size
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
         symbols = build(Path(folder))
         for name in sys.argv[1:] or PAIRS:
             counts = [instructions(symbols, name, Path(folder), state=state) for state in (512, 2048)]
-            sys.stdout.write(f"{name:24} {counts[0]:8.1f} {counts[1]:8.1f}\n")
+            sys.stdout.write(f"{Path(name).name:24} {counts[0]:8.1f} {counts[1]:8.1f}\n")
             sys.stdout.flush()
 
 

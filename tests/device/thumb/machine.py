@@ -79,6 +79,26 @@ def build(out: Path) -> Symbols:
     return Symbols((out / "harness.bin").read_bytes(), at)
 
 
+class InstructionCounter:
+    """Counts what a processor runs from now on. Slow."""
+
+    def __init__(self, uc: unicorn.Uc) -> None:
+        self.count = 0
+        self._sizes: dict[tuple[int, int], int] = {}
+        uc.hook_add(unicorn.UC_HOOK_BLOCK, self._block)
+
+    def _block(self, uc: unicorn.Uc, address: int, size: int, data: object) -> None:
+        key = (address, size)
+        if key not in self._sizes:
+            halves = struct.unpack(f"<{size // 2}H", uc.mem_read(address, size))
+            count, at = 0, 0
+            while at < len(halves):
+                at += 2 if halves[at] >> 11 >= 0x1D else 1
+                count += 1
+            self._sizes[key] = count
+        self.count += self._sizes[key]
+
+
 class Device:
     """A part with this program, flash and patch. ``operations`` are those since it was made."""
 
@@ -88,7 +108,6 @@ class Device:
         self.fault = ""
         self.programmed = bytearray(layout.size // layout.unit)
         self.hash = hashlib.sha256()
-        self.instructions = 0
         self.uc = uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
         for address, size in ((CODE, 1 << 19), (STACK, 1 << 17), (FLASH, 1 << 21), (PATCH, 1 << 20)):
             uc.mem_map(address, size)
@@ -114,22 +133,9 @@ class Device:
         self.fault = ""
         self.operations.clear()
 
-    def count_instructions(self) -> None:
+    def count_instructions(self) -> InstructionCounter:
         """Count from now on; slow."""
-        sizes: dict[tuple[int, int], int] = {}
-
-        def block(uc: unicorn.Uc, address: int, size: int, data: object) -> None:
-            key = (address, size)
-            if key not in sizes:
-                halves = struct.unpack(f"<{size // 2}H", uc.mem_read(address, size))
-                count, at = 0, 0
-                while at < len(halves):
-                    at += 2 if halves[at] >> 11 >= 0x1D else 1
-                    count += 1
-                sizes[key] = count
-            self.instructions += sizes[key]
-
-        self.uc.hook_add(unicorn.UC_HOOK_BLOCK, block)
+        return InstructionCounter(self.uc)
 
     def stack_used(self) -> int:
         """Bytes of stack written to since the last restart."""
