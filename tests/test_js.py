@@ -17,7 +17,11 @@ ROOT = Path(__file__).parents[1]
 JS = ROOT / "js"
 TFLITE = ROOT / "bench" / "corpus" / "tflite"
 MODELS = ROOT / "examples" / "models"
-DEVICES: list[dict[str, Any]] = [{"profile": "device", "state": state} for state in (512, 2048)]
+DEVICES: list[dict[str, Any]] = [
+    {"profile": "device", "state": 512},
+    {"profile": "device", "state": 2048},
+    {"profile": "device", "state": 2048, "integers": True},
+]
 
 
 def _run(*command: str, **environment: str) -> None:

@@ -97,35 +97,50 @@ swd_result board_update(board *b) {
     return run(b);
 }
 
-static void load(nor *flash, const uint8_t *bytes, const uint8_t *programmed) {
-    memcpy(flash->bytes, bytes, flash->size);
-    memcpy(flash->programmed, programmed, flash->size / flash->unit);
+/* The part of flash that changed since the last call, from one copy of it to another. */
+static void copy_changed(nor *flash, uint8_t *bytes, uint8_t *programmed, const uint8_t *from_bytes,
+                         const uint8_t *from_programmed) {
+    if (flash->low < flash->high) {
+        const uint32_t low = flash->low / flash->unit;
+        memcpy(bytes + flash->low, from_bytes + flash->low, flash->high - flash->low);
+        memcpy(programmed + low, from_programmed + low, flash->high / flash->unit - low);
+    }
+    flash->low = UINT32_MAX;
+    flash->high = 0;
 }
 
-static void keep(const board *b, board_moment *moment) {
-    memcpy(moment->bytes, b->flash.bytes, b->flash.size);
-    memcpy(moment->programmed, b->flash.programmed, b->flash.size / b->flash.unit);
+static void keep(board *b, board_moment *moment) {
+    copy_changed(&b->flash, moment->bytes, moment->programmed, b->flash.bytes, b->flash.programmed);
     moment->board = *b;
     b->digest.keep(b->digest.context);
 }
 
 static void go_back(board *b, const board_moment *moment) {
+    copy_changed(&b->flash, b->flash.bytes, b->flash.programmed, moment->bytes, moment->programmed);
     *b = moment->board;
-    load(&b->flash, moment->bytes, moment->programmed);
     b->digest.go_back(b->digest.context);
+}
+
+static void start(board *b, const board_image *image, board_moment *moment) {
+    nor *flash = &b->flash;
+    flash->low = 0;
+    flash->high = flash->size;
+    copy_changed(flash, flash->bytes, flash->programmed, image->bytes, image->programmed);
+    flash->low = 0;
+    flash->high = flash->size;
+    flash->fault = NULL;
+    flash->cut_at = UINT64_MAX;
+    power_on(b);
+    b->moment = moment;
+    keep(b, moment);
 }
 
 /* To before the step with operation `at`; to the end if there is none. */
 static void go_to(board *b, const board_image *image, board_moment *moment, uint64_t at) {
-    if (moment->is_known && moment->board.flash.operations <= at) {
+    if (b->moment == moment && moment->board.flash.operations <= at) {
         go_back(b, moment);
     } else {
-        load(&b->flash, image->bytes, image->programmed);
-        b->flash.fault = NULL;
-        b->flash.cut_at = UINT64_MAX;
-        power_on(b);
-        keep(b, moment);
-        moment->is_known = true;
+        start(b, image, moment);
     }
     while (b->result == SWD_MORE) {
         b->result = swd_update_step(&b->update);

@@ -34,7 +34,8 @@ typedef struct {
     uint32_t returns;  /* times it went back */
     bool pause;
     swd_update update;
-    swd_result result; /* of its last step */
+    swd_result result;    /* of its last step */
+    const void *moment;   /* the board_moment that it can go back to */
     uint16_t state[SW_DEVICE_LARGE / 2];
 } board;
 
@@ -55,7 +56,6 @@ typedef struct {
     uint8_t *bytes;      /* of flash; of the caller, as large as those of the flash */
     uint8_t *programmed;
     board board;
-    bool is_known;       /* false at first */
 } board_moment;
 
 /* Two models, as files. */
@@ -71,7 +71,7 @@ typedef struct {
  * finishes and leaves the target. Returns what was not so, or NULL. `lost`: whether power was lost at all.
  *
  * All updates from an image by a patch are the same up to the cut, so they need not all be run from the start: `moment`
- * keeps how far the last one was before its cut. Cuts in ascending order go on from there; an earlier one starts anew. */
+ * keeps how far the last one was before its cut. Cuts in ascending order go on from there; an earlier one, or another moment, starts anew. */
 const char *board_cut(board *b, const board_image *image, board_moment *moment, const board_models *models, uint64_t at,
                       nor_cut cut, unsigned more, bool *lost);
 

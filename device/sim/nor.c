@@ -23,8 +23,10 @@ static bool is_inside(const nor *flash, uint32_t address, uint32_t size) {
     return address <= flash->size && size <= flash->size - address;
 }
 
-/* Whether the operation happens whole; if not, whether any of it does. */
-static bool loses_power(nor *flash, bool *torn) {
+/* Whether the operation, on these addresses, happens whole; if not, whether any of it does. */
+static bool loses_power(nor *flash, uint32_t address, uint32_t size, bool *torn) {
+    flash->low = address < flash->low ? address : flash->low;
+    flash->high = address + size > flash->high ? address + size : flash->high;
     const bool cut = flash->operations++ == flash->cut_at;
     *torn = cut && flash->cut == NOR_TORN;
     flash->dead = cut;
@@ -54,7 +56,7 @@ bool nor_program(nor *flash, uint32_t address, const void *from, uint32_t size) 
         return fail(flash, "a program of part of a unit");
     }
     bool torn;
-    const bool lost = loses_power(flash, &torn);
+    const bool lost = loses_power(flash, address, size, &torn);
     /* Power may go before a cell has changed that much that it reads so. */
     const bool seen = torn && any(flash) > 40;
     for (uint32_t i = 0; i < size; i++) {
@@ -86,7 +88,7 @@ bool nor_erase(nor *flash, uint32_t address) {
         return fail(flash, "an erase of no sector");
     }
     bool torn;
-    const bool lost = loses_power(flash, &torn);
+    const bool lost = loses_power(flash, address, flash->sector, &torn);
     for (uint32_t i = 0; i < flash->sector; i++) {
         uint8_t *cell = &flash->bytes[address + i];
         if (!lost) {

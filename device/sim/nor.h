@@ -29,6 +29,8 @@ typedef struct {
     uint64_t operations;  /* programs and erases of this run */
     uint64_t cut_at;      /* the operation that loses power, counted from 0; UINT64_MAX: none */
     nor_cut cut;
+    uint32_t low;         /* what changed since these were set: addresses from low on, before high */
+    uint32_t high;
     uint64_t programmed_bytes;
     uint64_t erased_sectors;
     bool dead;            /* without power: everything fails */

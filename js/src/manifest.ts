@@ -16,6 +16,7 @@ const KEY_ID = 6;
 const TARGET_FILES = 7;
 const PROFILE = 8;
 const CHUNKS = 9;
+const INTEGERS = 10;
 const VERSION_COUNTER = 11;
 const SECOND_BASE = 13;
 const HASH = 15;
@@ -32,6 +33,7 @@ const TAGS = new Map([
   [TARGET_FILES, "TARGET_FILES"],
   [PROFILE, "PROFILE"],
   [CHUNKS, "CHUNKS"],
+  [INTEGERS, "INTEGERS"],
   [VERSION_COUNTER, "VERSION_COUNTER"],
   [SECOND_BASE, "SECOND_BASE"],
   [HASH, "HASH"],
@@ -60,11 +62,12 @@ export interface Chunk {
   readonly digest: Uint8Array;
 }
 
-/** What a device needs, in bytes (docs/SPEC.md, "Device profile"). */
+/** What a device needs, in bytes, and whether its decoder needs no floats (docs/SPEC.md, "Device profile"). */
 export interface Profile {
   readonly state: number;
   readonly window: number;
   readonly behind: number;
+  readonly integers: boolean;
 }
 
 export interface Manifest {
@@ -100,7 +103,8 @@ export function readManifest(data: Uint8Array, offset: number): Manifest {
   if (target === null || chunks === null) throw all.error("the manifest lacks its target or its chunks");
   const base = read(BASE, readIdentity);
   const secondBase = read(SECOND_BASE, readIdentity);
-  const profile = read(PROFILE, readProfile);
+  const integers = read(INTEGERS, readIntegers) ?? false;
+  const profile = read(PROFILE, (r) => readProfile(r, integers));
   if (secondBase !== null && (base === null || records.has(PROFILE))) {
     throw all.error("a second base without a first, or for a device");
   }
@@ -224,13 +228,19 @@ function readChunks(reader: ByteReader): Chunk[] {
   return chunks;
 }
 
-function readProfile(reader: ByteReader): Profile | null {
+function readIntegers(reader: ByteReader): boolean {
+  if (reader.byte("number of what elements are") === 1) return true;
+  reader.take(reader.left, "what elements are");
+  return false;
+}
+
+function readProfile(reader: ByteReader, integers: boolean): Profile | null {
   if (reader.byte("number of a profile") !== 1) {
     reader.take(reader.left, "profile");
     return null;
   }
   const [state, window, behind] = ["state", "window", "behind"].map((name) => reader.unsigned(`${name} of a profile`));
-  return { state: state as number, window: window as number, behind: behind as number };
+  return { state: state as number, window: window as number, behind: behind as number, integers };
 }
 
 function readMetadata(reader: ByteReader): Map<string, string> {

@@ -13,7 +13,7 @@ if (FOLDER === undefined) {
   test("patches by the Python package", { skip: "SAPWOOD_PAIRS is not set: make js sets it" }, () => {});
 } else {
   const key = readFileSync(join(FOLDER, "key.pub"), "utf8");
-  for (const { name, base, target, profile, state } of JSON.parse(readFileSync(join(FOLDER, "pairs.json")))) {
+  for (const { name, base, target, profile, state, integers } of JSON.parse(readFileSync(join(FOLDER, "pairs.json")))) {
     test(`${name} gives its target`, async () => {
       const [old, wanted] = [read(base), read(target)];
       const patch = read(join(FOLDER, `${name}.swpatch`));
@@ -22,6 +22,7 @@ if (FOLDER === undefined) {
       assert.equal(told.target.size, wanted.length);
       assert.equal(told.hash, profile ? "sha256" : "blake3");
       assert.equal(told.profile?.state, state);
+      assert.equal(told.profile?.integers, profile && integers === true);
       assert.deepEqual(await applyPatch(old, patch), wanted);
       const { stream, seen } = recorder();
       await applyStream(await openAsBlob(base), await openAsBlob(join(FOLDER, `${name}.signed.swpatch`)), stream, { key });

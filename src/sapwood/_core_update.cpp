@@ -91,7 +91,7 @@ class SimulatedDevice {
         moment_marks_.resize(programmed_.size());
         moment_.bytes = moment_bytes_.data();
         moment_.programmed = moment_marks_.data();
-        moment_.is_known = false;
+        board_.moment = nullptr;
     }
 
     // From what was kept: one cut, and what was wrong after it. (whether power was lost, failure)
@@ -124,13 +124,17 @@ class SimulatedDevice {
         const Buffer p(patch);
         if (p.size() != patch_.size() || !std::equal(patch_.begin(), patch_.end(), p.data())) {
             patch_.assign(p.data(), p.data() + p.size());
-            moment_.is_known = false;
+            board_.moment = nullptr;
         }
         board_.patch = patch_.data();
         board_.patch_size = static_cast<uint32_t>(patch_.size());
     }
 
-    static void digest_start(void *context) { static_cast<SimulatedDevice *>(context)->digested_.clear(); }
+    static void digest_start(void *context) {
+        auto *self = static_cast<SimulatedDevice *>(context);
+        self->digested_.clear();
+        self->is_of_kept_ = false;
+    }
 
     static void digest_add(void *context, const void *bytes, uint32_t size) {
         const uint8_t *from = static_cast<const uint8_t *>(bytes);
@@ -138,14 +142,25 @@ class SimulatedDevice {
         to.insert(to.end(), from, from + size);
     }
 
+    // Most often bytes were added since: only they are copied.
     static void digest_keep(void *context) {
         auto *self = static_cast<SimulatedDevice *>(context);
-        self->kept_digested_ = self->digested_;
+        auto &kept = self->kept_digested_;
+        if (!self->is_of_kept_) {
+            kept.clear();
+        }
+        kept.insert(kept.end(), self->digested_.begin() + static_cast<ptrdiff_t>(kept.size()), self->digested_.end());
+        self->is_of_kept_ = true;
     }
 
     static void digest_go_back(void *context) {
         auto *self = static_cast<SimulatedDevice *>(context);
-        self->digested_ = self->kept_digested_;
+        if (self->is_of_kept_) {
+            self->digested_.resize(self->kept_digested_.size());
+        } else {
+            self->digested_ = self->kept_digested_;
+        }
+        self->is_of_kept_ = true;
     }
 
     // What these three call must not raise: an exception would have to pass through C.
@@ -178,6 +193,7 @@ class SimulatedDevice {
     std::vector<uint8_t> patch_;
     std::vector<uint8_t> digested_;
     std::vector<uint8_t> kept_digested_;
+    bool is_of_kept_ = false; // digested_ begins with kept_digested_
     nb::callable sha256_;
     nb::object is_signed_;
     nb::callable holds_;

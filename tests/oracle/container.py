@@ -15,8 +15,8 @@ __all__ = ["Content", "Manifest", "Patch", "decode_patch", "identity_of", "read_
 MAGIC = b"\x89SWP"
 FILE, FOLDER = 1, 2
 BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES, PROFILE = range(1, 9)
-CHUNKS, VERSION_COUNTER, SECOND_BASE, HASH, GUARDRAILS, KEPT = 9, 11, 13, 15, 17, 19
-KNOWN = frozenset({*range(1, 10), 11, 13, 15, 17, 19})
+CHUNKS, INTEGERS, VERSION_COUNTER, SECOND_BASE, HASH, GUARDRAILS, KEPT = 9, 10, 11, 13, 15, 17, 19
+KNOWN = frozenset({*range(1, 12), 13, 15, 17, 19})
 BLAKE3, SHA256 = 0, 1
 MAX_MANIFEST = 16 << 20
 MAX_RECORDS = 256
@@ -189,6 +189,10 @@ def _check_optional(records: dict[int, bytes]) -> None:
                 profile.unsigned()
             if profile.left():
                 raise Refused("bytes left over after the profile")
+    if INTEGERS in records:
+        integers = Reader(records[INTEGERS])
+        if integers.byte() == 1 and integers.left():
+            raise Refused("bytes left over after what elements are")
     if VERSION_COUNTER in records:
         counter = Reader(records[VERSION_COUNTER])
         counter.unsigned()

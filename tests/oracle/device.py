@@ -7,10 +7,11 @@ from tests.oracle.elements import ELEMENTS, Element, moved
 from tests.oracle.range_coder import RangeDecoder
 from tests.oracle.reader import Refused
 
-__all__ = ["STATES", "decode_device", "device_reach", "product"]
+__all__ = ["STATES", "decode_device", "device_reach", "has_floats", "product"]
 
 STATES = (512, 2048)
 COPY, DIFFERENCE, NUMBERS, BYTES, REPEAT, SCALED, PLAIN = range(7)
+_INTEGERS = (1, 2, 3)  # INT8, INT16, INT32
 _ZERO, _GROUP, _LENGTH, _SIGN, _DIGIT, _BYTE, _SEGMENT, _BITS, _LEADING = 0, 1, 2, 3, 4, 6, 7, 8, 9
 _SETS = 10
 _GROUP_AT, _SIGN_AT, _DIGIT_AT, _BYTE_AT, _SEGMENT_AT = (k << 12 for k in range(1, 6))
@@ -187,6 +188,7 @@ class _Block:
         self.distance = {REPEAT: 0, SCALED: 0}
         self.before = [0, 0]
         self.window = 0
+        self.has_floats = False
         self.lead = -(1 << 32)  # the most that a segment's place lies beyond the base's bytes it reads
 
     def _contexts(self, question: int, before: int) -> Sequence[int]:
@@ -230,6 +232,8 @@ class _Block:
             self.window = max(self.window, self.distance[self.kind])
         if self.kind == SCALED and not self._yes(7, before):
             self.factor = self.model.direct(32)
+        named = self.kind in (DIFFERENCE, NUMBERS) and self.element not in _INTEGERS
+        self.has_floats |= self.kind == SCALED or named
         count = 1 + self._integer(8, self.kind)
         if count * width > self.length - made:
             raise Refused("a segment makes more than its block")
@@ -303,6 +307,11 @@ def _decoded(payload: bytes, base: bytes, length: int) -> _Block:
 def decode_device(payload: bytes, base: bytes, length: int) -> bytes:
     """The ``length`` bytes a DEVICE block makes; ``base`` is the whole base."""
     return bytes(_decoded(payload, base, length).out)
+
+
+def has_floats(payload: bytes, base: bytes, length: int) -> bool:
+    """Whether any element of a block is a float: not so with the record INTEGERS."""
+    return _decoded(payload, base, length).has_floats
 
 
 def device_reach(payload: bytes, base: bytes, length: int, at: int) -> tuple[int, int]:

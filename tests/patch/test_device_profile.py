@@ -13,7 +13,7 @@ from sapwood.errors import CorruptPatch, WrongCall
 from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Profile
 from tests.oracle.container import decode_patch
-from tests.oracle.device import device_reach
+from tests.oracle.device import device_reach, has_floats
 from tests.oracle.random_patches import random_pair
 from tests.oracle.reader import Refused
 from tests.patch import crafted, models, seal
@@ -181,6 +181,17 @@ def test_integers_alone() -> None:
     assert plain.manifest.profile is not None
     assert not plain.manifest.profile.integers
     assert plain.size < patch.size < 1.3 * plain.size
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_a_patch_of_integers_has_no_float(integers: bool) -> None:
+    base, target = _pair("my_cnn_lastlayer")
+    patch = sapwood.diff(base, target, profile="device", integers=integers).to_bytes()
+    assert decode_patch(patch, base) == target
+    blocks = [block for block in seal.parts(patch).all_blocks() if block.codec is Codec.DEVICE]
+    found = [has_floats(bytes(block.payload), base, block.length) for block in blocks]
+    assert found
+    assert any(found) is not integers
 
 
 def test_an_empty_target() -> None:

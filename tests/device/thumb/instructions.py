@@ -16,8 +16,9 @@ def instructions(symbols: Symbols, name: str, folder: Path, *, state: int = 2048
     """For each byte of the pair's target, in two slots."""
     pair = make_pair(name, folder, state=state)
     size = pair.target.stat().st_size
+    largest = max(size, pair.base.stat().st_size)
     sector = Layout().sector
-    layout = Layout(slot=-(-size // sector) * sector, state=state)
+    layout = Layout(slot=-(-largest // sector) * sector, state=state)
     device = a_device(symbols, layout, pair)
     counter = device.count_instructions()
     assert device.call("run_update") == DONE
