@@ -46,8 +46,8 @@ def make(folder: Path = FOLDER) -> dict[str, list[Path]]:
         for name, sources in files.items():
             out = folder / part / name
             if not out.exists():
-                members = (data for source in sources for data in members(source, folder / "downloads"))
-                out.write_bytes(_first(members))
+                pieces = (data for source in sources for data in members(source, folder / "downloads"))
+                out.write_bytes(_first(pieces))
         for name, data in _made_here(part).items():
             out = folder / part / name
             if not out.exists():
