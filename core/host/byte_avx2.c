@@ -49,10 +49,9 @@ LANES sw_lanes_stretch(sw_lanes slot) {
     /* Ten bits of it, modulo 2^16, in the lane that they came from. */
     const __m256i logarithm = _mm256_blend_epi16(_mm256_srli_epi32(even, 13), _mm256_slli_epi32(odd, 3), 0xAA);
     const __m256i most = _mm256_set1_epi16((int16_t)(uint16_t)((16 << 10) + (127 << 10)));
-    const __m256i size = _mm256_sub_epi16(_mm256_sub_epi16(most, _mm256_srli_epi16(q, 5)), logarithm);
-    /* Minus the size where p is below one half. */
-    const __m256i unlikely = _mm256_xor_si256(likely, _mm256_set1_epi16(-1));
-    return _mm256_sub_epi16(_mm256_xor_si256(size, unlikely), unlikely);
+    /* Minus the size; the other way round where p, as a signed number, is negative: at one half and above. */
+    const __m256i less = _mm256_sub_epi16(_mm256_add_epi16(_mm256_srli_epi16(q, 5), logarithm), most);
+    return _mm256_sign_epi16(less, p);
 }
 
 /* Sixteen knots of 16 bits by their upper and lower bytes. */

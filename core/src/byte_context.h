@@ -48,11 +48,13 @@ SW_BYTE_INLINE sw_byte_match sw_byte_expect(const sw_byte_state *s, const uint8_
 }
 
 /* How likely the expected byte is after a long match; NULL where the match is not long. */
-SW_BYTE_INLINE uint16_t *sw_byte_surety(sw_byte_state *s, const sw_byte_match *m, unsigned sure) {
+SW_BYTE_INLINE uint16_t *sw_byte_surety(const sw_byte_view *v, const sw_byte_state *s, const sw_byte_match *m,
+                                        unsigned sure) {
     if (!m->found || s->length < sure || s->misses > 0) {
         return NULL;
     }
-    return &s->sure[m->byte * SW_BYTE_SURE + (s->length < 64 ? 0u : s->length < 128 ? 1u : s->length < 512 ? 2u : 3u)];
+    const unsigned kind = s->length < 64 ? 0 : s->length < 128 ? 1 : s->length < 512 ? 2 : 3;
+    return &v->sure[m->byte * SW_BYTE_SURE + kind];
 }
 
 SW_BYTE_INLINE void sw_byte_learn_surety(uint16_t *p, bool as_expected) {
@@ -77,19 +79,19 @@ SW_BYTE_INLINE sw_byte_found sw_byte_find(const sw_byte_view *v, const sw_byte_l
     const uint32_t place = sw_byte_place(level, hash, nibble);
     const uint16_t tag = (uint16_t)((((hash & 0xFFF) ^ nibble << 7 ^ nibble << 3) | 1) << 4);
     uint16_t *a = v->slots + (size_t)place * SW_BYTE_LANES;
-    uint16_t *b = v->slots + (size_t)(place ^ 1) * SW_BYTE_LANES;
-    if (a[0] == tag) {
-        return (sw_byte_found){a, tag, true};
+    /* Which of the two it is, no processor foresees: so no branch. That it is one of them, it does. */
+    uint16_t *held = v->slots + (size_t)(place ^ (a[0] != tag)) * SW_BYTE_LANES;
+    if (held[0] == tag) {
+        return (sw_byte_found){held, tag, true};
     }
-    if (b[0] == tag) {
-        return (sw_byte_found){b, tag, true};
-    }
+    uint16_t *b = held; /* a has not the tag */
     return (sw_byte_found){(a[1] & SW_BYTE_COUNT) <= (b[1] & SW_BYTE_COUNT) ? a : b, tag, false};
 }
 
-SW_BYTE_INLINE void sw_byte_fetch(const sw_byte_view *v, const sw_byte_level *level, unsigned nibble) {
+SW_BYTE_INLINE void sw_byte_fetch(const sw_byte_view *v, const sw_byte_state *s, const sw_byte_level *level,
+                                  unsigned nibble) {
     for (unsigned i = 0; i < level->hashed; i++) {
-        const uint32_t place = sw_byte_place(level, v->state->hashes[i], nibble);
+        const uint32_t place = sw_byte_place(level, s->hashes[i], nibble);
         __builtin_prefetch(v->slots + (size_t)(place & ~1u) * SW_BYTE_LANES);
     }
 }
@@ -138,9 +140,8 @@ SW_BYTE_INLINE uint32_t sw_byte_common(const uint8_t *window, uint32_t candidate
 }
 
 /* The byte before `at` is known: what the next one may repeat. */
-SW_BYTE_INLINE void sw_byte_follow(const sw_byte_view *v, unsigned bits, const uint8_t *window, size_t at,
-                                   unsigned byte) {
-    sw_byte_state *s = v->state;
+SW_BYTE_INLINE void sw_byte_follow(const sw_byte_view *v, sw_byte_state *s, const sw_byte_level *level,
+                                   const uint8_t *window, size_t at, unsigned byte) {
     if (s->match > 0) {
         if (window[s->match] == byte) {
             s->length += s->length < 65535;
@@ -156,12 +157,12 @@ SW_BYTE_INLINE void sw_byte_follow(const sw_byte_view *v, unsigned bits, const u
     if (at < 8) {
         return;
     }
-    const uint64_t key = s->history & (UINT64_MAX >> (64 - 8 * SW_BYTE_MATCHED));
-    uint32_t *place = &v->places[key * SW_BYTE_MULTIPLIER >> (64 - bits)];
+    const uint64_t key = s->history & (UINT64_MAX >> (64 - 8 * level->matched));
+    uint32_t *place = &v->places[key * SW_BYTE_MULTIPLIER >> (64 - level->match_bits)];
     if (s->match == 0 || (s->misses > 0 && s->length < 16)) {
         const uint32_t candidate = *place;
         const uint32_t length = sw_byte_common(window, candidate, at, s->history);
-        if (length >= SW_BYTE_MATCHED && length > s->length) {
+        if (length >= level->matched && length > s->length) {
             s->match = candidate;
             s->length = length;
             s->misses = 0;
@@ -171,23 +172,26 @@ SW_BYTE_INLINE void sw_byte_follow(const sw_byte_view *v, unsigned bits, const u
 }
 
 /* The byte at `at` is known: history, word, match. */
-SW_BYTE_INLINE void sw_byte_see(const sw_byte_view *v, const sw_byte_level *level, const uint8_t *window, size_t at,
-                                unsigned byte) {
-    sw_byte_state *s = v->state;
+SW_BYTE_INLINE void sw_byte_see(const sw_byte_view *v, sw_byte_state *s, const sw_byte_level *level,
+                                const uint8_t *window, size_t at, unsigned byte) {
     s->history = s->history << 8 | byte;
     const unsigned lower = byte | 32;
     const bool of_word = (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') || byte >= 128;
     s->word = of_word ? (s->word + byte + 1) * 0x2F0B4C47u : 0;
-    sw_byte_follow(v, level->match_bits, window, at + 1, byte);
+    sw_byte_follow(v, s, level, window, at + 1, byte);
 }
 
 /* The contexts of the byte at `at`. */
-SW_BYTE_INLINE void sw_byte_hash(const sw_byte_view *v, const sw_byte_level *level, const uint8_t *window,
-                                 size_t at) {
-    sw_byte_state *s = v->state;
-    const uint8_t *contexts = s->record > 0 ? level->record : level->text;
-    for (unsigned i = 0; i < level->hashed; i++) {
-        s->hashes[i] = (uint32_t)(sw_byte_key(s, contexts[i], window, at) * SW_BYTE_MULTIPLIER >> 32);
+SW_BYTE_INLINE void sw_byte_hash(sw_byte_state *s, const sw_byte_level *level, const uint8_t *window, size_t at) {
+    /* Two loops, so that compilers know which contexts each has. */
+    if (s->record > 0) {
+        for (unsigned i = 0; i < level->hashed; i++) {
+            s->hashes[i] = (uint32_t)(sw_byte_key(s, level->record[i], window, at) * SW_BYTE_MULTIPLIER >> 32);
+        }
+    } else {
+        for (unsigned i = 0; i < level->hashed; i++) {
+            s->hashes[i] = (uint32_t)(sw_byte_key(s, level->text[i], window, at) * SW_BYTE_MULTIPLIER >> 32);
+        }
     }
 }
 

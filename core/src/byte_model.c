@@ -26,6 +26,7 @@ static size_t lay_out(uint8_t *memory, unsigned level, sw_byte_view *v) {
         at += ((bytes) + 63) & ~(size_t)63;            \
     } while (0)
     PLACE(state, sw_byte_state, sizeof(sw_byte_state));
+    PLACE(sure, uint16_t, sizeof(uint16_t) * BYTES * SW_BYTE_SURE);
     PLACE(slots, uint16_t, slot << l->slot_bits);
     PLACE(first[1], uint16_t, BYTES * slot);
     PLACE(first[0], uint16_t, BYTES * NIBBLES * slot);
@@ -65,8 +66,8 @@ void sw_byte_model_reset(void *memory, unsigned level, unsigned record) {
     memset(memory, 0, sw_byte_model_size(level));
     sw_byte_view v = sw_byte_model_view(memory, level);
     v.state->level = level;
-    for (unsigned i = 0; i < 256 * SW_BYTE_SURE; i++) {
-        v.state->sure[i] = FIRST_SURE;
+    for (unsigned i = 0; i < BYTES * SW_BYTE_SURE; i++) {
+        v.sure[i] = FIRST_SURE;
     }
     sw_byte_model_take_record(memory, record);
     /* Slots lie side by side; a tag of 0 is no context's. */

@@ -19,7 +19,6 @@ enum {
     SW_BYTE_LANES = 16,      /* of a slot: its tag, then nodes 1 to 15 */
     SW_BYTE_COUNT = 7,       /* the bits of a lane that count; the others are its probability */
     SW_BYTE_MATCHES = 16,    /* kinds of match */
-    SW_BYTE_MATCHED = 6,     /* bytes that find a match */
     SW_BYTE_LONGEST = 32,    /* of which more are not counted */
     SW_BYTE_CONTEXTS = 6,    /* most hashed contexts of a level */
     SW_BYTE_INPUTS = SW_BYTE_CONTEXTS + 3,
@@ -44,6 +43,7 @@ typedef enum {
 typedef struct {
     uint8_t slot_bits;  /* the logarithm of how many slots hashed contexts share */
     uint8_t match_bits; /* and of the places that bytes are found again by */
+    uint8_t matched;    /* so many bytes find a match */
     uint8_t hashed;     /* contexts that are hashed */
     uint8_t wide;       /* whether there is an input of no context, and a set of weights by the high nibble */
     uint8_t sure;       /* matches of so many bytes may settle a byte by one decision */
@@ -53,11 +53,11 @@ typedef struct {
 
 /* Here, so that loops are made for their level. SPEC has the table. */
 static const sw_byte_level sw_byte_levels[SW_BYTE_LEVELS] = {
-    {15, 15, 1, 0, 24, {SW_BYTE_ORDER3}, {SW_BYTE_ABOVE}},
-    {17, 18, 3, 0, 24,
+    {15, 16, 5, 1, 0, 16, {SW_BYTE_ORDER3}, {SW_BYTE_ABOVE}},
+    {17, 18, 6, 3, 0, 24,
      {SW_BYTE_ORDER2, SW_BYTE_ORDER4, SW_BYTE_WORD},
      {SW_BYTE_ORDER3, SW_BYTE_ABOVE, SW_BYTE_ABOVE_1}},
-    {19, 20, 6, 1, 32,
+    {19, 20, 6, 6, 1, 32,
      {SW_BYTE_ORDER2, SW_BYTE_ORDER3, SW_BYTE_ORDER4, SW_BYTE_ORDER5, SW_BYTE_ORDER6, SW_BYTE_WORD},
      {SW_BYTE_ORDER2, SW_BYTE_ORDER3, SW_BYTE_ABOVE, SW_BYTE_ABOVE_1, SW_BYTE_ABOVE_TWO, SW_BYTE_COLUMN_2}},
 };
@@ -77,11 +77,11 @@ typedef struct {
     uint32_t misses;
     uint32_t record;  /* bytes of a record; 0 for text */
     uint32_t level;
-    uint16_t sure[256 * SW_BYTE_SURE]; /* by the expected byte: how likely it is after a long match, in 1/65536 */
 } sw_byte_state;
 
 typedef struct {
     sw_byte_state *state;
+    uint16_t *sure;         /* by the expected byte: how likely it is after a long match, in 1/65536 */
     uint16_t *slots;        /* of hashed contexts */
     uint16_t *first[2];     /* of the last byte: low nibbles, high nibbles */
     uint16_t *none[2];      /* of nothing */
@@ -89,7 +89,7 @@ typedef struct {
     int16_t *by_match[2];   /* weights: for each set, for each input, a lane a node */
     int16_t *by_nibble;     /* set 0 for high nibbles, then by the high nibble that was; in wide levels alone */
     int16_t *by_byte[2];
-    uint32_t *places;       /* where six bytes stood last */
+    uint32_t *places;       /* where the last bytes stood before */
 } sw_byte_view;
 
 /* Bytes of a level's model; its memory must be aligned to 64. 0 for no such level. */

@@ -12,6 +12,7 @@ enum { SW_BYTE_ORDER1, SW_BYTE_MATCH, SW_BYTE_ORDER0 };
 
 typedef struct {
     sw_byte_view v;
+    sw_byte_state now; /* of the model, while it walks: what is no part of its memory stays in registers */
     sw_byte_range range;
     const uint8_t *window;
     sw_byte_match match;
@@ -33,7 +34,7 @@ SW_BYTE_WALK void SW_BYTE(foresee)(const SW_BYTE(walk) *w, const sw_byte_level *
     const sw_byte_view *v = &w->v;
     const unsigned inputs = sw_byte_inputs(level);
     const size_t set = (size_t)inputs * SW_BYTE_LANES;
-    const unsigned last = (unsigned)(v->state->history & 255);
+    const unsigned last = (unsigned)(w->now.history & 255);
     const bool matched = w->match.found && (high || w->match.byte >> 4 == before);
     const unsigned nibble = high ? 0 : 1 + before;
 
@@ -48,7 +49,7 @@ SW_BYTE_WALK void SW_BYTE(foresee)(const SW_BYTE(walk) *w, const sw_byte_level *
         m->learned[i] = sw_lanes_load(m->slots[i]);
     }
     SW_BYTE_UNROLL for (unsigned i = plain; i < inputs; i++) {
-        const sw_byte_found found = sw_byte_find(v, level, v->state->hashes[i - plain], nibble);
+        const sw_byte_found found = sw_byte_find(v, level, w->now.hashes[i - plain], nibble);
         m->slots[i] = found.slot;
         m->learned[i] = found.held ? sw_lanes_load(found.slot) : sw_lanes_fresh(found.tag);
     }
@@ -105,7 +106,7 @@ SW_BYTE_WALK unsigned SW_BYTE(mixed)(SW_BYTE(walk) *w, sw_byte_mode mode, const 
     SW_BYTE(mix) m;
     SW_BYTE(foresee)(w, level, &m, 1, 0);
     const unsigned high = SW_BYTE(decide)(w, &m, mode, byte >> 4);
-    sw_byte_fetch(&w->v, level, 1 + high);
+    sw_byte_fetch(&w->v, &w->now, level, 1 + high);
     SW_BYTE(adapt)(&m, level, high);
     SW_BYTE(foresee)(w, level, &m, 0, high);
     const unsigned low = SW_BYTE(decide)(w, &m, mode, byte & 15);
@@ -113,23 +114,24 @@ SW_BYTE_WALK unsigned SW_BYTE(mixed)(SW_BYTE(walk) *w, sw_byte_mode mode, const 
     if (mode == SW_BYTE_DECODE) {
         out[at] = (uint8_t)byte;
     }
-    sw_byte_see(&w->v, level, w->window, at, byte);
-    sw_byte_hash(&w->v, level, w->window, at + 1);
-    sw_byte_fetch(&w->v, level, 0);
+    sw_byte_see(&w->v, &w->now, level, w->window, at, byte);
+    sw_byte_hash(&w->now, level, w->window, at + 1);
+    sw_byte_fetch(&w->v, &w->now, level, 0);
     SW_BYTE(adapt)(&m, level, low);
     return byte;
 }
 
-SW_BYTE_WALK void SW_BYTE(bytes)(SW_BYTE(walk) *w, sw_byte_mode mode, const sw_byte_level *level, uint8_t *out,
+SW_BYTE_WALK void SW_BYTE(bytes)(SW_BYTE(walk) *walk, sw_byte_mode mode, const sw_byte_level *level, uint8_t *out,
                                  size_t from, size_t to) {
+    SW_BYTE(walk) here = *walk, *w = &here;
     bool hashed = false; /* the contexts of this byte */
     for (size_t at = from; at < to; at++) {
         if (mode == SW_BYTE_DECODE && w->range.overrun > SW_BYTE_LEFT_OUT) {
-            return; /* what is missing makes no more bytes, however many are asked for */
+            break; /* what is missing makes no more bytes, however many are asked for */
         }
-        w->match = sw_byte_expect(w->v.state, w->window);
+        w->match = sw_byte_expect(&w->now, w->window);
         const unsigned byte = mode == SW_BYTE_DECODE ? 0 : w->window[at];
-        uint16_t *surety = sw_byte_surety(w->v.state, &w->match, level->sure);
+        uint16_t *surety = sw_byte_surety(&w->v, &w->now, &w->match, level->sure);
         const unsigned expected = w->match.byte;
         if (surety != NULL && *surety >= SW_BYTE_SETTLES) {
             /* One decision for the whole byte. */
@@ -139,13 +141,13 @@ SW_BYTE_WALK void SW_BYTE(bytes)(SW_BYTE(walk) *w, sw_byte_mode mode, const sw_b
                     out[at] = (uint8_t)expected;
                 }
                 sw_byte_learn_surety(surety, true);
-                sw_byte_see(&w->v, level, w->window, at, expected);
+                sw_byte_see(&w->v, &w->now, level, w->window, at, expected);
                 hashed = false;
                 continue;
             }
         }
         if (!hashed) {
-            sw_byte_hash(&w->v, level, w->window, at);
+            sw_byte_hash(&w->now, level, w->window, at);
             hashed = true;
         }
         const bool as_expected = SW_BYTE(mixed)(w, mode, level, out, at, byte) == expected;
@@ -153,11 +155,12 @@ SW_BYTE_WALK void SW_BYTE(bytes)(SW_BYTE(walk) *w, sw_byte_mode mode, const sw_b
             sw_byte_learn_surety(surety, as_expected);
         }
     }
+    *walk = here;
 }
 
 /* Levels as constants for the compiler: a loop for each. */
 SW_BYTE_WALK void SW_BYTE(of_level)(SW_BYTE(walk) *w, sw_byte_mode mode, uint8_t *out, size_t from, size_t to) {
-    switch (w->v.state->level) {
+    switch (w->now.level) {
     case SW_BYTE_LIVE:
         SW_BYTE(bytes)(w, mode, &sw_byte_levels[SW_BYTE_LIVE], out, from, to);
         break;
@@ -177,12 +180,14 @@ static __attribute__((noinline)) void SW_BYTE(go)(SW_BYTE(walk) *w, sw_byte_mode
     } else {
         SW_BYTE(of_level)(w, mode, out, from, to);
     }
+    *w->v.state = w->now;
 }
 
 static SW_BYTE(walk) SW_BYTE(start)(void *model, const uint8_t *window) {
     SW_BYTE(walk) w;
     memset(&w, 0, sizeof w);
     w.v = sw_byte_model_view(model, ((const sw_byte_state *)model)->level);
+    w.now = *w.v.state;
     w.window = window;
     return w;
 }

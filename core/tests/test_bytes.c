@@ -8,8 +8,8 @@
 #include "crc32c.h"
 
 /* Of all payloads: what every processor and compiler must make. A change of it is a change of the format. */
-enum { GOLDEN_SIZE = 20659 };
-static const uint32_t golden_crc = 0x4CDBEBC6u;
+enum { GOLDEN_SIZE = 20656 };
+static const uint32_t golden_crc = 0x7E6BCFF7u;
 
 static uint32_t crc;
 static size_t coded_in_all;

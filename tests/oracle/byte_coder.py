@@ -26,13 +26,14 @@ class Level:
     wide: bool
     slots: int
     places: int
+    found_by: int
     sure: int
 
 
 LEVELS: Final = (
-    Level((3,), (20,), False, 15, 15, 24),
-    Level((2, 4, 16), (3, 20, 21), False, 17, 18, 24),
-    Level((2, 3, 4, 5, 6, 16), (2, 3, 20, 21, 22, 24), True, 19, 20, 32),
+    Level((3,), (20,), False, 15, 16, 5, 16),
+    Level((2, 4, 16), (3, 20, 21), False, 17, 18, 6, 24),
+    Level((2, 3, 4, 5, 6, 16), (2, 3, 20, 21, 22, 24), True, 19, 20, 6, 32),
 )
 
 
@@ -229,11 +230,12 @@ class Model:
                 match.place = 0 if match.misses > 8 else match.place + 1
         if at < 8:
             return
-        place = (self.history % 2**48) * MULTIPLIER % 2**64 >> (64 - LEVELS[self.level].places)
+        level = LEVELS[self.level]
+        place = (self.history % 256**level.found_by) * MULTIPLIER % 2**64 >> (64 - level.places)
         if not match.place or (match.misses and match.length < 16):
             candidate = self.places.get(place, 0)
             length = _common(window, candidate)
-            if length >= 6 and length > match.length:
+            if length >= level.found_by and length > match.length:
                 self.match = Match(candidate, length)
         self.places[place] = at
 
