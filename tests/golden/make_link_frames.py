@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sapwood.link.frame_bytes import encode
 from sapwood.link.frames import (
     Ack,
     Coding,
@@ -23,7 +24,6 @@ from sapwood.link.frames import (
     Result,
     StreamType,
     Want,
-    encode,
 )
 from sapwood.link.framing import seal, seed_of
 

@@ -18,7 +18,8 @@ from sapwood.link.events import (
     PeerLost,
     SessionBegan,
 )
-from sapwood.link.frames import Ack, Data, Done, End, Frame, Hello, Numbered, Open, Ping, Result, Want, encode
+from sapwood.link.frame_bytes import encode
+from sapwood.link.frames import Ack, Data, Done, End, Frame, Hello, Numbered, Open, Ping, Result, Want
 from sapwood.link.framing import seal, seed_of
 from sapwood.link.settings import Settings
 from tests.link.simulate import Faults, World

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sapwood.link.frame_bytes import decode, encode
 from sapwood.link.frames import (
     VERSION,
     Ack,
@@ -22,8 +23,6 @@ from sapwood.link.frames import (
     Ping,
     Unreadable,
     Want,
-    decode,
-    encode,
 )
 from sapwood.link.framing import CRC_SIZE, Deframer, check, frame_size, seal, seed_of
 from sapwood.link.varint import MOST

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 from sapwood.link.counts import Counts
 from sapwood.link.events import Event, OtherVersionHeard, PeerBack, PeerLost, SessionBegan, SessionEnded
+from sapwood.link.frame_bytes import decode, encode
 from sapwood.link.frame_length import FrameLength
 from sapwood.link.frames import (
     Ack,
@@ -27,8 +28,6 @@ from sapwood.link.frames import (
     Ping,
     Unreadable,
     Want,
-    decode,
-    encode,
 )
 from sapwood.link.framing import CRC_SIZE, Deframer, check, seal
 from sapwood.link.inbox import Inbox

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from sapwood.link.frame_bytes import encode
 from sapwood.link.frame_length import FrameLength
-from sapwood.link.frames import Ack, Message, Numbered, encode
+from sapwood.link.frames import Ack, Message, Numbered
 from sapwood.link.framing import seal
 from sapwood.link.round_trip import RoundTrip
 
