@@ -17,7 +17,7 @@ CONTENT = golden_content()[5000:5300]
 
 IDENTITY = "866addf0dcf5e1012e19209ce3c14be4"
 # Of each level: bytes, and CRC-32, of a message of CONTENT.
-GOLDEN = {Level.LIVE: (113, 2890597378), Level.DEFAULT: (42, 2667079086), Level.MAX: (41, 1852688769)}
+GOLDEN = {Level.LIVE: (114, 151449551), Level.DEFAULT: (42, 2667079086), Level.MAX: (41, 1852688769)}
 
 
 def stored(content: bytes) -> bytes:

@@ -67,7 +67,7 @@ def test_every_path_writes_the_same_payload(level: Level) -> None:
 
 
 # Of each level: bytes, and CRC-32. They follow from the format; a change of them is a change of it.
-GOLDEN = {Level.LIVE: (1609, 1876014381), Level.DEFAULT: (1586, 3553960037), Level.MAX: (1528, 2951238890)}
+GOLDEN = {Level.LIVE: (1607, 4005641012), Level.DEFAULT: (1586, 3553960037), Level.MAX: (1528, 2951238890)}
 
 
 def golden_content() -> bytes:
