@@ -456,7 +456,8 @@ def test_what_is_staged_as_the_target_has_it_does_not_cost_the_file_in_the_work_
 
 
 def test_a_history_that_was_walked_is_kept_and_a_damaged_row_of_it_is_not_believed(repo: Repository) -> None:
-    for i in range(20):
+    # More than are asked for one by one.
+    for i in range(40):
         repo.commit({"w": np.full(10, i, np.float32)}, str(i))
     repo.close()
     with Repository(repo.path) as opened:

@@ -30,6 +30,8 @@ _MOST_KEPT: Final = 1 << 16
 _KEPT_TOGETHER: Final = 128
 # What a short walk has read is kept when the repository is closed, from so many on.
 _LEAST_KEPT: Final = 16
+# Whoever has asked for so many walks over the history, and gets the rest in one query.
+_SINGLY: Final = 16
 _COMMIT: Final = Description(Kind.COMMIT)
 
 
@@ -43,6 +45,8 @@ class Objects:
         self.store = store
         self._database = database
         self._fresh: dict[Digest, bytes] = {}
+        self._asked = 0
+        self._ahead: dict[object, object] = {}
         self._commits: dict[Digest, Commit] = {}
         self._trees: dict[Digest, Tree] = {}
 
@@ -63,13 +67,21 @@ class Objects:
         """Drop the commits that are kept: some may be gone from the store."""
         self._commits.clear()
         self._fresh.clear()
+        self._ahead.clear()
         self._database.rows("DELETE FROM history")
 
     def _kept(self, digest: Digest) -> Commit | None:
-        row = self._database.row("SELECT data FROM history WHERE digest = ?", digest)
-        if row is None or not isinstance(row[0], bytes) or object_digest(_COMMIT, row[0]) != digest:
+        data = self._ahead.pop(digest, None)
+        if data is None:
+            self._asked += 1
+            if self._asked == _SINGLY:
+                rows = self._database.rows("SELECT digest, data FROM history LIMIT ?", _MOST_KEPT)
+                self._ahead.update((one, kept) for one, kept in rows)
+            row = self._database.row("SELECT data FROM history WHERE digest = ?", digest)
+            data = None if row is None else row[0]
+        if not isinstance(data, bytes) or object_digest(_COMMIT, data) != digest:
             return None
-        return Commit.decode_again(row[0])
+        return Commit.decode_again(data)
 
     def settle(self) -> None:
         """Keep what was read, where it is enough to be worth a flush to the disk."""
