@@ -71,7 +71,8 @@ typedef struct {
  * finishes and leaves the target. Returns what was not so, or NULL. `lost`: whether power was lost at all.
  *
  * All updates from an image by a patch are the same up to the cut, so they need not all be run from the start: `moment`
- * keeps how far the last one was before its cut. Cuts in ascending order go on from there; an earlier one, or another moment, starts anew. */
+ * keeps how far the last one was before its cut. Cuts in ascending order go on from there; an earlier one, or another
+ * moment, starts anew. */
 const char *board_cut(board *b, const board_image *image, board_moment *moment, const board_models *models, uint64_t at,
                       nor_cut cut, unsigned more, bool *lost);
 
