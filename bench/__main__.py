@@ -30,12 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print("no pair matches", file=sys.stderr)
         return 2
-    settings = session.Settings(tuple(options.threads), options.repetitions, options.limit, options.slow)
+    settings = session.Settings(
+        tuple(options.threads), options.repetitions, options.limit, options.slow, options.flush
+    )
     with Console(stderr=True).status("starting") as status:
         done = session.run(chosen, peers, settings, status.update)
     lines = session.summary(done)
     found = report.all_goals(done, lines)
-    report.show(Console(width=None if sys.stdout.isatty() else 150), done, lines, found)
+    report.show(Console(width=None if sys.stdout.isatty() else 150), done, lines, found, settings)
     if options.json:
         options.json.write_text(json.dumps(report.as_json(done, lines, found, settings), indent=1) + "\n")
     if options.plot:
@@ -58,6 +60,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--repetitions", type=int, default=3, help="turns (default: 3)")
     add("--limit", type=float, default=900, help="seconds one encoding or decoding may take (default: 900)")
     add("--slow", action="store_true", help="run the slow peers on large pairs too")
+    add("--flush", action="store_true", help="count the fsync of every peer's output, as for ours")
     add("--json", type=Path, help="also write everything to this file")
     add("--plot", type=Path, help="also draw it into this PNG")
     return parser.parse_args(arguments)

@@ -37,6 +37,7 @@ class Workers:
     """One worker process a peer, started when first needed, stopped on leaving the context."""
 
     limit_s: float
+    flush: bool = False
     running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -75,7 +76,8 @@ def measure(workers: Workers, peer: Peer, pair: Pair, threads: int) -> Result:
     who = pair.name, peer.name, threads
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         patch, output = Path(folder, "patch"), Path(folder, "output")
-        common = {"base": str(pair.base), "threads": threads, "limit_s": workers.limit_s}
+        limits = {"flush": workers.flush, "limit_s": workers.limit_s}
+        common = {"base": str(pair.base), "threads": threads, **limits}
         encode = {"action": "encode", "source": str(pair.target), "sink": str(patch), **common}
         encoded = workers.ask(peer, encode)
         if "error" in encoded:

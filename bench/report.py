@@ -13,7 +13,7 @@ from rich.table import Table
 from bench import facts
 from bench.goals import Goal, goals
 from bench.peers import REFERENCE
-from bench.peers.sapwood_peer import NOTE
+from bench.peers.sapwood_peer import NOTE, NOTE_FLUSHED
 from bench.session import Line, Session, Settings
 
 MEMORY_NOTE = (
@@ -21,7 +21,13 @@ MEMORY_NOTE = (
 )
 
 
-def show(console: Console, session: Session, lines: Sequence[Line], found: Sequence[Goal]) -> None:
+def _notes(settings: Settings) -> list[str]:
+    return [NOTE_FLUSHED if settings.flush else NOTE, MEMORY_NOTE]
+
+
+def show(
+    console: Console, session: Session, lines: Sequence[Line], found: Sequence[Goal], settings: Settings
+) -> None:
     for pair in session.pairs:
         rows = [line for line in lines if line.pair == pair.name]
         console.print(_pair_table(f"{pair.name}: {pair.target.stat().st_size:,} bytes", rows))
@@ -31,8 +37,9 @@ def show(console: Console, session: Session, lines: Sequence[Line], found: Seque
         console.print(_skip_table(session))
     console.print(_goal_table(found))
     console.print(f"goals met: {sum(goal.met for goal in found)} of {len(found)}")
-    console.print(f"times: medians of {len(session.rounds)} turns, file to file; {NOTE}")
-    console.print(MEMORY_NOTE)
+    console.print(f"times: medians of {len(session.rounds)} turns, file to file")
+    for note in _notes(settings):
+        console.print(note)
 
 
 def all_goals(session: Session, lines: Sequence[Line]) -> list[Goal]:
@@ -52,7 +59,7 @@ def as_json(session: Session, lines: Sequence[Line], found: Sequence[Goal], sett
         "settings": asdict(settings),
         "machine": facts.machine(),
         "versions": facts.versions(),
-        "notes": [NOTE, MEMORY_NOTE],
+        "notes": _notes(settings),
         "summary": [asdict(line) for line in lines],
         "goals": [{**asdict(goal), "met": goal.met} for goal in found],
         "not_run": [asdict(skip) for skip in session.skips],

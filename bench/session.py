@@ -31,13 +31,14 @@ class Settings:
     """How to measure: limit_s bounds one encoding or decoding.
 
     slow runs slow peers on every large pair. Without it they run there once only, and only where a goal
-    compares with the best of all peers.
+    compares with the best of all peers. flush counts an fsync of every peer's output, as ours always has one.
     """
 
     threads: tuple[int, ...] = (1, 2)
     repetitions: int = 3
     limit_s: float = 900.0
     slow: bool = False
+    flush: bool = False
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ def run(
         else:
             once.add((pair.name, peer.name))
     left_out = {(skip.pair, skip.peer) for skip in session.skips}
-    with Workers(settings.limit_s) as workers:
+    with Workers(settings.limit_s, settings.flush) as workers:
         for number in range(settings.repetitions):
             results: list[Result] = []
             for pair, peer, threads in _turn(session.pairs, usable, settings.threads):

@@ -4,12 +4,12 @@
 
 A fork per request keeps memory, caches and allocators of one measurement from the next, as a new process
 would, without paying for the imports (seconds, for those that need torch). A request names action
-("encode" or "decode"), base, source, sink (paths), threads and limit_s; an answer has seconds and peak
+("encode" or "decode"), base, source, sink (paths), threads, flush and limit_s; an answer has seconds and peak
 (bytes), or error.
 
-The clock runs from file to file: reading the inputs, the work, writing the output without fsync. Both
-inputs are read once before it starts, so the page cache is warm. Short runs are repeated and their median
-taken.
+The clock runs from file to file: reading the inputs, the work, writing the output; and, if a request says
+"flush", an fsync of it by whoever does none by itself. Both inputs are read once before the clock starts, so
+the page cache is warm, and there is no output yet. Short runs are repeated and their median taken.
 
 peak is the fork's largest resident set (VmHWM; ru_maxrss where there is no /proc, which can also hold what
 its parent had), with the interpreter and the imports in it as far as the fork touches them, and nothing
@@ -86,15 +86,29 @@ def _answer(peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
             with path.open("rb") as stream:
                 while stream.read(1 << 20):
                     pass
-        seconds = _timed(lambda: call(base, source, sink, request["threads"]))
+        flush = request["flush"] and not peer.flushes
+
+        def run() -> None:
+            call(base, source, sink, request["threads"])
+            if flush:
+                _flush(sink)
+
+        # What deleting an output costs depends on whether it was flushed: it is no part of making one.
+        seconds = _timed(run, before=lambda: sink.unlink(missing_ok=True))
     except Exception as error:  # noqa: BLE001  whatever a peer raises is its result
         return {"error": f"{error!r:.300}"}
     return {"seconds": seconds, "peak": _peak()}
 
 
-def _timed(run: Callable[[], None]) -> float:
+def _flush(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _timed(run: Callable[[], None], before: Callable[[], None]) -> float:
     times: list[float] = []
     while not times or (times[0] < SHORT and len(times) < REPEATS and sum(times) < BUDGET):
+        before()
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)

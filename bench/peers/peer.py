@@ -2,7 +2,7 @@
 
 A peer turns (base, target) into a patch and back, either between buffers or between files. Peers that are
 libraries implement the buffer calls; peers that are programs implement the file calls. Timings always use the
-file calls, so that every peer pays for reading its inputs and writing its output (no fsync).
+file calls, so that every peer pays for reading its inputs and writing its output.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ class Peer:
 
     name: how reports call it. package: the module it imports, and the name that installs it. slow_above:
     size in bytes of the target above which a run is skipped unless it is asked for (0: never), because the
-    peer needs minutes there. uses_threads: whether a second thread changes anything.
+    peer needs minutes there. uses_threads: whether a second thread changes anything. flushes: whether its
+    file calls end only when their output is on the disk.
     """
 
     name: str
     package: ClassVar[str] = "zstandard"
     slow_above: ClassVar[int] = 0
     uses_threads: ClassVar[bool] = False
+    flushes: ClassVar[bool] = False
 
     def available(self) -> str | None:
         """The reason why this peer cannot run here, or None when it can.

@@ -13,6 +13,7 @@ from bench.peers.peer import Bytes, Peer
 
 # What every report says next to the times.
 NOTE = "sapwood's times include digests, the check of its own patch and fsync; no peer does any of these"
+NOTE_FLUSHED = "all times include fsync; sapwood's also digests and the check of its own patch"
 
 LEVELS = ("fast", "default", "max")
 
@@ -21,6 +22,7 @@ class Sapwood(Peer):
     # The package itself imports what a name needs when it is first used.
     package = "sapwood.patch.calls"
     uses_threads = True
+    flushes = True
 
     def __init__(self, level: str) -> None:
         self.level = level

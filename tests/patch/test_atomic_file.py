@@ -14,6 +14,7 @@ import pytest
 from sapwood.errors import DiskFull, SapwoodError, StorageFailure, WrongCall
 from sapwood.patch import atomic_file, partial
 from sapwood.patch.atomic_file import atomic_folder, atomic_output, restore_folder
+from sapwood.patch.writeback import start_writeback
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -575,3 +576,27 @@ def test_an_old_folder_left_by_a_kill_does_not_hinder_the_next(
     with atomic_folder(target, replace=True) as out:
         out.create("new").write(b"new")
     assert tree(tmp_path) == {"v2/new": b"new"}
+
+
+def test_bytes_are_on_their_way_to_the_disk_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, int]] = []
+
+    def note(descriptor: int, offset: int, length: int) -> None:
+        start_writeback(descriptor, offset, length)
+        begun.append((offset, length))
+
+    monkeypatch.setattr(atomic_file, "start_writeback", note)
+    content = bytes(range(256)) * (5 << 12)
+    with atomic_output(tmp_path / "out") as file:
+        for at in range(0, len(content), 700_000):
+            file.write(content[at : at + 700_000])
+    assert (tmp_path / "out").read_bytes() == content
+    ends = [offset + length for offset, length in begun]
+    assert [offset for offset, _ in begun] == [0, *ends[:-1]]
+    assert len(content) - ends[-1] < 1 << 20
+
+
+def test_a_writeback_that_cannot_begin_is_no_failure() -> None:
+    start_writeback(-1, 0, 1)

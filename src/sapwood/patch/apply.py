@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sapwood._core import Factors
+from sapwood._core import MAX_BLOCK, Factors
 from sapwood.codec.block import Block, Codec, read_block
 from sapwood.codec.decode import BaseReader, decode_block, decode_factors
 from sapwood.codec.varint import ByteReader
@@ -22,7 +22,7 @@ from sapwood.errors import (
 from sapwood.formats.model import Model
 from sapwood.patch import limits
 from sapwood.patch.byte_stream import ByteStream
-from sapwood.patch.check_base import check_digests, check_shapes
+from sapwood.patch.check_base import BaseCheck, check_shapes
 from sapwood.patch.container import Opening, check_end, read_chunk, read_opening
 from sapwood.patch.digest import folder_digest
 from sapwood.patch.kept_bytes import KeptBytes, NotYetMade
@@ -142,15 +142,17 @@ def _within(at: int) -> Iterator[None]:
 class _Rooms:
     """Memory for decoded blocks, used again: the page faults of new memory cost more than decoding."""
 
-    def __init__(self) -> None:
+    def __init__(self, target_size: int) -> None:
         self._free: deque[bytearray] = deque()
+        # All of one size, so that each serves every block.
+        self._size = min(MAX_BLOCK, target_size)
 
     def take(self, length: int) -> bytearray:
         """As many bytes or more."""
         try:
             room = self._free.pop()
         except IndexError:
-            return bytearray(length)
+            room = bytearray(self._size)
         return room if len(room) >= length else bytearray(length)
 
     def give(self, room: bytearray) -> None:
@@ -164,11 +166,12 @@ class _Decoded:
     room: bytearray | None = None
 
 
-def _with_kept(base: ByteStream, kept: KeptBytes) -> BaseReader:
+def _with_kept(base: ByteStream, kept: KeptBytes, check: BaseCheck) -> BaseReader:
     """Reads the base's stream as blocks see it: the kept bytes of the target are behind the bases."""
 
     def read(offset: int, length: int) -> memoryview:
         inside = min(max(base.size - offset, 0), length)
+        check.coming(offset + inside)
         if inside == length:
             return base.read(offset, length)
         behind = kept.read(offset + inside - base.size, length - inside)
@@ -181,7 +184,7 @@ def _pieces(
     stream: BinaryIO, opening: Opening, read_base: BaseReader, workers: Workers
 ) -> Iterator[bytes | memoryview]:
     """The target's bytes in order. A piece is good until the next is asked for."""
-    rooms = _Rooms()
+    rooms = _Rooms(opening.manifest.target.size)
 
     def located(item: _Located, decoded: _Decoded) -> Iterator[bytes | memoryview]:
         def room(length: int) -> memoryview:
@@ -266,9 +269,8 @@ def rebuild(
 ) -> None:
     """Decode the target into ``out`` and check the digests of bases and target.
 
-    With one thread the base is checked first; with more, beside the decoding. What ``out`` took counts only
-    once this returns. ``folder``: where more than 64 MiB of the target wait that are read again; the system's
-    by default.
+    What ``out`` took counts only once this returns: the base is checked beside the decoding.
+    ``folder``: where more than 64 MiB of the target wait that are read again; the system's by default.
 
     Raises:
         WrongBase: ``base`` or ``also`` is not what the patch was made for, whatever else is wrong.
@@ -278,24 +280,23 @@ def rebuild(
     manifest = opening.manifest
     check_shapes(manifest, base, also)
     with contextlib.ExitStack() as resources, Workers(threads) as workers:
-        checked = workers.begin(lambda: check_digests(manifest, base, also, workers.hashing))
+        check = BaseCheck(manifest, base, also, workers)
 
         def tell(done: int) -> None:
-            if checked.done():
-                checked.result()
+            check.tell()
             if progress is not None:
                 progress(done, manifest.target.size)
 
         try:
             tell(0)
             kept = KeptBytes(KeptSpans(manifest.kept), folder, resources)
-            read_base = _with_kept(_bases(opening, base, also), kept)
+            read_base = _with_kept(_bases(opening, base, also), kept, check)
             found = _write(_pieces(stream, opening, read_base, workers), opening, out, kept, tell)
         except SapwoodError:
             # A wrong base may look like a damaged patch.
-            checked.result()
+            check.finish()
             raise
-        checked.result()
+        check.finish()
     if found != manifest.target.digest:
         raise DigestMismatch(
             "what the patch builds is not its target",

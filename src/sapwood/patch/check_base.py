@@ -1,11 +1,14 @@
 """Whether a model is the one that a patch was made for: by shape and size at once, by its digest in time."""
 
+from collections.abc import Callable
+
 from sapwood.errors import WrongBase, WrongCall
 from sapwood.formats.model import Model
-from sapwood.patch.digest import identify
+from sapwood.patch.digest import Identifier
 from sapwood.patch.manifest import Manifest, ModelIdentity, Shape
+from sapwood.patch.workers import Workers
 
-__all__ = ["check_digests", "check_shapes"]
+__all__ = ["BaseCheck", "check_shapes"]
 
 
 def check_shapes(manifest: Manifest, base: Model | None, also: Model | None = None) -> None:
@@ -21,16 +24,44 @@ def check_shapes(manifest: Manifest, base: Model | None, also: Model | None = No
     _check_shape(manifest.second_base, also, "second base")
 
 
-def check_digests(
-    manifest: Manifest, base: Model | None, also: Model | None = None, threads: int = 1
-) -> None:
-    """Refuse bases of the right shape that the patch was not made for.
+class BaseCheck:
+    """Whether bases of the right shape are those the patch was made for, by their digests.
 
-    Raises:
-        WrongBase: By digest.
+    Threads hash them beside the decoding; one alone hashes what will be read next, for the cache's sake.
+
+    Attributes:
+        finish: Waits for the answer. Raises WrongBase.
     """
-    _check_digest(manifest.base, base, "base", threads)
-    _check_digest(manifest.second_base, also, "second base", threads)
+
+    finish: Callable[[], None]
+
+    def __init__(self, manifest: Manifest, base: Model | None, also: Model | None, workers: Workers) -> None:
+        pairs = (manifest.base, base, "base"), (manifest.second_base, also, "second base")
+        checks = [
+            _DigestCheck(wanted, model, what, workers.hashing)
+            for wanted, model, what in pairs
+            if model is not None and wanted.shape is not Shape.NONE
+        ]
+
+        def finish() -> None:
+            for check in checks:
+                check.finish()
+
+        self.finish = finish
+        self._first = checks[0] if checks and workers.threads == 1 else None
+        self._begun = workers.begin(finish) if workers.threads > 1 else None
+        if self._begun is not None:
+            self.finish = self._begun.result
+
+    def coming(self, end: int) -> None:
+        """The bases' bytes below ``end`` are about to be read."""
+        if self._first is not None:
+            self._first.reach(end)
+
+    def tell(self) -> None:
+        """Raise WrongBase if that is known already."""
+        if self._begun is not None and self._begun.done():
+            self.finish()
 
 
 def _advice(what: str) -> str:
@@ -56,15 +87,21 @@ def _check_shape(wanted: ModelIdentity, model: Model | None, what: str) -> None:
         )
 
 
-def _check_digest(wanted: ModelIdentity, model: Model | None, what: str, threads: int) -> None:
-    if wanted.shape is Shape.NONE or model is None:
-        return
-    found = identify(model, threads, wanted.hash)
-    if found.digest != wanted.digest:
-        raise WrongBase(
-            f"the {what} is not the one the patch was made for: its digest differs",
-            path=model.root,
-            expected=wanted.digest.hex(),
-            found=found.digest.hex(),
-            advice=_advice(what),
-        )
+class _DigestCheck:
+    def __init__(self, wanted: ModelIdentity, model: Model, what: str, threads: int) -> None:
+        self._wanted = wanted
+        self._model = model
+        self._what = what
+        self._identifier = Identifier(model, threads, wanted.hash)
+        self.reach = self._identifier.reach
+
+    def finish(self) -> None:
+        found = self._identifier.finish()
+        if found.digest != self._wanted.digest:
+            raise WrongBase(
+                f"the {self._what} is not the one the patch was made for: its digest differs",
+                path=self._model.root,
+                expected=self._wanted.digest.hex(),
+                found=found.digest.hex(),
+                advice=_advice(self._what),
+            )

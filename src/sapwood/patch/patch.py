@@ -284,17 +284,20 @@ class _Memory:
     """A target in memory."""
 
     def __init__(self) -> None:
-        self.files: dict[str, bytearray] = {}
-        self._open = bytearray()
+        self._files: dict[str, io.BytesIO] = {}
+        self._open = io.BytesIO()
 
     def start(self, path: str) -> None:
         """The next file."""
-        self._open = self.files[path] = bytearray()
+        self._open = self._files[path] = io.BytesIO()
 
     def write(self, data: bytes | bytearray | memoryview, /) -> object:
         """More of it."""
-        self._open += data
-        return None
+        return self._open.write(data)
+
+    def files(self) -> dict[str, bytes]:
+        """What was written, without another copy."""
+        return {path: file.getvalue() for path, file in self._files.items()}
 
 
 def _models(
@@ -326,9 +329,8 @@ def _in_memory(
     memory = _Memory()
     base, also = bases
     rebuild(stream, opening, base, memory, also=also, threads=threads, progress=progress)
-    if opening.manifest.target.shape is Shape.FILE:
-        return bytes(memory.files[""])
-    return {path: bytes(data) for path, data in memory.files.items()}
+    files = memory.files()
+    return files[""] if opening.manifest.target.shape is Shape.FILE else files
 
 
 def without_waiting(path: str, flags: int) -> int:
