@@ -80,26 +80,78 @@ static inline sw_class_round sw_load_round(const uint8_t *classes) {
     return round;
 }
 
-/* How often a class is in a round. */
-static inline uint32_t sw_round_count(const sw_class_round *round, unsigned class_) {
 #if defined(__AVX2__) && !defined(__AVX512BW__)
+/* Two classes a byte, one in each half: a round has at most eight bytes that are added up. Their sums, in four parts. */
+static inline void sw_count_pair(const sw_class_round *round, unsigned class_, __m256i *even, __m256i *odd) {
     const __m256i wanted = _mm256_set1_epi8((char)class_);
-    __m256i minus = _mm256_setzero_si256();
+    const __m256i places = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    const __m256i ones = _mm256_and_si256(_mm256_cmpeq_epi8(places, wanted), _mm256_set1_epi8(1));
+    const __m256i sixteens = _mm256_and_si256(_mm256_cmpeq_epi8(places, _mm256_add_epi8(wanted, _mm256_set1_epi8(1))), _mm256_set1_epi8(16));
+    const __m256i table = _mm256_or_si256(ones, sixteens);
+    __m256i sum = _mm256_setzero_si256();
     for (unsigned k = 0; k < SW_ROUND; k++) {
-        minus = _mm256_add_epi8(minus, _mm256_cmpeq_epi8(round->group[k].half[0], wanted));
-        minus = _mm256_add_epi8(minus, _mm256_cmpeq_epi8(round->group[k].half[1], wanted));
+        sum = _mm256_add_epi8(sum, _mm256_shuffle_epi8(table, round->group[k].half[0]));
+        sum = _mm256_add_epi8(sum, _mm256_shuffle_epi8(table, round->group[k].half[1]));
     }
-    const __m256i zero = _mm256_setzero_si256();
-    const __m256i sums = _mm256_sad_epu8(_mm256_sub_epi8(zero, minus), zero);
-    const __m128i halves = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    return (uint32_t)_mm_cvtsi128_si32(halves) + (uint32_t)_mm_extract_epi32(halves, 2);
+    const __m256i half = _mm256_set1_epi8(15);
+    *even = _mm256_sad_epu8(_mm256_and_si256(sum, half), _mm256_setzero_si256());
+    *odd = _mm256_sad_epu8(_mm256_and_si256(_mm256_srli_epi16(sum, 4), half), _mm256_setzero_si256());
+}
+
+/* Of four classes, each in two parts. */
+static inline __m256i sw_count_four(const sw_class_round *round, unsigned class_) {
+    __m256i even[2];
+    __m256i odd[2];
+    for (unsigned k = 0; k < 2; k++) {
+        sw_count_pair(round, class_ + 2 * k, &even[k], &odd[k]);
+        even[k] = _mm256_or_si256(even[k], _mm256_slli_epi64(odd[k], 32));
+    }
+    return _mm256_add_epi32(_mm256_unpacklo_epi64(even[0], even[1]), _mm256_unpackhi_epi64(even[0], even[1]));
+}
+
+static inline __m256i sw_count_eight(const sw_class_round *round, unsigned class_) {
+    const __m256i first = sw_count_four(round, class_);
+    const __m256i second = sw_count_four(round, class_ + 4);
+    return _mm256_add_epi32(_mm256_permute2x128_si256(first, second, 0x20), _mm256_permute2x128_si256(first, second, 0x31));
+}
+
+/* How often each class is in a round; those outside of least to most may be left at zero. */
+static inline void sw_round_counts(const sw_class_round *round, unsigned least, unsigned most, uint32_t counts[SW_CLASSES]) {
+    (void)least;
+    (void)most;
+    for (unsigned c = 0; c < SW_CLASSES; c += 8) {
+        _mm256_storeu_si256((void *)(counts + c), sw_count_eight(round, c));
+    }
+}
 #else
-    uint32_t count = 0;
-    for (unsigned k = 0; k < SW_ROUND; k++) {
-        count += (uint32_t)__builtin_popcountll(sw_class_mask(round->group[k], class_));
+/* How often each class is in a round; those outside of least to most may be left at zero. */
+static inline void sw_round_counts(const sw_class_round *round, unsigned least, unsigned most, uint32_t counts[SW_CLASSES]) {
+    memset(counts, 0, SW_CLASSES * sizeof *counts);
+    for (unsigned c = least; c <= most; c++) {
+        for (unsigned k = 0; k < SW_ROUND; k++) {
+            counts[c] += (uint32_t)__builtin_popcountll(sw_class_mask(round->group[k], c));
+        }
     }
-    return count;
+}
 #endif
+
+/* Passes a round; returns which classes change in it. */
+static inline uint32_t sw_pass(uint32_t left[SW_CLASSES], const uint32_t counts[SW_CLASSES]) {
+    uint32_t present = 0;
+#if defined(__AVX2__)
+    for (unsigned c = 0; c < SW_CLASSES; c += 8) {
+        const __m256i before = _mm256_loadu_si256((const void *)(left + c));
+        const __m256i count = _mm256_loadu_si256((const void *)(counts + c));
+        present |= (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(count, before))) << c;
+        _mm256_storeu_si256((void *)(left + c), _mm256_sub_epi32(before, count));
+    }
+#else
+    for (unsigned c = 0; c < SW_CLASSES; c++) {
+        present |= (uint32_t)(left[c] < counts[c]) << c;
+        left[c] -= counts[c];
+    }
+#endif
+    return present;
 }
 
 /* Marks the changes of a class in a round that has `count` of it, and one change at least. Where they are cannot be foreseen, so
@@ -150,12 +202,8 @@ SW_UNUSED static size_t SW_KERNEL(locate)(const uint8_t *classes, size_t count, 
     for (size_t at = 0; at < count; at += SW_SCATTERED_ROUND) {
         const sw_class_round round = sw_load_round(classes + at);
         uint32_t counts[SW_CLASSES];
-        uint32_t present = 0; /* classes that change in this round */
-        for (unsigned c = gaps->least; c <= gaps->most; c++) {
-            counts[c] = sw_round_count(&round, c);
-            present |= (uint32_t)(gaps->left[c] < counts[c]) << c;
-            gaps->left[c] -= counts[c];
-        }
+        sw_round_counts(&round, gaps->least, gaps->most, counts);
+        uint32_t present = sw_pass(gaps->left, counts);
         if (present == 0) {
             continue;
         }
@@ -194,8 +242,10 @@ SW_UNUSED static size_t SW_KERNEL(measure_gaps)(const uint8_t *classes, size_t c
                 counts->behind[c] = number + 1;
             }
         }
+        uint32_t more[SW_CLASSES];
+        sw_round_counts(&round, 0, SW_CLASSES - 1, more);
         for (unsigned c = 0; c < SW_CLASSES; c++) {
-            counts->seen[c] += sw_round_count(&round, c);
+            counts->seen[c] += more[c];
         }
     }
     return found;

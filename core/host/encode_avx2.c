@@ -1,6 +1,7 @@
 /* The encoder's loops in AVX2. */
 #if defined(__AVX2__) && defined(__BMI2__)
 #include "classes_avx2.h"
+#include "encode_avx2.h"
 #include "look_up8.h"
 
 #define SW_KERNEL(name) avx2_##name
@@ -139,7 +140,7 @@ static uint8_t *rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_rans
 }
 
 const sw_encode_kernels sw_avx2_encode_kernels = {
-    "avx2", avx2_active, avx2_differences, classes, avx2_group_sums, buckets, NULL, rans32, changes, avx2_measure_gaps,
+    "avx2", avx2_active, avx2_differences, classes, avx2_group_sums, buckets, sw_avx2_spell16, rans32, changes, avx2_measure_gaps,
 };
 #else
 typedef int sw_no_encode_avx2; /* C99 wants something in every file */

@@ -2,6 +2,7 @@
 #if defined(__AVX2__) && defined(__BMI2__)
 #include "classes_avx2.h"
 #include "look_up8.h"
+#include "numeric_avx2.h"
 
 #define SW_KERNEL(name) avx2_##name
 #include "numeric_kernels.h"
@@ -11,6 +12,9 @@ static void contexts(const uint8_t *base, size_t count, const sw_numeric_header 
                      const uint8_t table_of[SW_CLASSES], uint8_t *out) {
     const size_t made = sw_classes_by_32(base, count, &h->shape, h->class_top, out);
     avx2_classes(base + made * h->shape.width, count - made, &h->shape, h->class_top, out + made);
+    if (table_of == NULL) {
+        return;
+    }
     const __m256i tables = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table_of));
     size_t i = 0;
     for (; i + 32 <= count; i += 32) {
@@ -118,7 +122,7 @@ static uint64_t expand32(const sw_numeric_header *h, const sw_numeric_work *w, c
     return sw_expand32(h, w, symbols + i, count - i, position, values + i);
 }
 
-const sw_numeric_kernels sw_avx2_kernels = {"avx2", contexts, rans32, expand32, avx2_apply, NULL, avx2_locate};
+const sw_numeric_kernels sw_avx2_kernels = {"avx2", contexts, rans32, expand32, avx2_apply, sw_avx2_unfold16, avx2_locate};
 #else
 typedef int sw_no_avx2; /* C99 wants something in every file */
 #endif

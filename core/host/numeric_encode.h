@@ -90,7 +90,7 @@ typedef struct {
                        const uint8_t table_of[SW_CLASSES], size_t first, size_t count);
     /* changed[i / 64], bit i % 64 = whether element i of `width` bytes differs; count is whole 64s. Returns how many do. */
     size_t (*changes)(const uint8_t *base, const uint8_t *target, size_t count, unsigned width, uint64_t *changed);
-    /* The gap before each change among count elements of these classes (whole rounds, filled up with SW_CLASSES), those of one round in any order. Moves
+    /* The gap before each change among count elements of these classes (whole rounds, filled up with SW_NO_CLASS), those of one round in any order. Moves
      * counts on, and returns how many there are. */
     size_t (*measure_gaps)(const uint8_t *classes, size_t count, const uint64_t *changed, sw_class_counts *counts,
                            sw_gap *gaps);

@@ -9,6 +9,9 @@
 static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
                      const uint8_t table_of[SW_CLASSES], uint8_t *out) {
     neon_classes(base, count, &h->shape, h->class_top, out);
+    if (table_of == NULL) {
+        return;
+    }
     const uint8x16_t tables = vld1q_u8(table_of);
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {

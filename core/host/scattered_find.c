@@ -56,7 +56,7 @@ static void measure_gaps(const sw_encode_kernels *kernels, const uint8_t *base, 
         const size_t count = elements - first < SW_CHUNK ? elements - first : SW_CHUNK;
         const size_t whole = (count + SW_SCATTERED_ROUND - 1) & ~(size_t)(SW_SCATTERED_ROUND - 1);
         kernels->classes(base + first * shape->width, count, shape, w->class_top, w->classes);
-        memset(w->classes + count, SW_CLASSES, whole - count);
+        memset(w->classes + count, SW_NO_CLASS, whole - count);
         found += kernels->measure_gaps(w->classes, whole, w->changed + first / 64, &counts, w->measured + found);
     }
     memset(w->changes, 0, sizeof w->changes);

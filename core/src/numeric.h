@@ -92,7 +92,7 @@ typedef struct {
 /* The hot loops. A host swaps in SIMD versions with the same results. */
 typedef struct {
     const char *name;
-    /* contexts[i] = table_of[class of base element i] */
+    /* contexts[i] = table_of[class of base element i], or the class itself where table_of is NULL */
     void (*contexts)(const uint8_t *base, size_t count, const sw_numeric_header *header,
                      const uint8_t table_of[SW_CLASSES], uint8_t *contexts);
     /* Decode count symbols, a multiple of 32, from 32 lanes; returns the next word, NULL if it would pass end. */
@@ -107,10 +107,10 @@ typedef struct {
     void (*apply)(const uint8_t *base, const void *values, size_t count, const sw_numeric_header *header,
                   uint8_t *out);
     /* Both at once, for 16-bit floats with a base and no shift. count is whole 64s; returns how many elements were made,
-     * whole 64s again: it stops where the raw bits end or a symbol has more than 14. NULL where nothing is gained by it. */
+     * whole 32s: it stops where the raw bits end or a symbol has more than 14. NULL where nothing is gained by it. */
     size_t (*unfold16)(const sw_numeric_header *header, const sw_numeric_work *work, const uint8_t *symbols,
                        const uint8_t *base, size_t count, uint64_t *position, uint8_t *out);
-    /* Which of count elements (whole rounds, filled up with SW_CLASSES) of these classes change. Their numbers,
+    /* Which of count elements (whole rounds, filled up with SW_NO_CLASS) of these classes change. Their numbers,
      * from first on, go to positions; returns how many. */
     size_t (*locate)(const uint8_t *classes, size_t count, sw_scattered_gaps *gaps, uint32_t first, uint32_t *positions);
 } sw_numeric_kernels;

@@ -6,6 +6,9 @@
 static void contexts(const uint8_t *base, size_t count, const sw_numeric_header *h,
                      const uint8_t table_of[SW_CLASSES], uint8_t *out) {
     portable_classes(base, count, &h->shape, h->class_top, out);
+    if (table_of == NULL) {
+        return;
+    }
     uint8_t tables[SW_CLASSES]; /* a copy, since out might be what table_of points to */
     memcpy(tables, table_of, sizeof tables);
     for (size_t i = 0; i < count; i++) {

@@ -8,6 +8,7 @@
 enum {
     SW_SCATTERED_SHARE = 8,   /* one element in so many changes, at most */
     SW_SCATTERED_ROUND = 256, /* elements that the loops look at in one round */
+    SW_NO_CLASS = 255,        /* what fills up a round */
     SW_NO_CHANGE = 1 << 30    /* the gap of a class behind its last change: longer than two blocks */
 };
 

@@ -100,14 +100,13 @@ static sw_status decode_gaps(const sw_numeric_kernels *kernels, const sw_scatter
 size_t sw_locate_changes(const sw_numeric_kernels *kernels, const uint8_t *base, size_t elements,
                          const sw_element_shape *shape, unsigned class_top, sw_scattered_gaps *gaps, uint8_t *classes,
                          uint32_t *positions) {
-    static const uint8_t itself[SW_CLASSES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const sw_numeric_header fields = {.shape = *shape, .class_top = class_top};
     size_t found = 0;
     for (size_t first = 0; first < elements; first += SW_CHUNK) {
         const size_t count = elements - first < SW_CHUNK ? elements - first : SW_CHUNK;
         const size_t whole = (count + SW_SCATTERED_ROUND - 1) & ~(size_t)(SW_SCATTERED_ROUND - 1);
-        kernels->contexts(base + first * shape->width, count, &fields, itself, classes);
-        memset(classes + count, SW_CLASSES, whole - count);
+        kernels->contexts(base + first * shape->width, count, &fields, NULL, classes);
+        memset(classes + count, SW_NO_CLASS, whole - count);
         found += kernels->locate(classes, whole, gaps, (uint32_t)first, positions + found);
     }
     return found;
