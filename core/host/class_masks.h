@@ -86,7 +86,8 @@ static inline void sw_count_pair(const sw_class_round *round, unsigned class_, _
     const __m256i wanted = _mm256_set1_epi8((char)class_);
     const __m256i places = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
     const __m256i ones = _mm256_and_si256(_mm256_cmpeq_epi8(places, wanted), _mm256_set1_epi8(1));
-    const __m256i sixteens = _mm256_and_si256(_mm256_cmpeq_epi8(places, _mm256_add_epi8(wanted, _mm256_set1_epi8(1))), _mm256_set1_epi8(16));
+    const __m256i following = _mm256_add_epi8(wanted, _mm256_set1_epi8(1));
+    const __m256i sixteens = _mm256_and_si256(_mm256_cmpeq_epi8(places, following), _mm256_set1_epi8(16));
     const __m256i table = _mm256_or_si256(ones, sixteens);
     __m256i sum = _mm256_setzero_si256();
     for (unsigned k = 0; k < SW_ROUND; k++) {
