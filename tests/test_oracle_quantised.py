@@ -12,8 +12,8 @@ from sapwood import _core
 from sapwood.codec.encode import Level
 from sapwood.codec.quantised import encode_quantised, quantised_pair
 from sapwood.formats.dtype import DTYPES
-from tests.oracle.any_quantised import NAMES, SOURCES, any_pair, varint, with_tables
-from tests.oracle.predicted import round_to
+from tests.oracle.any_quantised import NAMES, SOURCES, any_pair, any_term, varint, with_tables
+from tests.oracle.predicted import Factors, round_to
 from tests.oracle.quantised import FLOATS, TYPES, decode_quantised, predictions
 from tests.oracle.reader import Refused
 from tests.test_oracle import _paths
@@ -22,16 +22,27 @@ seeds = st.integers(0, 1 << 32)
 targets, sources = st.sampled_from(list(TYPES)), st.sampled_from(SOURCES)
 
 
-def by_oracle(payload: bytes, base: bytes, length: int) -> bytes | None:
+def by_oracle(payload: bytes, base: bytes, length: int, right: bytes = b"") -> bytes | None:
+    factors = Factors()
     try:
-        return decode_quantised(payload, base, length)
+        if right:
+            factors.read(right)
+        return decode_quantised(payload, base, length, factors)
     except Refused:
         return None
 
 
-def by_core(payload: bytes, base: bytes, length: int, path: str | None = None) -> bytes | None:
+def core_factors(right: bytes) -> _core.Factors | None:
+    made = _core.decode_factors(right, None) if right else None
+    assert not isinstance(made, int)
+    return made
+
+
+def by_core(
+    payload: bytes, base: bytes, length: int, path: str | None = None, right: bytes = b""
+) -> bytes | None:
     out = bytearray(length)
-    return bytes(out) if _core.decode_quantised(payload, base, out, path) == 0 else None
+    return bytes(out) if _core.decode_quantised(payload, base, core_factors(right), out, path) == 0 else None
 
 
 def encoded(target: int, source: int, base: bytes, wanted: bytes, level: Level = Level.DEFAULT) -> bytes:
@@ -56,8 +67,52 @@ def test_every_prediction_is_the_oracles(target: int, source: int, seed: int, fl
     rng = random.Random(seed)
     head = bytes([target, source, flags, rng.randrange(17)])
     head += varint(rng.randrange(700, 1000)) if flags & 4 else b""
-    ours = [plane[1:] for plane in _core.quantised_planes(head, base, wanted)]
+    ours = [plane[1:] for plane in _core.quantised_planes(head, base, None, wanted)]
     assert ours == predictions(head, base, wanted)
+
+
+def with_term(target: int, source: int, seed: int, length: int) -> tuple[bytes, bytes]:
+    """A FACTORS payload, and a head with a low-rank term."""
+    right, term = any_term(seed, target, source, length)
+    rng = random.Random(seed)
+    flags = 8 | rng.randrange(8)
+    head = bytes([target, source, flags, rng.randrange(17)])
+    head += varint(rng.randrange(700, 1000)) if flags & 4 else b""
+    return right, head + term
+
+
+@given(targets, sources, seeds)
+def test_predictions_with_a_term_are_the_oracles(target: int, source: int, seed: int) -> None:
+    base, wanted = any_pair(seed, target, source, most=2)
+    right, head = with_term(target, source, seed, len(wanted))
+    factors = Factors()
+    factors.read(right)
+    known = core_factors(right)
+    try:
+        expected = predictions(head, base, wanted, factors)
+    except Refused:
+        # Sums that binary32 may not hold.
+        with pytest.raises(ValueError, match="status"):
+            _core.quantised_planes(head, base, known, wanted)
+        return
+    assert [plane[1:] for plane in _core.quantised_planes(head, base, known, wanted)] == expected
+
+
+@given(targets, sources, seeds)
+def test_blocks_with_a_term_decode_alike(target: int, source: int, seed: int) -> None:
+    base, wanted = any_pair(seed, target, source, most=2)
+    right, head = with_term(target, source, seed, len(wanted))
+    kind = TYPES[target]
+    # Every plane as it is predicted.
+    planes = 2 + (kind.m_at is not None) + kind.has_scales * (1 + (kind.m_at is not None))
+    payload = head + bytes(planes)
+    expected = by_oracle(payload, base, len(wanted), right)
+    for path in _paths():
+        assert by_core(payload, base, len(wanted), path, right) == expected
+    # No right factor, or one of other columns.
+    for other in (b"", bytes([0, 31, 1, 2]) + bytes(62)):
+        assert by_core(payload, base, len(wanted), right=other) is None
+        assert by_oracle(payload, base, len(wanted), other) is None
 
 
 @given(targets, sources, seeds, st.booleans())
@@ -98,8 +153,8 @@ def test_values_are_those_of_ggml(target: int) -> None:
     values = gguf.quants.dequantize(np.frombuffer(base, np.uint8), name).ravel()
     # A base of floats with these values predicts the same codes as the blocks do.
     floats = values.astype("<f4").tobytes()
-    from_blocks = _core.quantised_planes(bytes([target, target, 0, 13]), base, base)[-1]
-    from_floats = _core.quantised_planes(bytes([target, 0, 0, 13]), floats, base)[-1]
+    from_blocks = _core.quantised_planes(bytes([target, target, 0, 13]), base, None, base)[-1]
+    from_floats = _core.quantised_planes(bytes([target, 0, 0, 13]), floats, None, base)[-1]
     assert from_blocks[1:3] == from_floats[1:3]
 
 
@@ -130,10 +185,14 @@ def test_quantising_by_the_reference_leaves_nothing(name: str, source: int) -> N
         [0, 8, 0, 0],
         [9, 8, 0, 0],
         [8, 9, 0, 0],
-        [8, 8, 8, 0],
+        [8, 8, 16, 0],
         [8, 8, 0, 17],
         [30, 8, 0, 0],
         [8, 8, 4, 0, 128, 16],
+        # Exponents of -127 and 128, and a left factor that ends before its end.
+        [8, 8, 8, 0, 253, 1, 2, 2, 0],
+        [8, 8, 8, 0, 128, 2, 2, 2, 0],
+        [8, 8, 8, 0, 0, 200, 1],
     ],
 )
 def test_no_field_of_the_head_is_believed(head: list[int]) -> None:
@@ -179,5 +238,5 @@ def test_halves_round_as_pythons_do() -> None:
             most = np.float32(low + (min(high, 65536) - low) * eighths / 8) * np.float32(127)
             values = np.zeros(32, np.float32)
             values[5] = most
-            predicted = _core.quantised_planes(bytes([8, 0, 0, 0]), values.tobytes(), bytes(34))[0][1]
+            predicted = _core.quantised_planes(bytes([8, 0, 0, 0]), values.tobytes(), None, bytes(34))[0][1]
             assert predicted == round_to(float(most / np.float32(127)), 5).to_bytes(2, "little")

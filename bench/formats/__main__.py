@@ -30,22 +30,26 @@ _REPO = Path(__file__).parents[2]
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     pythons = dict(pair.partition("=")[::2] for pair in options.python)
-    done = []
+    done: list[dict[str, Any]] = []
+    known = _known(options.json) if options.resume else {}
     makers: dict[str, str] = {}
     for row in ROWS:
         if options.formats and not any(word in row.format for word in options.formats):
             continue
+        if row.format in known:
+            done.append(known[row.format])
+            continue
         if row.maker and row.maker not in makers:
             makers[row.maker] = _make(row.maker, options.made, pythons.get(row.maker))
         done.append(_fill(row, makers.get(row.maker, ""), options.made, options.corpus))
+        if options.json:
+            options.json.write_text(json.dumps(done, indent=1) + "\n")
     if not done:
         print("no format matches", file=sys.stderr)
         return 2
     _show(done)
     if options.document:
         options.document.write_text(document.written(done), encoding="utf-8")
-    if options.json:
-        options.json.write_text(json.dumps(done, indent=1) + "\n")
     return int(any(cell["state"] == "failed" for line in done for cell in line["cells"].values()))
 
 
@@ -57,9 +61,23 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--made", type=Path, default=Path("build/formats"), help="where the makers write")
     add("--corpus", type=Path, default=Path("build/bench"), help="where python -m bench keeps its files")
     add("--python", nargs="*", default=[], metavar="MAKER=PATH", help="the interpreter for a maker")
-    add("--json", type=Path, help="also write everything to this file")
+    add("--json", type=Path, help="also write everything to this file, row by row")
+    add("--resume", action="store_true", help="keep the rows of --json in which nothing failed")
     add("--document", type=Path, help="also write the table as Markdown")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.resume and not options.json:
+        parser.error("--resume goes with --json")
+    return options
+
+
+def _known(path: Path) -> dict[str, dict[str, Any]]:
+    """The rows of an earlier run in which every cell is as it should be."""
+    lines = json.loads(path.read_text()) if path.exists() else []
+    return {
+        line["format"]: line
+        for line in lines
+        if line["cells"] and all(cell["state"] == "ok" for cell in line["cells"].values())
+    }
 
 
 def _make(maker: str, made: Path, given: str | None) -> str:

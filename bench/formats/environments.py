@@ -10,7 +10,7 @@ from typing import Final
 
 PACKAGES: Final = {
     "make_coreml": ("coremltools", "numpy"),
-    "make_executorch": ("executorch", "torch==2.13.0"),
+    "make_executorch": ("executorch", "torch==2.13.0", "safetensors"),
     "make_flax": ("flax",),
     "make_hdf5": ("h5py",),
     "make_keras": ("keras", "torch==2.13.0"),
@@ -30,7 +30,9 @@ def python_of(maker: str, folder: Path) -> tuple[str, str]:
     """The interpreter with a maker's packages, and why there is none; either is ""."""
     place = (folder / maker).absolute()
     python = place / "bin" / "python"
-    if (place / "complete").exists():
+    # An environment of other packages, or one that was cut short, is made anew.
+    complete, packages = place / "complete", "\n".join(PACKAGES[maker])
+    if complete.exists() and complete.read_text() == packages:
         return str(python), ""
     print(f"installing {', '.join(PACKAGES[maker])} for {maker}", file=sys.stderr, flush=True)
     venv.create(place, with_pip=True, clear=True)
@@ -39,5 +41,5 @@ def python_of(maker: str, folder: Path) -> tuple[str, str]:
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
         return "", f"{' and '.join(PACKAGES[maker])} cannot be installed: {last}"
-    (place / "complete").touch()
+    complete.write_text(packages)
     return str(python), ""

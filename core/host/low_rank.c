@@ -45,6 +45,7 @@ sw_low_rank *sw_low_rank_new(const sw_fit_loops *loops, const sw_pair *pair) {
     f->loops = *loops;
     f->rows = pair->rows;
     f->columns = pair->columns;
+    f->even = pair->even;
     f->difference = floats(f->rows * f->columns);
     f->reach = floats(f->rows * f->columns);
     if (f->difference == NULL || f->reach == NULL) {
@@ -96,6 +97,14 @@ void sw_fit_turn(sw_low_rank *f, sw_fit_side *side) {
             side->across[k * side->room + i] = side->vectors[i * f->stride + k];
         }
     }
+}
+
+double sw_low_rank_energy(const sw_low_rank *f) {
+    double sum = 0;
+    for (size_t i = 0; i < f->rows * f->columns; i++) {
+        sum += (double)f->difference[i] * (double)f->difference[i];
+    }
+    return sum;
 }
 
 static bool balance(sw_low_rank *f);
@@ -209,8 +218,10 @@ static bool half_step(sw_low_rank *f, bool is_left, float inside, bool whole) {
         }
         sw_fit_panel(f, is_left, first, count, predicts ? s.predicted : NULL, inside, s.weights, s.weighted,
                      other->room);
-        f->loops.fit->multiply(s.weights, other->room, s.products, s.pairs, SW_FIT_PANEL, s.pairs, other->count, s.sums,
-                               s.pairs);
+        if (first == 0 || !f->even) {
+            f->loops.fit->multiply(s.weights, other->room, s.products, s.pairs, SW_FIT_PANEL, s.pairs, other->count,
+                                   s.sums, s.pairs);
+        }
         f->loops.fit->multiply(s.weighted, other->room, other->vectors, f->stride, SW_FIT_PANEL, f->stride,
                                other->count, s.means, f->stride);
         for (size_t i = 0; i < count; i++) {
@@ -389,7 +400,7 @@ static bool solve_left(sw_low_rank *f, unsigned rank, int exponent, const int32_
     for (unsigned i = 1; made && i <= times; i++) {
         made = half_step(f, true, inside, i == times);
     }
-    made = made && sw_fit_descend(f, ldexp(1, exponent));
+    made = made && (f->even || sw_fit_descend(f, ldexp(1, exponent)));
     if (made) {
         read_integers(f, &f->left, left);
     }

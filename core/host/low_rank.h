@@ -30,6 +30,7 @@ typedef struct {
     size_t rows;    /* those looked at: every step-th row of the matrices */
     size_t columns;
     size_t step;
+    bool even;      /* all elements count alike, whatever their roundings leave known of them */
 } sw_pair;
 
 typedef struct {
@@ -45,6 +46,9 @@ unsigned sw_low_rank_hint(const sw_fit_loops *loops, const sw_pair *pair);
 /* NULL without memory. The pair's bytes are not needed afterwards. */
 sw_low_rank *sw_low_rank_new(const sw_fit_loops *loops, const sw_pair *pair);
 void sw_low_rank_free(sw_low_rank *f);
+
+/* The sum of the squares of all differences. */
+double sw_low_rank_energy(const sw_low_rank *f);
 
 /* The largest count singular values, about, falling; the right factor begins with their vectors. false without
  * memory. */

@@ -114,7 +114,7 @@ static void shrink(const sw_low_rank *f, bool is_left, size_t first, size_t coun
         for (size_t k = 0; k < depth; k++) {
             const double h = (double)f->reach[at + k * step];
             const double d = (double)f->difference[at + k * step];
-            out[i * room + k] = (float)(d * (signal / (signal + h * h + 1e-300)));
+            out[i * room + k] = f->even ? (float)d : (float)(d * (signal / (signal + h * h + 1e-300)));
         }
     }
 }

@@ -20,6 +20,7 @@ struct sw_low_rank {
     size_t columns;
     float *difference; /* of the elements' values */
     float *reach;      /* how far rounding may have moved them; negative for what is no number */
+    bool even;         /* roundings tell nothing */
     float least;       /* reaches that are smaller than this count as this */
     unsigned rank;
     size_t stride;     /* rank, rounded up to SW_FIT_TILE */

@@ -3,6 +3,9 @@
 
 #include "low_rank_fit.h"
 
+/* Far less than weights change by, and its square no subnormal binary32. */
+#define EVEN_REACH 0x1p-40
+
 /* Mantissa bits, and the exponent field below which an ulp stays the same, both as of a binary64. */
 static unsigned mantissa_of(sw_element element) {
     return element == SW_ELEMENT_F16 ? 10 : element == SW_ELEMENT_BF16 ? 7 : element == SW_ELEMENT_F32 ? 23 : 52;
@@ -33,10 +36,11 @@ void sw_fit_load(const sw_fit_loops *loops, const sw_pair *pair, size_t row, siz
             const uint64_t half = field > mantissa + 1 + 900 ? (field - mantissa - 1) << 52 : UINT64_C(900) << 52;
             double size;
             memcpy(&size, &half, sizeof size);
+            size = pair->even ? EVEN_REACH : size;
             const double moved = new[i] - old[i];
             const bool is_number = moved > -1e30 && moved < 1e30;
             difference[at + i] = is_number ? (float)moved : 0;
-            reach[at + i] = is_number ? (float)size : -1;
+            reach[at + i] = is_number || pair->even ? (float)size : -1;
         }
     }
 }

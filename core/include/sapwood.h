@@ -276,7 +276,7 @@ typedef struct {
     uint8_t codes[SW_MAX_CODES];
 } sw_quant_planes;
 
-/* Work area of the QUANTISED decoder, in the caller's memory; no need to clear it. About 8.1 MiB. */
+/* Work area of the QUANTISED decoder, in the caller's memory; no need to clear it. About 11.1 MiB. */
 typedef struct {
     sw_numeric_work numeric;
     sw_adaptive_work adaptive;
@@ -285,18 +285,21 @@ typedef struct {
     sw_quant_planes target;
     uint8_t classes[SW_MAX_CODES];
     uint8_t folds[SW_MAX_CODES];
+    int32_t left[SW_MAX_BLOCK / 2]; /* the left factor of a low-rank term */
+    uint8_t matrix[SW_MAX_BLOCK];   /* the same before it is widened */
 } sw_quantised_work;
 
 /* Bytes of the base that a QUANTISED payload that makes out_size bytes wants to be given. */
 sw_status sw_quantised_read_base_size(const uint8_t *payload, size_t payload_size, size_t out_size,
                                       size_t *base_size);
 
-/* Decode one QUANTISED block (SPEC, "Codec 8"). out may not overlap base.
+/* Decode one QUANTISED block (SPEC, "Codec 8"). out may not overlap base. factors: the chunk's right factor; may be
+ * NULL if there is none yet.
  *
  * Returns SW_OK, or the reason; then out holds nothing of value.
  */
 sw_status sw_quantised_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
-                              uint8_t *out, size_t out_size, sw_quantised_work *work);
+                              const sw_factors *factors, uint8_t *out, size_t out_size, sw_quantised_work *work);
 
 enum { SW_MAX_CHANGES = SW_MAX_BLOCK / 8 /* elements that change in a SCATTERED block */ };
 

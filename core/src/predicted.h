@@ -55,9 +55,21 @@ extern const sw_predict_kernels sw_portable_predict_kernels;
 /* Whether a prediction may be made from, and of, this element. */
 bool sw_is_predicted(sw_element element);
 
+/* Where a matrix is decoded: bytes has room for SW_MAX_BLOCK. */
+typedef struct {
+    sw_numeric_work *numeric;
+    sw_adaptive_work *adaptive;
+    uint8_t *bytes;
+} sw_matrix_work;
+
 /* A matrix of integers (16 or 32 bits): its payload -> count elements; largest is their largest magnitude. */
 sw_status sw_matrix_decode(const uint8_t *payload, size_t payload_size, size_t count, int32_t *values,
-                           uint64_t *largest, const sw_numeric_kernels *kernels, sw_predicted_work *work);
+                           uint64_t *largest, const sw_numeric_kernels *kernels, const sw_matrix_work *work);
+
+/* Whether sums of products with a left factor stay within 2^bits, below which every integer is exact. */
+static inline bool sw_sums_are_exact(const sw_factors *factors, uint64_t left_largest, unsigned bits) {
+    return factors->largest == 0 || left_largest <= (UINT64_C(1) << bits) / factors->rank / factors->largest;
+}
 
 /* Everything before the residual, which is then rest. */
 sw_status sw_prediction_parameters(const uint8_t *payload, size_t payload_size, size_t out_size, sw_prediction *p);

@@ -2,10 +2,7 @@
 #include "bytes.h"
 #include "predicted.h"
 
-/* Sums of the low-rank term stay below 2^53, where every integer is a binary64. */
-static bool sums_are_exact(const sw_factors *factors, uint64_t left_largest) {
-    return factors->largest == 0 || left_largest <= (UINT64_C(1) << 53) / factors->rank / factors->largest;
-}
+enum { SUM_BITS = 53 }; /* every integer up to 2^53 is a binary64 */
 
 static sw_status make_low_rank(const sw_predict_kernels *kernels, const sw_numeric_kernels *numeric,
                                const sw_prediction *p, const uint8_t *base, const uint8_t *second,
@@ -16,12 +13,13 @@ static sw_status make_low_rank(const sw_predict_kernels *kernels, const sw_numer
     const size_t columns = factors->columns;
     const size_t rows = p->elements / columns;
     uint64_t largest = 0;
+    const sw_matrix_work room = {&w->numeric, &w->adaptive, w->matrix};
     const sw_status status =
-        sw_matrix_decode(p->left, p->left_size, rows * factors->rank, w->left, &largest, numeric, w);
+        sw_matrix_decode(p->left, p->left_size, rows * factors->rank, w->left, &largest, numeric, &room);
     if (status != SW_OK) {
         return status;
     }
-    if (!sums_are_exact(factors, largest)) {
+    if (!sw_sums_are_exact(factors, largest, SUM_BITS)) {
         return SW_ERROR_FACTORS;
     }
     const size_t base_width = sw_shape_of((unsigned)p->base_element).width;

@@ -3,11 +3,6 @@
 #include "predicted.h"
 #include "reader.h"
 
-static int64_t read_signed(reader *r) {
-    const uint64_t value = read_unsigned(r);
-    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-}
-
 static double read_double(reader *r) {
     if (r->end - r->at < 8) {
         r->failed = true;
@@ -128,7 +123,7 @@ sw_status sw_predicted_read_wants(const uint8_t *payload, size_t payload_size, s
 }
 
 sw_status sw_matrix_decode(const uint8_t *payload, size_t payload_size, size_t count, int32_t *values,
-                           uint64_t *largest, const sw_numeric_kernels *kernels, sw_predicted_work *work) {
+                           uint64_t *largest, const sw_numeric_kernels *kernels, const sw_matrix_work *work) {
     if (payload_size < 2) {
         return SW_ERROR_TRUNCATED;
     }
@@ -145,20 +140,20 @@ sw_status sw_matrix_decode(const uint8_t *payload, size_t payload_size, size_t c
     }
     sw_status status = SW_OK;
     if (coding == SW_RESIDUAL_NUMERIC) {
-        status = sw_numeric_decode_with(kernels, body, size, NULL, 0, work->matrix, count * width, &work->numeric);
+        status = sw_numeric_decode_with(kernels, body, size, NULL, 0, work->bytes, count * width, work->numeric);
     } else if (coding == SW_RESIDUAL_ADAPTIVE) {
-        status = sw_adaptive_decode(body, size, NULL, 0, work->matrix, count * width, &work->adaptive);
+        status = sw_adaptive_decode(body, size, NULL, 0, work->bytes, count * width, work->adaptive);
     } else if (coding != SW_RESIDUAL_NONE) {
         return SW_ERROR_HEADER;
     } else if (size != count * width) {
         return SW_ERROR_TRUNCATED;
     } else {
-        memcpy(work->matrix, body, size);
+        memcpy(work->bytes, body, size);
     }
     *largest = 0;
     for (size_t i = 0; status == SW_OK && i < count; i++) {
-        values[i] = element == SW_ELEMENT_INT16 ? (int16_t)sw_load16(work->matrix + 2 * i)
-                                                : (int32_t)sw_load32(work->matrix + 4 * i);
+        values[i] = element == SW_ELEMENT_INT16 ? (int16_t)sw_load16(work->bytes + 2 * i)
+                                                : (int32_t)sw_load32(work->bytes + 4 * i);
         const int64_t value = values[i];
         const uint64_t magnitude = (uint64_t)(value < 0 ? -value : value);
         *largest = magnitude > *largest ? magnitude : *largest;
@@ -200,8 +195,9 @@ sw_status sw_factors_decode_with(const sw_numeric_kernels *kernels, const uint8_
     }
     const size_t columns = factors->columns;
     uint64_t largest = 0;
+    const sw_matrix_work room = {&work->numeric, &work->adaptive, work->matrix};
     status = sw_matrix_decode(r.at, (size_t)(r.end - r.at), (size_t)added * columns,
-                              factors->values + factors->rank * columns, &largest, kernels, work);
+                              factors->values + factors->rank * columns, &largest, kernels, &room);
     factors->rank += (uint32_t)added;
     factors->largest = largest > factors->largest ? largest : factors->largest;
     return status;

@@ -67,10 +67,15 @@ typedef struct {
     bool from_edge;              /* classes by the distance to where a rounding changes, not from where it does not */
     bool extremes_stay;
     bool by_scale;               /* classes by the scale too, in steps of half an octave from the origin */
+    bool has_term;               /* a low-rank term is added to the base's values */
     unsigned spread;
     unsigned origin;
     size_t elements;
     size_t base_size;
+    float unit;                  /* of the low-rank term: a power of two */
+    const uint8_t *left;         /* its left factor's matrix */
+    size_t left_size;
+    const sw_factors *factors;   /* its right factor, once sw_quantised_term was told of it */
     const uint8_t *rest;         /* the coded planes */
     size_t rest_size;
 } sw_quantised;
@@ -82,6 +87,10 @@ typedef enum { SW_PLANE_M, SW_PLANE_D, SW_PLANE_MINS, SW_PLANE_SCALES, SW_PLANE_
 /* Bytes of a plane of so many elements; 0 if the type has none. */
 size_t sw_plane_size(const sw_quant_type *type, sw_plane plane, size_t elements);
 uint8_t *sw_plane_of(sw_quant_planes *planes, sw_plane plane);
+
+/* Decode the left factor of the low-rank term, if there is one, and check that it goes with the right one. */
+sw_status sw_quantised_term(const sw_numeric_kernels *kernels, const sw_factors *factors, sw_quantised *q,
+                            sw_quantised_work *work);
 
 /* Unpack the base, before any plane is predicted. */
 void sw_quantised_start(const sw_quantised *q, const uint8_t *base, sw_quantised_work *work);
@@ -97,8 +106,12 @@ void sw_quantised_fold(const uint8_t *folds, size_t count, uint8_t *numbers);
 unsigned sw_quantised_scale(const sw_quant_type *type, const sw_quant_planes *planes, size_t run);
 
 
+/* What count elements of a span stand for, from element first on, without a term: whole runs of its type. */
+void sw_quantised_values(const sw_quant_type *type, const sw_quant_planes *planes, size_t first, size_t count,
+                         float *values);
+
 sw_status sw_quantised_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
-                                   const uint8_t *base, size_t base_size, uint8_t *out, size_t out_size,
-                                   sw_quantised_work *work);
+                                   const uint8_t *base, size_t base_size, const sw_factors *factors, uint8_t *out,
+                                   size_t out_size, sw_quantised_work *work);
 
 #endif

@@ -1,14 +1,36 @@
 /* QUANTISED blocks: plane after plane is predicted and decoded, then all are packed. */
+#include "half.h"
+#include "predicted.h"
 #include "quantised.h"
 #include "reader.h"
 
 typedef enum { SW_CODING_NONE, SW_CODING_NUMERIC, SW_CODING_ADAPTIVE, SW_CODING_STORED } coding;
 
-enum { FROM_EDGE = 1, EXTREMES_STAY = 2, BY_SCALE = 4, FLAGS = 7 };
+enum { FROM_EDGE = 1, EXTREMES_STAY = 2, BY_SCALE = 4, HAS_TERM = 8, FLAGS = 15 };
+enum { LEAST_EXPONENT = -126, MOST_EXPONENT = 127 }; /* 2 to these powers are normal numbers of binary32 */
+enum { SUM_BITS = 24 };                              /* every integer up to 2^24 is a binary32 */
 
 /* Floats have the numbers they have in ggml. */
 static sw_element float_of(unsigned number) {
     return number == 0 ? SW_ELEMENT_F32 : number == 1 ? SW_ELEMENT_F16 : number == 30 ? SW_ELEMENT_BF16 : 0;
+}
+
+/* The exponent and the left factor; false if the exponent is out of range. */
+static bool read_term(reader *r, sw_quantised *q) {
+    const int64_t exponent = read_signed(r);
+    const uint64_t size = read_unsigned(r);
+    if (r->failed || size > (uint64_t)(r->end - r->at)) {
+        r->failed = true;
+        return true;
+    }
+    q->left = r->at;
+    q->left_size = (size_t)size;
+    r->at += size;
+    if (exponent < LEAST_EXPONENT || exponent > MOST_EXPONENT) {
+        return false;
+    }
+    q->unit = sw_float_of_bits((uint32_t)(exponent + 127) << 23);
+    return true;
 }
 
 /* Everything before the planes, but what depends on the size of the target. */
@@ -20,15 +42,17 @@ static sw_status parse_head(reader *r, sw_quantised *q) {
     q->from_edge = flags & FROM_EDGE;
     q->extremes_stay = (flags & EXTREMES_STAY) != 0;
     q->by_scale = (flags & BY_SCALE) != 0;
+    q->has_term = (flags & HAS_TERM) != 0;
     q->spread = read_byte(r);
     const uint64_t origin = q->by_scale ? read_unsigned(r) : 0;
     q->origin = (unsigned)(origin & SW_QUANT_MOST_ORIGIN);
+    const bool good = !q->has_term || read_term(r, q);
     q->rest = r->at;
     q->rest_size = (size_t)(r->end - r->at);
     if (r->failed) {
         return SW_ERROR_TRUNCATED;
     }
-    return q->type == NULL || (q->source == NULL && q->element == 0) || flags > FLAGS ||
+    return !good || q->type == NULL || (q->source == NULL && q->element == 0) || flags > FLAGS ||
                    q->spread > SW_QUANT_MOST_SPREAD || origin > SW_QUANT_MOST_ORIGIN
                ? SW_ERROR_HEADER
                : SW_OK;
@@ -62,6 +86,24 @@ sw_status sw_quantised_read_base_size(const uint8_t *payload, size_t payload_siz
         *base_size = q.base_size;
     }
     return status;
+}
+
+sw_status sw_quantised_term(const sw_numeric_kernels *kernels, const sw_factors *factors, sw_quantised *q,
+                            sw_quantised_work *w) {
+    if (!q->has_term) {
+        return SW_OK;
+    }
+    if (factors == NULL || factors->rank == 0 || factors->columns % q->type->elements != 0 ||
+        q->elements % factors->columns != 0) {
+        return SW_ERROR_FACTORS;
+    }
+    const size_t rows = q->elements / factors->columns;
+    uint64_t largest = 0;
+    const sw_matrix_work room = {&w->numeric, &w->adaptive, w->matrix};
+    const sw_status status =
+        sw_matrix_decode(q->left, q->left_size, rows * factors->rank, w->left, &largest, kernels, &room);
+    q->factors = factors;
+    return status == SW_OK && !sw_sums_are_exact(factors, largest, SUM_BITS) ? SW_ERROR_FACTORS : status;
 }
 
 /* A coding and its bytes: none for NONE, all that are left for the codes, which come last. */
@@ -151,8 +193,8 @@ static sw_status decode_plane(const sw_numeric_kernels *kernels, const sw_quanti
 }
 
 sw_status sw_quantised_decode_with(const sw_numeric_kernels *kernels, const uint8_t *payload, size_t payload_size,
-                                   const uint8_t *base, size_t base_size, uint8_t *out, size_t out_size,
-                                   sw_quantised_work *w) {
+                                   const uint8_t *base, size_t base_size, const sw_factors *factors, uint8_t *out,
+                                   size_t out_size, sw_quantised_work *w) {
     sw_quantised q;
     sw_status status = sw_quantised_parse(payload, payload_size, out_size, &q);
     if (status != SW_OK) {
@@ -160,6 +202,10 @@ sw_status sw_quantised_decode_with(const sw_numeric_kernels *kernels, const uint
     }
     if (base == NULL || base_size != q.base_size) {
         return SW_ERROR_BASE;
+    }
+    status = sw_quantised_term(kernels, factors, &q, w);
+    if (status != SW_OK) {
+        return status;
     }
     sw_quantised_start(&q, base, w);
     reader r = {q.rest, q.rest + q.rest_size, false};
@@ -176,6 +222,7 @@ sw_status sw_quantised_decode_with(const sw_numeric_kernels *kernels, const uint
 }
 
 sw_status sw_quantised_decode(const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
-                              uint8_t *out, size_t out_size, sw_quantised_work *work) {
-    return sw_quantised_decode_with(&sw_portable_kernels, payload, payload_size, base, base_size, out, out_size, work);
+                              const sw_factors *factors, uint8_t *out, size_t out_size, sw_quantised_work *work) {
+    return sw_quantised_decode_with(&sw_portable_kernels, payload, payload_size, base, base_size, factors, out,
+                                    out_size, work);
 }

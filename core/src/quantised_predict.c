@@ -45,21 +45,46 @@ static void load_floats(sw_element element, const uint8_t *from, size_t count, f
     }
 }
 
-/* The base's values from element `first` on; count is that of a block of the target, so runs are whole. */
-static void load(const sw_quantised *q, const uint8_t *base, const sw_quant_planes *source, size_t first, size_t count,
-                 float *values) {
-    const sw_quant_type *type = q->source;
-    if (type == NULL) {
-        const size_t width = sw_shape_of((unsigned)q->element).width;
-        load_floats(q->element, base + first * width, count, values);
-        return;
-    }
+void sw_quantised_values(const sw_quant_type *type, const sw_quant_planes *planes, size_t first, size_t count,
+                         float *values) {
     for (size_t i = 0; i < count; i += type->run) {
-        const line run = line_of(type, source, (first + i) / type->run);
+        const line run = line_of(type, planes, (first + i) / type->run);
         for (size_t k = i; k < i + type->run; k++) {
-            const int number = number_of(type->code, source->codes[first + k]) - type->code.zero;
+            const int number = number_of(type->code, planes->codes[first + k]) - type->code.zero;
             values[k] = sw_add(sw_multiply(run.d, (float)number), run.low);
         }
+    }
+}
+
+/* The low-rank term of count elements of one row. Sums are integers that binary32 holds, in any order. */
+static void add_term(const sw_quantised *q, const int32_t *left, size_t first, size_t count, float *values) {
+    const sw_factors *right = q->factors;
+    const size_t row = first / right->columns, column = first % right->columns;
+    const size_t rows = q->elements / right->columns;
+    float sums[SW_QUANT_ELEMENTS] = {0};
+    for (size_t k = 0; k < right->rank; k++) {
+        const float factor = (float)left[k * rows + row];
+        const int32_t *others = right->values + k * right->columns + column;
+        for (size_t i = 0; i < count; i++) {
+            sums[i] += factor * (float)others[i];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        values[i] = sw_add(values[i], sw_multiply(sums[i], q->unit));
+    }
+}
+
+/* The base's values from element `first` on, with the term; count is that of a block of the target, so runs are whole. */
+static void load(const sw_quantised *q, const uint8_t *base, const sw_quantised_work *w, size_t first, size_t count,
+                 float *values) {
+    if (q->source == NULL) {
+        const size_t width = sw_shape_of((unsigned)q->element).width;
+        load_floats(q->element, base + first * width, count, values);
+    } else {
+        sw_quantised_values(q->source, &w->source, first, count, values);
+    }
+    if (q->has_term) {
+        add_term(q, w->left, first, count, values);
     }
 }
 
@@ -150,7 +175,7 @@ static void predict_codes(const sw_quantised *q, const uint8_t *base, sw_quantis
     for (size_t block = 0; block < q->elements / size; block++) {
         const size_t first = block * size;
         const uint16_t d = sw_load16(w->target.d + 2 * block);
-        load(q, base, &w->source, first, size, values);
+        load(q, base, w, first, size, values);
         line rule = {0, 0};
         if (by_rule) {
             rule = ruled(type, values);
@@ -200,11 +225,12 @@ static void predict_runs(const sw_quantised *q, sw_plane plane, sw_quantised_wor
 static void predict_units(const sw_quantised *q, const uint8_t *base, sw_plane plane, sw_quantised_work *w) {
     const sw_quant_type *type = q->type;
     uint8_t *predicted = sw_plane_of(&w->predicted, plane);
+    const bool by_rule = q->source != type || (q->has_term && type->rule != SW_RULE_NONE);
     float values[SW_QUANT_ELEMENTS];
     for (size_t block = 0; block < q->elements / type->elements; block++) {
         float value;
-        if (q->source != type) {
-            load(q, base, &w->source, block * type->elements, type->elements, values);
+        if (by_rule) {
+            load(q, base, w, block * type->elements, type->elements, values);
             const line rule = ruled(type, values);
             value = plane == SW_PLANE_M ? rule.low : rule.d;
         } else if (plane == SW_PLANE_D && type->rule == SW_RULE_RANGE) {

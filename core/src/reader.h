@@ -37,4 +37,9 @@ static inline uint64_t read_unsigned(reader *r) {
     return 0;
 }
 
+static inline int64_t read_signed(reader *r) {
+    const uint64_t value = read_unsigned(r);
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
 #endif

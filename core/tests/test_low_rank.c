@@ -66,7 +66,8 @@ static matrices make(size_t rows, size_t columns, unsigned rank) {
 }
 
 static sw_pair pair_of(const matrices *m, size_t step) {
-    const sw_pair pair = {m->base, m->target, SW_ELEMENT_BF16, SW_ELEMENT_BF16, (m->rows + step - 1) / step, m->columns, step};
+    const sw_pair pair = {m->base, m->target, SW_ELEMENT_BF16, SW_ELEMENT_BF16, (m->rows + step - 1) / step, m->columns,
+                          step, false};
     return pair;
 }
 

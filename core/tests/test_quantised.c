@@ -82,7 +82,48 @@ static void test_halves(void) {
     assert(sw_float_to_half(0x1p-25f) == 0 && sw_float_to_half(0x1.8p-25f) == 1 && sw_float_to_half(1e30f) == 0x7C00);
 }
 
+/* Two rows of a block each: the second's left factor is 3, in units of a half; the first's is 0. */
+static void test_term(void) {
+    int32_t right[32] = {0};
+    right[0] = 1;
+    right[1] = -4;
+    const sw_factors given = {32, 1, 4, right, 32};
+    uint8_t base[68] = {0}, target[68] = {0};
+    for (size_t row = 0; row < 2; row++) {
+        sw_store16(base + 34 * row, sw_float_to_half(0.5f));
+        sw_store16(target + 34 * row, sw_float_to_half(0.5f));
+        base[34 * row + 2] = 10;
+        base[34 * row + 3] = 127;
+    }
+    /* Exponent -1; the left factor as two INT16: 0, 3. */
+    const uint8_t head[] = {8, 8, 8, 15, 1, 5, 2, 0, 0, 3, 0};
+    sw_quantised q;
+    assert(sw_quantised_parse(head, sizeof head, sizeof target, &q) == SW_OK && q.rest_size == 0);
+    assert(sw_quantised_term(&sw_portable_kernels, NULL, &q, &work) == SW_ERROR_FACTORS);
+    assert(sw_quantised_term(&sw_portable_kernels, &given, &q, &work) == SW_OK);
+    sw_quantised_start(&q, base, &work);
+    sw_quant_unpack(q.type, target, q.elements, &work.target);
+    /* 63.5 - 6 is the largest now. */
+    assert(sw_quantised_predict(&q, base, SW_PLANE_D, &work));
+    assert(sw_load16(work.predicted.d) == sw_float_to_half(0.5f));
+    assert(sw_load16(work.predicted.d + 2) == sw_float_to_half(57.5f / 127));
+    assert(sw_quantised_predict(&q, base, SW_PLANE_CODES, &work));
+    const uint8_t expected[] = {10, 127, 13, 115};
+    assert(work.predicted.codes[0] == expected[0] && work.predicted.codes[1] == expected[1]);
+    assert(work.predicted.codes[32] == expected[2] && work.predicted.codes[33] == expected[3]);
+    /* Sums of more than 2^24, columns that are no blocks, and no whole rows. */
+    const sw_factors large = {32, 1, 1 << 23, right, 32}, narrow = {16, 1, 4, right, 32}, wide = {96, 1, 4, right, 32};
+    assert(sw_quantised_term(&sw_portable_kernels, &large, &q, &work) == SW_ERROR_FACTORS);
+    assert(sw_quantised_term(&sw_portable_kernels, &narrow, &q, &work) == SW_ERROR_FACTORS);
+    assert(sw_quantised_term(&sw_portable_kernels, &wide, &q, &work) == SW_ERROR_FACTORS);
+}
+
 static void test_hostile(void) {
+    int32_t right[512];
+    for (size_t i = 0; i < 512; i++) {
+        right[i] = (int32_t)(i % 7) - 3;
+    }
+    const sw_factors factors = {256, 2, 3, right, 512};
     for (unsigned round = 0; round < 6000; round++) {
         const sw_quant_type *type = sw_quant_type_of(numbers[any() % TYPES]);
         const size_t size = (size_t)(256 / type->elements) * type->bytes;
@@ -91,7 +132,7 @@ static void test_hostile(void) {
         uint8_t *data = noise(payload_size);
         data[0] = type->number;
         data[1] = (uint8_t)(any() % 4 ? numbers[any() % TYPES] : any() % 3);
-        data[2] &= 7;
+        data[2] &= 15;
         data[3] %= 17;
         for (size_t i = 4; i < payload_size; i++) {
             data[i] = (uint8_t)(any() % 3 ? data[i] % 4 : data[i]);
@@ -99,9 +140,10 @@ static void test_hostile(void) {
         size_t wanted = 0;
         if (sw_quantised_read_base_size(data, payload_size, size, &wanted) == SW_OK) {
             uint8_t *base = noise(wanted), *out = noise(size);
-            (void)sw_quantised_decode(data, payload_size, base, wanted, out, size, &work);
-            assert(sw_quantised_decode(data, payload_size, base, wanted + 1, out, size, &work) == SW_ERROR_BASE);
-            assert(sw_quantised_decode(data, payload_size, NULL, 0, out, size, &work) == SW_ERROR_BASE);
+            const sw_factors *given = any() % 4 ? &factors : NULL;
+            (void)sw_quantised_decode(data, payload_size, base, wanted, given, out, size, &work);
+            assert(sw_quantised_decode(data, payload_size, base, wanted + 1, given, out, size, &work) == SW_ERROR_BASE);
+            assert(sw_quantised_decode(data, payload_size, NULL, 0, given, out, size, &work) == SW_ERROR_BASE);
             free(base);
             free(out);
         }
@@ -113,6 +155,7 @@ static void test_hostile(void) {
 int main(void) {
     test_planes();
     test_codes_over_another_scale();
+    test_term();
     test_halves();
     test_hostile();
     puts("quantised: ok");

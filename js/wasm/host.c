@@ -35,7 +35,7 @@ WASM_EXPORT(adaptive) sw_status adaptive(const uint8_t *payload, size_t payload_
 
 WASM_EXPORT(quantised) sw_status quantised(const uint8_t *payload, size_t payload_size, const uint8_t *base,
                                            size_t base_size, uint8_t *out, size_t out_size) {
-    return sw_quantised_decode(payload, payload_size, base, base_size, out, out_size, &work.quantised);
+    return sw_quantised_decode(payload, payload_size, base, base_size, &factors, out, out_size, &work.quantised);
 }
 
 WASM_EXPORT(scattered) sw_status scattered(const uint8_t *payload, size_t payload_size, const uint8_t *base,

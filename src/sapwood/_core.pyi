@@ -97,12 +97,19 @@ MAX_CODES: int
 
 # A negative number is the reason why there is none.
 def quantised_base_size(payload: Buffer, length: int) -> int: ...
-def decode_quantised(payload: Buffer, base: Buffer | None, out: Buffer, path: str | None = None) -> int: ...
+def decode_quantised(
+    payload: Buffer,
+    base: Buffer | None,
+    factors: Factors | None,
+    out: Buffer,
+    path: str | None = None,
+) -> int: ...
 def quantised_origin(type: int, target: Buffer) -> int: ...
+def quantised_values(type: int, data: Buffer) -> bytes: ...
 
 # For each plane of the target: element, what is predicted, the plane itself, both folded and their classes.
 def quantised_planes(
-    head: Buffer, base: Buffer, target: Buffer
+    head: Buffer, base: Buffer, factors: Factors | None, target: Buffer
 ) -> list[tuple[int, bytes | None, bytes, tuple[bytes, bytes, bytes] | None]]: ...
 
 class LowRank:
@@ -115,7 +122,9 @@ class LowRank:
         columns: int,
         step: int,
         path: str | None = None,
+        even: bool = False,
     ) -> None: ...
+    def energy(self) -> float: ...
     def find(self, count: int) -> list[float]: ...
     def take(self, rank: int) -> None: ...
     def begin(self, left: Buffer, right: Buffer) -> None: ...
@@ -134,6 +143,7 @@ def low_rank_left(
     inside: float,
     times: int,
     path: str | None = None,
+    even: bool = False,
 ) -> bytes: ...
 
 class DeviceIndex:

@@ -20,7 +20,8 @@ sw_fit_loops loops(const std::optional<std::string> &path) {
 }
 
 // Two matrices of the same shape, checked against the bytes that are there.
-sw_pair pair_of(const Buffer &base, int base_element, const Buffer &target, int element, size_t columns, size_t step) {
+sw_pair pair_of(const Buffer &base, int base_element, const Buffer &target, int element, size_t columns, size_t step,
+                bool even = false) {
     if (!sw_is_predicted(static_cast<sw_element>(base_element)) || !sw_is_predicted(static_cast<sw_element>(element)) ||
         columns == 0 || step == 0) {
         throw std::invalid_argument("no matrices of floats");
@@ -32,7 +33,7 @@ sw_pair pair_of(const Buffer &base, int base_element, const Buffer &target, int 
         throw std::invalid_argument("the matrices do not have that shape");
     }
     return {base.data(), target.data(), static_cast<sw_element>(base_element), static_cast<sw_element>(element),
-            (rows + step - 1) / step, columns, step};
+            (rows + step - 1) / step, columns, step, even};
 }
 
 nb::bytes bytes_of(const std::vector<int32_t> &values) {
@@ -48,11 +49,11 @@ void check_rank(size_t rank) {
 class LowRank {
   public:
     LowRank(nb::object base, int base_element, nb::object target, int element, size_t columns, size_t step,
-            std::optional<std::string> path)
+            std::optional<std::string> path, bool even)
         : fit_(nullptr, &sw_low_rank_free) {
         const Buffer b(base);
         const Buffer t(target);
-        const sw_pair pair = pair_of(b, base_element, t, element, columns, step);
+        const sw_pair pair = pair_of(b, base_element, t, element, columns, step, even);
         const sw_fit_loops with = loops(path);
         rows_ = pair.rows;
         columns_ = columns;
@@ -69,6 +70,8 @@ class LowRank {
         rank_ = count;
         return values;
     }
+
+    double energy() const { return sw_low_rank_energy(fit_.get()); }
 
     void take(unsigned rank) {
         check_rank(rank);
@@ -132,11 +135,12 @@ unsigned low_rank_hint(nb::object base, int base_element, nb::object target, int
 }
 
 nb::bytes low_rank_left(nb::object base, int base_element, nb::object target, int element, nb::object right,
-                        size_t columns, int exponent, float inside, unsigned times, std::optional<std::string> path) {
+                        size_t columns, int exponent, float inside, unsigned times, std::optional<std::string> path,
+                        bool even) {
     const Buffer b(base);
     const Buffer t(target);
     const Buffer r(right);
-    const sw_pair pair = pair_of(b, base_element, t, element, columns, 1);
+    const sw_pair pair = pair_of(b, base_element, t, element, columns, 1, even);
     const size_t rank = r.size() / sizeof(int32_t) / columns;
     check_rank(rank);
     if (r.size() != rank * columns * sizeof(int32_t)) {
@@ -160,10 +164,11 @@ nb::bytes low_rank_left(nb::object base, int base_element, nb::object target, in
 
 void bind_low_rank(nb::module_ &m) {
     nb::class_<LowRank>(m, "LowRank")
-        .def(nb::init<nb::object, int, nb::object, int, size_t, size_t, std::optional<std::string>>(), nb::arg("base"),
-             nb::arg("base_element"), nb::arg("target"), nb::arg("element"), nb::arg("columns"), nb::arg("step"),
-             nb::arg("path") = nb::none())
+        .def(nb::init<nb::object, int, nb::object, int, size_t, size_t, std::optional<std::string>, bool>(),
+             nb::arg("base"), nb::arg("base_element"), nb::arg("target"), nb::arg("element"), nb::arg("columns"),
+             nb::arg("step"), nb::arg("path") = nb::none(), nb::arg("even") = false)
         .def("find", &LowRank::find, nb::arg("count"))
+        .def("energy", &LowRank::energy)
         .def("take", &LowRank::take, nb::arg("rank"))
         .def("begin", &LowRank::begin, nb::arg("left"), nb::arg("right"))
         .def("improve", &LowRank::improve, nb::arg("inside"), nb::arg("times"))
@@ -172,5 +177,5 @@ void bind_low_rank(nb::module_ &m) {
           nb::arg("element"), nb::arg("columns"));
     m.def("low_rank_left", &low_rank_left, nb::arg("base"), nb::arg("base_element"), nb::arg("target"),
           nb::arg("element"), nb::arg("right"), nb::arg("columns"), nb::arg("exponent"), nb::arg("inside"),
-          nb::arg("times"), nb::arg("path") = nb::none());
+          nb::arg("times"), nb::arg("path") = nb::none(), nb::arg("even") = false);
 }

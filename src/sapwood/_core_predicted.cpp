@@ -17,18 +17,6 @@ extern "C" {
 
 namespace {
 
-// The right factor of a chunk. It never changes: blocks of a chunk are decoded on several threads.
-class Factors {
-  public:
-    sw_factors view() const {
-        return {columns, rank, largest, const_cast<int32_t *>(values.data()), values.size()};
-    }
-    uint32_t columns = 0;
-    uint32_t rank = 0;
-    uint64_t largest = 0;
-    std::vector<int32_t> values;
-};
-
 using Status = int;
 
 std::variant<Factors, Status> decode_factors(nb::object payload, const Factors *before,

@@ -28,25 +28,32 @@ Status quantised_base_size(nb::object payload, size_t length) {
     return status == SW_OK ? static_cast<Status>(size) : static_cast<Status>(status);
 }
 
-Status decode_quantised(nb::object payload, nb::object base, nb::object out, std::optional<std::string> path) {
+Status decode_quantised(nb::object payload, nb::object base, const Factors *factors, nb::object out,
+                        std::optional<std::string> path) {
     const Buffer p(payload);
     const auto b = optional_buffer(base);
     const Buffer o(out, true);
     const sw_numeric_kernels *numeric = kernels(sw_decode_kernels, path);
+    const std::optional<sw_factors> given = factors ? std::optional(factors->view()) : std::nullopt;
     nb::gil_scoped_release release;
-    return sw_quantised_decode_with(numeric, p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0, o.data(),
-                                    o.size(), WorkArea<sw_quantised_work>().get());
+    return sw_quantised_decode_with(numeric, p.data(), p.size(), b ? b->data() : nullptr, b ? b->size() : 0,
+                                    given ? &*given : nullptr, o.data(), o.size(),
+                                    WorkArea<sw_quantised_work>().get());
 }
 
 // The planes of a target, and what the parameters in `head` predict of them.
-std::vector<Plane> quantised_planes(nb::object head, nb::object base, nb::object target) {
+std::vector<Plane> quantised_planes(nb::object head, nb::object base, const Factors *factors, nb::object target) {
     const Buffer h(head);
     const Buffer b(base);
     const Buffer t(target);
     const WorkArea<sw_quantised_work> area;
     auto &work = *area.get();
     sw_quantised q{};
-    const sw_status status = sw_quantised_parse(h.data(), h.size(), t.size(), &q);
+    sw_status status = sw_quantised_parse(h.data(), h.size(), t.size(), &q);
+    const std::optional<sw_factors> given = factors ? std::optional(factors->view()) : std::nullopt;
+    if (status == SW_OK) {
+        status = sw_quantised_term(kernels(sw_decode_kernels, std::nullopt), given ? &*given : nullptr, &q, &work);
+    }
     if (status != SW_OK || b.size() != q.base_size) {
         throw std::invalid_argument("these parameters predict nothing here: status " + std::to_string(status));
     }
@@ -104,13 +111,37 @@ unsigned quantised_origin(int number, nb::object target) {
     return *middle;
 }
 
+// What blocks of a type stand for, as F32 elements.
+nb::bytes quantised_values(int number, nb::object data) {
+    const Buffer d(data);
+    const sw_quant_type *type = sw_quant_type_of(static_cast<unsigned>(number));
+    if (type == nullptr || d.size() % type->bytes != 0) {
+        throw std::invalid_argument("not whole blocks of a type that is known");
+    }
+    const size_t blocks = d.size() / type->bytes;
+    std::vector<float> values(blocks * type->elements);
+    const size_t most = SW_MAX_CODES / type->elements;
+    {
+        const WorkArea<sw_quantised_work> area;
+        nb::gil_scoped_release release;
+        for (size_t at = 0; at < blocks; at += most) {
+            const size_t count = std::min(blocks - at, most) * type->elements;
+            sw_quant_unpack(type, d.data() + at * type->bytes, count, &area.get()->source);
+            sw_quantised_values(type, &area.get()->source, 0, count, values.data() + at * type->elements);
+        }
+    }
+    return nb::bytes(values.data(), values.size() * sizeof values[0]);
+}
+
 } // namespace
 
 void bind_quantised(nb::module_ &m) {
     m.attr("MAX_CODES") = static_cast<int>(SW_MAX_CODES);
     m.def("quantised_base_size", &quantised_base_size, nb::arg("payload"), nb::arg("length"));
-    m.def("decode_quantised", &decode_quantised, nb::arg("payload"), nb::arg("base").none(), nb::arg("out"),
-          nb::arg("path") = nb::none());
+    m.def("decode_quantised", &decode_quantised, nb::arg("payload"), nb::arg("base").none(),
+          nb::arg("factors").none(), nb::arg("out"), nb::arg("path") = nb::none());
     m.def("quantised_origin", &quantised_origin, nb::arg("type"), nb::arg("target"));
-    m.def("quantised_planes", &quantised_planes, nb::arg("head"), nb::arg("base"), nb::arg("target"));
+    m.def("quantised_planes", &quantised_planes, nb::arg("head"), nb::arg("base"), nb::arg("factors").none(),
+          nb::arg("target"));
+    m.def("quantised_values", &quantised_values, nb::arg("type"), nb::arg("data"));
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 extern "C" {
 #include "cpu.h"
@@ -81,6 +82,18 @@ template <typename T> const T *kernels(const T *(*find)(const char *), const std
     }
     return found;
 }
+
+// The right factor of a chunk. It never changes: blocks of a chunk are decoded on several threads.
+class Factors {
+  public:
+    sw_factors view() const {
+        return {columns, rank, largest, const_cast<int32_t *>(values.data()), values.size()};
+    }
+    uint32_t columns = 0;
+    uint32_t rank = 0;
+    uint64_t largest = 0;
+    std::vector<int32_t> values;
+};
 
 // PREDICTED and FACTORS blocks (_core_predicted.cpp).
 void bind_predicted(nb::module_ &m);

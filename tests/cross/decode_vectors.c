@@ -37,20 +37,24 @@ static sw_quantised_work quantised;
 static sw_scattered_work scattered;
 static int32_t right[SW_MAX_FACTOR];
 
-/* The block lies at the start of its base's stream; the factors are those of the FACTORS block before it. */
-static sw_status decode_predicted(const char *path, const char *folder, const char *factors_name,
-                                  const uint8_t *payload, size_t payload_size, const uint8_t *base, size_t base_size,
-                                  uint8_t *out, size_t length) {
+/* The right factor of the FACTORS block before; rank 0 where none is named, or it cannot be decoded. */
+static sw_factors read_factors(const char *folder, const char *name) {
     sw_factors factors = {0, 0, 0, right, SW_MAX_FACTOR};
-    if (strcmp(factors_name, "-") != 0) {
+    if (strcmp(name, "-") != 0) {
         size_t size;
-        uint8_t *given = read_file(folder, factors_name, &size);
-        const sw_status status = sw_factors_decode(given, size, &factors, &predicted);
-        free(given);
-        if (status != SW_OK) {
-            return status;
+        uint8_t *given = read_file(folder, name, &size);
+        if (sw_factors_decode(given, size, &factors, &predicted) != SW_OK) {
+            factors.rank = 0;
         }
+        free(given);
     }
+    return factors;
+}
+
+/* The block lies at the start of its base's stream. */
+static sw_status decode_predicted(const char *path, const sw_factors *factors, const uint8_t *payload,
+                                  size_t payload_size, const uint8_t *base, size_t base_size, uint8_t *out,
+                                  size_t length) {
     sw_predicted_wants wants;
     const sw_status status = sw_predicted_read_wants(payload, payload_size, length, &wants);
     if (status != SW_OK || wants.base_size > base_size) {
@@ -58,7 +62,7 @@ static sw_status decode_predicted(const char *path, const char *folder, const ch
     }
     const uint8_t *second = wants.has_second ? base + wants.second_move : NULL;
     return sw_predicted_decode_with(sw_predict_kernels_for(path), sw_decode_kernels(path), payload, payload_size, base,
-                                    wants.base_size, second, second == NULL ? 0 : wants.base_size, &factors, out,
+                                    wants.base_size, second, second == NULL ? 0 : wants.base_size, factors, out,
                                     length, &predicted);
 }
 
@@ -137,6 +141,7 @@ int main(int count, char **arguments) {
         uint8_t *out = malloc(length);
         const uint8_t *span = base == NULL ? NULL : base + offset;
         const size_t span_size = base == NULL ? 0 : base_size - offset;
+        const sw_factors factors = read_factors(arguments[1], factors_name);
         for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
             memset(out, 0xA5, length);
             sw_status status;
@@ -150,7 +155,7 @@ int main(int count, char **arguments) {
             } else if (strcmp(codec, "ADAPTIVE") == 0) {
                 status = sw_adaptive_decode(payload, payload_size, span, span_size, out, length, &adaptive);
             } else if (strcmp(codec, "QUANTISED") == 0) {
-                status = sw_quantised_decode(payload, payload_size, span, span_size, out, length, &quantised);
+                status = sw_quantised_decode(payload, payload_size, span, span_size, &factors, out, length, &quantised);
             } else {
                 const sw_numeric_kernels *kernels = sw_decode_kernels(paths[i]);
                 if (kernels == NULL) {
@@ -159,7 +164,7 @@ int main(int count, char **arguments) {
                 status = strcmp(codec, "SCATTERED") == 0
                              ? sw_scattered_decode_with(kernels, payload, payload_size, span, span_size, out, length, &scattered)
                          : strcmp(codec, "PREDICTED") == 0
-                             ? decode_predicted(paths[i], arguments[1], factors_name, payload, payload_size, base,
+                             ? decode_predicted(paths[i], &factors, payload, payload_size, base,
                                                 base_size, out, length)
                              : sw_numeric_decode_with(kernels, payload, payload_size, span, span_size, out, length,
                                                       &numeric);

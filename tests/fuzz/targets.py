@@ -22,7 +22,8 @@ from sapwood.chain.container import RECORD_SIZE
 from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
-from sapwood.codec.quantised import encode_quantised, quantised_pair
+from sapwood.codec.predicted import encode_right
+from sapwood.codec.quantised import QuantisedPair, QuantisedTerm, encode_quantised, quantised_pair
 from sapwood.codec.scattered import encode_scattered
 from sapwood.codec.splice import SpliceKind, decode_splice, encode_splice_as
 from sapwood.errors import BadData, SapwoodError, WrongCall
@@ -389,7 +390,24 @@ def quantised_blocks() -> list[tuple[bytes, bytes, int]]:
                 raise AssertionError("a pair of types that cannot be predicted")
             block = encode_quantised(pair, memoryview(base), 0, memoryview(wanted), Level.DEFAULT)
             made.append((bytes(block.payload), base, len(wanted)))
-    return made
+    return made + [_with_term(number) for number in TYPES]
+
+
+@cache
+def _right_factor() -> QuantisedTerm:
+    """Two components for rows of 256 elements."""
+    right = np.array([i % 7 - 3 for i in range(512)], np.int32).tobytes()
+    return QuantisedTerm(256, -11, right, *encode_right(right, 256, Level.DEFAULT))
+
+
+def _with_term(number: int) -> tuple[bytes, bytes, int]:
+    kind = DTYPES[NAMES[number]]
+    dice = random.Random(number)
+    base = dice.randbytes(2 * kind.nbytes(256))
+    wanted = mutated(base, dice)[: len(base)].ljust(len(base))
+    pair = QuantisedPair(kind, kind, _right_factor())
+    block = encode_quantised(pair, memoryview(base), 0, memoryview(wanted), Level.DEFAULT)
+    return bytes(block.payload), base, len(wanted)
 
 
 def quantised(dice: random.Random) -> str:
@@ -401,7 +419,8 @@ def quantised(dice: random.Random) -> str:
     wants = _core.quantised_base_size(payload, size)
     if wants >= 0 and wants != len(base) and dice.randrange(4):
         base = (base * (wants // len(base) + 1))[:wants]
-    return f"status {_core.decode_quantised(payload, base, bytearray(size))}"
+    factors = _right_factor().factors if dice.randrange(8) else None
+    return f"status {_core.decode_quantised(payload, base, factors, bytearray(size))}"
 
 
 @cache

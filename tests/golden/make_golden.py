@@ -21,8 +21,20 @@ from sapwood import _core
 from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
-from sapwood.codec.predicted import Prediction, encode_factors, encode_matrix, encode_predicted
-from sapwood.codec.quantised import encode_quantised, quantised_pair
+from sapwood.codec.predicted import (
+    Prediction,
+    encode_factors,
+    encode_matrix,
+    encode_predicted,
+    encode_right,
+)
+from sapwood.codec.quantised import (
+    QuantisedPair,
+    QuantisedTerm,
+    encode_quantised,
+    has_term,
+    quantised_pair,
+)
 from sapwood.codec.scattered import encode_scattered
 from sapwood.codec.splice import Splice, SpliceKind, encode_splice_as
 from sapwood.codec.zstandard_frames import compress, compress_against
@@ -173,6 +185,24 @@ def _scattered() -> Iterator[Case]:
             yield f"scattered_{element.name.lower()}_{int(thorough)}", block, base, target
 
 
+def _foretold() -> Iterator[tuple[Case, bytes]]:
+    """Quantised weights with a low-rank term, with the payload of the FACTORS block before."""
+    for number in (2, 3, 8, 12, 14):
+        rng = random.Random(f"term {number}")
+        kind = DTYPES[NAMES[number]]
+        right = np.array([rng.randrange(-9, 10) for _ in range(3 * 256)], np.int32).tobytes()
+        blocks, factors = encode_right(right, 256, 1)
+        base = b"".join(any_pair(seed, number, number, most=1)[0] for seed in range(40))
+        base = base[: kind.nbytes(8 * 256)]
+        pair = QuantisedPair(kind, kind, QuantisedTerm(256, -14, right, blocks, factors))
+        wanted = bytearray(base)
+        for i in range(0, len(wanted), kind.block_bytes):
+            wanted[i + kind.block_bytes // 2] ^= 1
+        block = encode_quantised(pair, memoryview(base), 0, memoryview(bytes(wanted)), Level.DEFAULT)
+        assert has_term(block)
+        yield (f"quantised_term_{NAMES[number]}", block, base, bytes(wanted)), bytes(blocks[0].payload)
+
+
 def _predicted() -> Iterator[tuple[Case, bytes]]:
     """Casts, scales, second bases, low-rank terms; with the payload of the FACTORS block before, or b""."""
     kinds = [
@@ -226,7 +256,7 @@ def _predicted() -> Iterator[tuple[Case, bytes]]:
 def _block_files() -> Iterator[tuple[str, dict[str, object], dict[str, bytes]]]:
     makers = (_plain, _splices, _encoded, _unusual, _devices, _quantised, _scattered)
     plain = ((case, b"") for make in makers for case in make())
-    for (name, block, base, target), factors in (*plain, *_predicted()):
+    for (name, block, base, target), factors in (*plain, *_foretold(), *_predicted()):
         facts = {
             "kind": "block",
             "codec": block.codec.name,

@@ -8,7 +8,7 @@ from tests.oracle.elements import join
 from tests.oracle.predicted import round_to
 from tests.oracle.quantised import FLOATS, TYPES, Type
 
-__all__ = ["NAMES", "SOURCES", "any_pair", "varint", "with_tables"]
+__all__ = ["NAMES", "SOURCES", "any_pair", "any_term", "varint", "with_tables"]
 
 SOURCES = (*TYPES, *FLOATS)
 NAMES = {0: "f32", 1: "f16", 30: "bf16"} | {number: kind.name for number, kind in TYPES.items()}
@@ -68,6 +68,25 @@ def any_pair(seed: int, target: int, source: int, most: int = 3) -> tuple[bytes,
     return base, _blocks(rng, kind, count // kind.elements, wild)
 
 
+def any_term(seed: int, target: int, source: int, length: int) -> tuple[bytes, bytes]:
+    """A FACTORS payload that goes with a target of so many bytes, and what a head says of its term."""
+    rng = random.Random(seed)
+    kind = TYPES[target]
+    count = length // kind.size * kind.elements
+    step = max(kind.elements, TYPES[source].elements if source in TYPES else 1)
+    widths = [width for width in range(step, count + 1, step) if count % width == 0]
+    columns, rank, most = rng.choice(widths), rng.randrange(1, 4), rng.choice([1, 9, 1200])
+
+    def integers(size: int) -> bytes:
+        return bytes([2]) + join([rng.randrange(-most, most + 1) % 65536 for _ in range(size)], 16)
+
+    left = integers(rank * (count // columns))
+    exponent = rng.choice([-126, -13, -11, -3, 127])
+    zigzag = 2 * exponent if exponent >= 0 else -2 * exponent - 1
+    right = bytes([0]) + varint(columns) + varint(rank) + integers(rank * columns)
+    return right, varint(zigzag) + varint(len(left)) + left
+
+
 def varint(value: int) -> bytes:
     """An unsigned integer below 2^14."""
     return bytes([value]) if value < 128 else bytes([value % 128 + 128, value // 128])
@@ -78,7 +97,7 @@ def with_tables(target: int, source: int, base: bytes, wanted: bytes, origin: in
     payload = bytearray([target, source, 1 if origin is None else 5, 10])
     if origin is not None:
         payload += varint(origin)
-    planes = _core.quantised_planes(bytes(payload), base, wanted)
+    planes = _core.quantised_planes(bytes(payload), base, None, wanted)
     for i, (element, predicted, plane, folded) in enumerate(planes):
         if folded is not None:
             coded = _core.encode_numeric(folded[0], folded[1], element, 1, classes=folded[2])

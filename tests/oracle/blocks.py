@@ -118,7 +118,7 @@ def decode_block(
     if codec == PREDICTED:
         return decode_predicted(payload, base, span or (0, 0), length, factors or Factors())
     if codec == QUANTISED:
-        return decode_quantised(payload, old or b"", length)
+        return decode_quantised(payload, old or b"", length, factors or Factors())
     if codec == DEVICE:
         return decode_device(payload, base, length)
     if codec == SCATTERED:

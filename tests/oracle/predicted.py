@@ -8,7 +8,16 @@ from tests.oracle.elements import ELEMENTS, join, split
 from tests.oracle.numeric import decode_numeric
 from tests.oracle.reader import Reader, Refused
 
-__all__ = ["MAX_COLUMNS", "MAX_FACTOR", "MAX_RANK", "Factors", "classify", "decode_predicted", "round_to"]
+__all__ = [
+    "MAX_COLUMNS",
+    "MAX_FACTOR",
+    "MAX_RANK",
+    "Factors",
+    "classify",
+    "decode_predicted",
+    "matrix",
+    "round_to",
+]
 
 MAX_RANK, MAX_COLUMNS, MAX_FACTOR = 128, 1 << 20, 1 << 21
 INT16, INT32, F16, BF16, F32, F64 = 2, 3, 5, 6, 7, 8
@@ -21,7 +30,8 @@ def _check(good: bool, what: str) -> None:
         raise Refused(what)
 
 
-def _matrix(payload: bytes, count: int) -> list[int]:
+def matrix(payload: bytes, count: int) -> list[int]:
+    """The integers of a matrix payload."""
     reader = Reader(payload)
     head = reader.byte()
     element, coding = head & 15, head >> 4
@@ -60,7 +70,7 @@ class Factors:
         self.columns = columns
         rank = len(self.rows) + added
         _check(rank <= MAX_RANK and rank * columns <= MAX_FACTOR, "the right factor is too large")
-        values = _matrix(reader.take(reader.left()), added * columns)
+        values = matrix(reader.take(reader.left()), added * columns)
         self.rows += [values[i * columns : (i + 1) * columns] for i in range(added)]
 
 
@@ -168,7 +178,7 @@ def _sums(p: _Parameters, count: int, factors: Factors) -> list[int]:
     rank, columns = len(factors.rows), factors.columns
     _check(rank > 0 and count % columns == 0, "no right factor, or one of another width")
     rows = count // columns
-    left = _matrix(p.left, rows * rank)
+    left = matrix(p.left, rows * rank)
     largest = max(abs(value) for row in factors.rows for value in row)
     _check(rank * largest * max(map(abs, left)) <= 1 << 53, "sums may be too large")
     return [

@@ -8,7 +8,7 @@ from functools import cached_property
 from tests.oracle.adaptive import decode_adaptive
 from tests.oracle.elements import ELEMENTS, split
 from tests.oracle.numeric import decode_numeric
-from tests.oracle.predicted import round_to
+from tests.oracle.predicted import Factors, matrix, round_to
 from tests.oracle.reader import Reader, Refused
 
 __all__ = ["FLOATS", "MAX_CODES", "PLANES", "TYPES", "Type", "decode_quantised", "predictions"]
@@ -263,11 +263,15 @@ class _Block:
     data: bytes
     old: Planes
     new: Planes
+    term: list[float] | None = None
 
     @cached_property
     def values(self) -> list[float]:
-        """What the base has for each element."""
-        return _values(self.source, self.data, self.old)
+        """What the base has for each element, with the low-rank term."""
+        found = _values(self.source, self.data, self.old)
+        if self.term is None:
+            return found
+        return [f32(x + part) for x, part in zip(found, self.term, strict=True)]
 
     def placed(self, y: float, numbers: Numbers, rule: str, scale: float) -> Placed:
         usual = -32768 < y < 32768
@@ -296,7 +300,7 @@ class _Block:
         kind = self.kind
         found = []
         for i in range(self.count // kind.elements):
-            if self.source is not kind:
+            if self.source is not kind or (self.term is not None and kind.rule):
                 part = self.values[i * kind.elements : (i + 1) * kind.elements]
                 value = _ruled(kind, part)[plane == "m"]
             elif plane == "d" and kind.rule == "RANGE":
@@ -397,11 +401,35 @@ def _plane(reader: Reader, block: _Block, plane: str) -> bytes:
     return out
 
 
-def _opened(reader: Reader, base: bytes, length: int) -> _Block:
+def _term(kind: Type, count: int, exponent: int, left: bytes, factors: Factors) -> list[float]:
+    """The low-rank term of every element."""
+    right = factors.rows
+    _check(bool(right), "a chunk without a right factor")
+    _check(
+        factors.columns % kind.elements == 0 and count % factors.columns == 0, "part of a row, or of a block"
+    )
+    rows = count // factors.columns
+    values = matrix(left, rows * len(right))
+    largest = max(map(abs, values)) * max(abs(value) for row in right for value in row)
+    _check(len(right) * largest <= 1 << 24, "sums may not be exact")
+    term = []
+    for i in range(count):
+        row, column = divmod(i, factors.columns)
+        whole = sum(values[k * rows + row] * right[k][column] for k in range(len(right)))
+        term.append(f32(math.ldexp(whole, exponent)))
+    return term
+
+
+def _opened(reader: Reader, base: bytes, length: int, factors: Factors) -> _Block:
     target, old, flags, spread = reader.take(4)
     origin = reader.unsigned() if flags & 4 else None
+    exponent = reader.signed() if flags & 8 else None
+    left = b"" if exponent is None else reader.take(reader.unsigned())
     _check(target in TYPES and (old in TYPES or old in FLOATS), "an unknown type")
-    _check(flags < 8 and spread <= 16 and (origin or 0) <= 2047, "a header field is out of range")
+    _check(
+        flags < 16 and -126 <= (exponent or 0) <= 127 and spread <= 16 and (origin or 0) <= 2047,
+        "a header field is out of range",
+    )
     kind = TYPES[target]
     source: Type | int = TYPES[old] if old in TYPES else FLOATS[old]
     _check(0 < length <= 1 << 20 and length % kind.size == 0, "not a whole number of blocks")
@@ -414,8 +442,9 @@ def _opened(reader: Reader, base: bytes, length: int) -> _Block:
     _check(count <= MAX_CODES and count % step == 0, "too many elements, or part of a block of the base")
     _check(len(base) == count // step * size and len(base) <= 1 << 20, "a span of another length")
     planes = Planes() if isinstance(source, int) else _unpacked(source, base)
+    term = None if exponent is None else _term(kind, count, exponent, left, factors)
     return _Block(
-        kind, source, bool(flags & 1), bool(flags & 2), origin, spread, count, base, planes, Planes()
+        kind, source, bool(flags & 1), bool(flags & 2), origin, spread, count, base, planes, Planes(), term
     )
 
 
@@ -424,10 +453,10 @@ def _planes_of(block: _Block) -> list[str]:
 
 
 def predictions(
-    head: bytes, base: bytes, target: bytes
+    head: bytes, base: bytes, target: bytes, factors: Factors | None = None
 ) -> list[tuple[bytes | None, bytes, tuple[bytes, bytes, bytes] | None]]:
     """For each plane of a target what is predicted, the plane itself, and both folded with their classes."""
-    block = _opened(Reader(head), base, len(target))
+    block = _opened(Reader(head), base, len(target), factors or Factors())
     whole = _unpacked(block.kind, target)
     found: list[tuple[bytes | None, bytes, tuple[bytes, bytes, bytes] | None]] = []
     for name in _planes_of(block):
@@ -441,14 +470,14 @@ def predictions(
     return found
 
 
-def decode_quantised(payload: bytes, base: bytes, length: int) -> bytes:
-    """The ``length`` bytes a QUANTISED payload makes of its span of the base.
+def decode_quantised(payload: bytes, base: bytes, length: int, factors: Factors | None = None) -> bytes:
+    """The ``length`` bytes a QUANTISED payload makes of its span of the base and the chunk's right factor.
 
     Raises:
         Refused: It is none, or wants another span.
     """
     reader = Reader(payload)
-    block = _opened(reader, base, length)
+    block = _opened(reader, base, length, factors or Factors())
     for plane in _planes_of(block):
         setattr(block.new, plane, _plane(reader, block, plane))
     _check(reader.left() == 0, "bytes are left over")

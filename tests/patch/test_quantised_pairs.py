@@ -74,6 +74,56 @@ def test_a_fine_tune_of_another_type(tmp_path: Path, old: str, new: str) -> None
     assert len(patch) < len(sapwood.compress(target).to_bytes())
 
 
+@pytest.mark.parametrize("name", LEGACY)
+def test_what_is_of_low_rank_in_an_update_is_foretold(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(9)
+    before = (rng.standard_normal((256, 512)) * 0.04).astype(np.float32)
+    product = rng.standard_normal((256, 2)) @ rng.standard_normal((2, 512))
+    after = (before + product * 1e-3 + rng.standard_normal(before.shape) * 5e-4).astype(np.float32)
+    base, target = file(tmp_path, before, name), file(tmp_path, after, name)
+    patch = sapwood.diff(base, target, threads=1).to_bytes()
+    assert {Codec.QUANTISED, Codec.FACTORS} <= codecs(patch)
+    assert sapwood.apply(base, patch) == target
+    assert sapwood.diff(base, target, threads=3).to_bytes() == patch
+    # Level fast looks for no such term.
+    without = sapwood.diff(base, target, level="fast").to_bytes()
+    assert Codec.FACTORS not in codecs(without)
+    assert len(patch) < 0.93 * len(without)
+
+
+def test_no_term_where_few_rows_moved_or_nothing_is_of_low_rank(tmp_path: Path) -> None:
+    rng = np.random.default_rng(10)
+    before = (rng.standard_normal((256, 512)) * 0.04).astype(np.float32)
+    some = before.copy()
+    some[::3] += (rng.standard_normal((86, 1)) @ rng.standard_normal((1, 512)) * 1e-3).astype(np.float32)
+    noise = (before + rng.standard_normal(before.shape) * 5e-4).astype(np.float32)
+    base = file(tmp_path, before, "q8_0")
+    for after in (some, noise):
+        target = file(tmp_path, after, "q8_0")
+        patch = sapwood.diff(base, target).to_bytes()
+        assert codecs(patch) >= {Codec.QUANTISED}
+        assert Codec.FACTORS not in codecs(patch)
+        assert sapwood.apply(base, patch) == target
+
+
+def test_a_term_belongs_to_its_chunk_and_is_not_squashed_without_the_model(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    first = (rng.standard_normal((256, 512)) * 0.04).astype(np.float32)
+    product = rng.standard_normal((256, 2)) @ rng.standard_normal((2, 512)) * 1e-3
+    steps = [first + i * product.astype(np.float32) for i in range(3)]
+    files = []
+    for i, step in enumerate(steps):
+        files.append(tmp_path / f"{i}.gguf")
+        files[-1].write_bytes(file(tmp_path, step, "q8_0"))
+    chain = tmp_path / "all.swchain"
+    sapwood.chain_create(files, chain)
+    with pytest.raises(sapwood.SapwoodError, match="low-rank"):
+        sapwood.chain_squash(chain, tmp_path / "one.swpatch")
+    sapwood.chain_squash(chain, tmp_path / "one.swpatch", base=files[0])
+    squashed = (tmp_path / "one.swpatch").read_bytes()
+    assert sapwood.apply(files[0].read_bytes(), squashed) == files[2].read_bytes()
+
+
 def test_unrelated_weights_cost_what_they_cost_alone(tmp_path: Path) -> None:
     base, target = file(tmp_path, weights(4)[0], "q4_0"), file(tmp_path, weights(5)[0], "q4_0")
     patch = sapwood.diff(base, target).to_bytes()

@@ -15,6 +15,7 @@ from sapwood.codec.block import Block, Codec, read_block
 from sapwood.codec.decode import decode_block
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level, encode_plain, encode_span
+from sapwood.codec.quantised import has_term
 from sapwood.codec.splice import SpliceKind, decode_splice
 from sapwood.codec.varint import ByteReader
 from sapwood.errors import CorruptPatch
@@ -111,8 +112,10 @@ def _ops(first: Recipe, block: Block, level: Level) -> Iterator[Op]:
     if block.codec is Codec.SPLICE and not (first.is_same and _foresees(block)):
         yield from _of_splice(first, block)
         return
-    if block.codec is Codec.FACTORS or (
-        block.codec is Codec.PREDICTED and block.payload[1:2] and block.payload[1] & _LOW_RANK
+    if (
+        block.codec is Codec.FACTORS
+        or has_term(block)
+        or (block.codec is Codec.PREDICTED and block.payload[1:2] and block.payload[1] & _LOW_RANK)
     ):
         raise first.needs_model("it has low-rank terms, which belong to a chunk")
     coded = _stashed(first.stash, block, block.base)

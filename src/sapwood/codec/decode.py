@@ -26,15 +26,17 @@ def _new_room(length: int) -> memoryview:
 _DECODERS: Final = {
     Codec.NUMERIC: _core.decode_numeric,
     Codec.ADAPTIVE: _core.decode_adaptive,
-    Codec.QUANTISED: _core.decode_quantised,
     Codec.DEVICE: _core.decode_device,
     Codec.SCATTERED: _core.decode_scattered,
 }
 
 
-def _elements(block: Block, base: memoryview | None, room: Room) -> memoryview:
+def _elements(block: Block, base: memoryview | None, factors: _core.Factors | None, room: Room) -> memoryview:
     out = room(block.length)
-    status = _DECODERS[block.codec](block.payload, base, out)
+    if block.codec is Codec.QUANTISED:
+        status = _core.decode_quantised(block.payload, base, factors, out)
+    else:
+        status = _DECODERS[block.codec](block.payload, base, out)
     if status != 0:
         raise refused(block, status)
     return out
@@ -77,7 +79,9 @@ def decode_factors(block: Block, before: _core.Factors | None) -> _core.Factors:
     return factors
 
 
-def _whole(block: Block, base: memoryview | None, room: Room) -> bytes | memoryview:
+def _whole(
+    block: Block, base: memoryview | None, factors: _core.Factors | None, room: Room
+) -> bytes | memoryview:
     match block.codec:
         case Codec.STORED:
             return block.payload
@@ -86,7 +90,7 @@ def _whole(block: Block, base: memoryview | None, room: Room) -> bytes | memoryv
         case Codec.ZSTD_BASE:
             return decompress_against(base if base is not None else b"", block.payload)
         case _:
-            return _elements(block, base, room)
+            return _elements(block, base, factors, room)
 
 
 def decode_block(
@@ -116,7 +120,7 @@ def decode_block(
         yield _predicted(block, base_size, read_base, factors, room)
         return
     span = (0, base_size) if block.codec is Codec.DEVICE else block.base
-    out = _whole(block, read_base(*span) if span is not None else None, room)
+    out = _whole(block, read_base(*span) if span is not None else None, factors, room)
     if len(out) != block.length:
         raise CorruptPatch(
             f"{block.codec.name} block makes another length than it says",

@@ -3,14 +3,17 @@
 import dataclasses
 from typing import Final
 
+import numpy as np
+
 from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
-from sapwood.codec.varint import put_unsigned
+from sapwood.codec.predicted import encode_matrix, narrowest
+from sapwood.codec.varint import put_signed, put_unsigned
 from sapwood.formats.dtype import DType, Kind
 
-__all__ = ["QuantisedPair", "encode_quantised", "quantised_pair"]
+__all__ = ["QuantisedPair", "QuantisedTerm", "encode_quantised", "has_term", "quantised_pair"]
 
 _NUMBERS: Final = {
     "f32": 0,
@@ -34,21 +37,43 @@ _TABLES_FROM: Final = 1 << 10
 _ADAPTIVE_TO: Final = {Level.FAST: 1 << 10, Level.DEFAULT: 16 << 10, Level.MAX: 64 << 10}
 
 _NONE, _NUMERIC, _ADAPTIVE, _STORED = range(4)
-_FROM_EDGE, _EXTREMES_STAY, _BY_SCALE = 1, 2, 4
+_FROM_EDGE, _EXTREMES_STAY, _BY_SCALE, _HAS_TERM = 1, 2, 4, 8
 # In the head of a NUMERIC payload.
 _CLASSES_GIVEN: Final = 128
 # Where classes begin to tell, in units of 2^-20 of a code: at 1/32 (and 1/8), at 1/128, at 1/4096.
 _FROM_CENTRE_SPREAD: Final = 15
 _FINE_SPREAD: Final = 13
 _FROM_EDGE_SPREAD: Final = 8
+# Every integer up to this is a binary32.
+_MOST_SUM: Final = 1 << 24
+
+
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+class QuantisedTerm:
+    """A product of low rank, which the blocks of one matrix add to what the base stands for.
+
+    Attributes:
+        columns: Elements of a row.
+        exponent: The unit of the product of both factors is two to this power.
+        right: The right factor: INT32 elements, component after component.
+        blocks: The FACTORS blocks that say it, in order.
+        factors: What a decoder makes of them.
+    """
+
+    columns: int
+    exponent: int
+    right: bytes
+    blocks: tuple[Block, ...]
+    factors: _core.Factors
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QuantisedPair:
-    """The types of a quantised target and of the base it is predicted from."""
+    """The types of a quantised target and of the base it is predicted from, and the term of its matrix."""
 
     target: DType
     base: DType
+    term: QuantisedTerm | None = None
 
     @property
     def crosses(self) -> bool:
@@ -63,18 +88,41 @@ class QuantisedPair:
     def most_bytes(self, _: Element = Element.INT8) -> int:
         """Bytes of the largest target that one block can code."""
         size = max(self.target.nbytes(self.step), self.base.nbytes(self.step))
-        return self.target.nbytes(min(_core.MAX_CODES // self.step, MAX_BLOCK // size) * self.step)
+        elements = min(_core.MAX_CODES // self.step, MAX_BLOCK // size) * self.step
+        if self.term is not None:
+            elements -= elements % self.term.columns
+        return self.target.nbytes(elements)
+
+    def even_part(self, length: int, most: int) -> int:
+        """Bytes of each of as few about equal parts of ``length`` as can be, none above ``most``."""
+        unit = self.target.nbytes(self.step if self.term is None else self.term.columns)
+        parts = -(-length // most)
+        return -(-length // (parts * unit)) * unit
 
     def bytes_of_base(self, length: int, _: Element = Element.INT8) -> int:
         """Bytes of the base that hold as many elements as ``length`` bytes of the target."""
         return self.base.nbytes(length // self.target.block_bytes * self.target.block_elements)
 
-    def head(self, flags: int, spread: int, origin: int | None = None) -> bytes:
-        """The parameters of a payload; with an ``origin``, classes go by the scale too."""
-        by_scale = 0 if origin is None else _BY_SCALE
-        head = bytearray([_NUMBERS[self.target.name], _NUMBERS[self.base.name], flags | by_scale, spread])
+    def values(self, data: memoryview) -> bytes:
+        """What blocks of the target's type stand for, as F32 elements."""
+        return _core.quantised_values(_NUMBERS[self.target.name], data)
+
+    def head(
+        self, flags: int, spread: int, origin: int | None = None, left: tuple[int, bytes] | None = None
+    ) -> bytes:
+        """The parameters of a payload; with an ``origin``, classes go by the scale too.
+
+        ``left``: the exponent of a low-rank term's unit, and its left factor as a matrix payload.
+        """
+        flags |= 0 if origin is None else _BY_SCALE
+        flags |= 0 if left is None else _HAS_TERM
+        head = bytearray([_NUMBERS[self.target.name], _NUMBERS[self.base.name], flags, spread])
         if origin is not None:
             put_unsigned(head, origin)
+        if left is not None:
+            put_signed(head, left[0])
+            put_unsigned(head, len(left[1]))
+            head += left[1]
         return bytes(head)
 
 
@@ -85,14 +133,32 @@ def quantised_pair(target: DType, base: DType) -> QuantisedPair | None:
     return QuantisedPair(target, base)
 
 
-def _head(pair: QuantisedPair, target: memoryview) -> bytes:
+def _left(
+    pair: QuantisedPair, base: memoryview, target: memoryview, level: Level
+) -> tuple[int, bytes] | None:
+    """The exponent and the left factor of a block's term; None without one, or if sums would not be exact."""
+    term = pair.term
+    if term is None:
+        return None
+    old, new = pair.values(base), pair.values(target)
+    values = _core.low_rank_left(
+        old, Element.F32, new, Element.F32, term.right, term.columns, term.exponent, 1.0, 0, even=True
+    )
+    largest = int(np.abs(np.frombuffer(values, np.int32)).max())
+    if largest * term.factors.largest * term.factors.rank > _MOST_SUM:
+        return None
+    return term.exponent, encode_matrix(*narrowest(values), level)
+
+
+def _head(pair: QuantisedPair, base: memoryview, target: memoryview, level: Level) -> bytes:
+    left = _left(pair, base, target, level)
     if pair.base.kind is not Kind.BLOCK:
         return pair.head(_FROM_EDGE, _FROM_EDGE_SPREAD)
     if pair.target.name.endswith("k"):
         # Scales are searched for, and move more: where a value falls between two codes tells more than they.
-        return pair.head(0, _FINE_SPREAD)
+        return pair.head(0, _FINE_SPREAD, left=left)
     origin = _core.quantised_origin(_NUMBERS[pair.target.name], target)
-    return pair.head(_EXTREMES_STAY, _FROM_CENTRE_SPREAD, origin)
+    return pair.head(_EXTREMES_STAY, _FROM_CENTRE_SPREAD, origin, left)
 
 
 def encode_quantised(
@@ -100,11 +166,13 @@ def encode_quantised(
 ) -> Block:
     """Code blocks of ``target`` against what the base's span, of as many elements, predicts of them.
 
-    The block has been decoded and compared.
+    With a term, the FACTORS blocks that say its right factor belong before it. The block has been decoded and
+    compared.
     """
-    head = _head(pair, target)
+    head = _head(pair, base, target, level)
+    factors = None if pair.term is None else pair.term.factors
     payload = bytearray(head)
-    planes = _core.quantised_planes(head, base, target)
+    planes = _core.quantised_planes(head, base, factors, target)
     for i, (element, predicted, plane, folded) in enumerate(planes):
         coding, coded = _coded_plane(Element(element), predicted, plane, folded, level)
         payload.append(coding)
@@ -112,9 +180,14 @@ def encode_quantised(
             put_unsigned(payload, len(coded))
         payload += coded
     out = bytearray(len(target))
-    if _core.decode_quantised(payload, base, out) != 0 or out != target:
+    if _core.decode_quantised(payload, base, factors, out) != 0 or out != target:
         raise AssertionError("a prediction of quantised weights does not give back the target")
     return Block(Codec.QUANTISED, len(target), bytes(payload), (base_offset, len(base)))
+
+
+def has_term(block: Block) -> bool:
+    """Whether a QUANTISED block needs the right factor of its chunk."""
+    return block.codec is Codec.QUANTISED and len(block.payload) > 2 and bool(block.payload[2] & _HAS_TERM)
 
 
 def _coded_plane(

@@ -23,7 +23,7 @@ _MOST_LITERALS: Final = 512 << 10
 _MOST_RUNS: Final = 32 << 10
 # A chunk may grow by this many times its last right factor, and hold so many times as many blocks with it:
 # the next one would have to say it again.
-_FACTOR_CHUNKS: Final = 16
+_FACTOR_CHUNKS: Final = 64
 _FACTOR_BLOCKS: Final = 4
 # Shorter splices gain nothing from a dictionary.
 _TEXT_FROM: Final = 256

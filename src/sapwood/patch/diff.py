@@ -12,7 +12,7 @@ from sapwood.codec.block import Block
 from sapwood.codec.encode import Level, encode_span
 from sapwood.codec.leaps import encode_spans
 from sapwood.codec.predicted import reads_second_base
-from sapwood.codec.quantised import QuantisedPair
+from sapwood.codec.quantised import QuantisedPair, has_term
 from sapwood.formats.model import Model
 from sapwood.patch.adapter import Adapter
 from sapwood.patch.assemble import Assembler
@@ -70,7 +70,8 @@ def _code_quantised(job: Job, pair: QuantisedPair, old: memoryview, new: memoryv
     if _core.equal(old, new):
         return _Coded(job, (), True, 0.0)
     block = code_pair(pair, old, job.base or 0, new, level)
-    return _Coded(job, (block,), False, _core.changed_share(old, new, 1, _PAGE, 8 * _PAGE))
+    factors = pair.term.blocks if pair.term is not None and has_term(block) else ()
+    return _Coded(job, (block,), False, _core.changed_share(old, new, 1, _PAGE, 8 * _PAGE), factors)
 
 
 def _code(job: Job, base: ByteStream, target: ByteStream, level: Level) -> _Coded:

@@ -55,6 +55,8 @@ def _split(piece: Piece) -> Iterator[Job]:
     """A piece as jobs no larger than a block; copies of glue are not limited."""
     is_copy = piece.element is None and piece.base is not None
     most = piece.length if is_copy else _most(piece.element, piece.relation)
+    if isinstance(piece.relation, QuantisedPair):
+        most = piece.relation.even_part(piece.length, most)
     for at in range(0, piece.length, most):
         length = min(most, piece.length - at)
         base = None if piece.base is None else piece.base + _behind(at, piece.element, piece.relation)

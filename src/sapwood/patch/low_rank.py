@@ -19,9 +19,10 @@ from sapwood.codec.encode import Level
 from sapwood.codec.predicted import (
     SPREAD_OF_ONE,
     Prediction,
-    encode_factors,
     encode_matrix,
     encode_predicted,
+    encode_right,
+    narrowest,
 )
 from sapwood.patch.adapter import Product
 from sapwood.patch.float_values import half_ulps, is_usual, values_of
@@ -103,32 +104,6 @@ class _Pair:
         )
 
 
-def _integers(values: bytes) -> tuple[memoryview, Element]:
-    """INT32 elements, as INT16 if they fit."""
-    wide = np.frombuffer(values, np.int32)
-    narrow = wide.astype(np.int16)
-    if np.array_equal(narrow, wide):
-        return memoryview(narrow.tobytes()), Element.INT16
-    return memoryview(values), Element.INT32
-
-
-def _factors(right: bytes, columns: int, level: Level) -> tuple[tuple[Block, ...], _core.Factors]:
-    """FACTORS blocks, each of as many components as one may hold."""
-    values, element = _integers(right)
-    size = columns * element.width
-    step = MAX_BLOCK // size * size
-    blocks: list[Block] = []
-    factors: _core.Factors | None = None
-    for at in range(0, len(values), step):
-        part = values[at : at + step]
-        matrix = encode_matrix(part, element, level)
-        block, factors = encode_factors(columns, len(part) // size, matrix, adds=at > 0, before=factors)
-        blocks.append(block)
-    if factors is None:
-        raise AssertionError("a right factor without components")
-    return tuple(blocks), factors
-
-
 def _left(pair: _Pair, term: LowRankTerm, level: Level) -> bytes | None:
     """The left factor of a pair, as a matrix payload; None if the sums of the product would not be exact."""
     values = _core.low_rank_left(
@@ -145,7 +120,7 @@ def _left(pair: _Pair, term: LowRankTerm, level: Level) -> bytes | None:
     largest = int(np.abs(np.frombuffer(values, np.int32)).max())
     if largest * term.factors.largest * term.factors.rank > _MOST_SUM:
         return None
-    return encode_matrix(*_integers(values), level)
+    return encode_matrix(*narrowest(values), level)
 
 
 def _coded(pair: _Pair, offset: int, term: LowRankTerm, left: bytes | None, level: Level) -> Block | None:
@@ -193,7 +168,7 @@ class _Search:
 
     def _try(self, fit: _core.LowRank, exponent: int) -> tuple[float, LowRankTerm] | None:
         right = fit.round(exponent, self.pair.rows, _INSIDE)
-        blocks, factors = _factors(right, self.pair.columns, Level.FAST)
+        blocks, factors = encode_right(right, self.pair.columns, Level.FAST)
         rounds = _LEFT_ROUNDS[self.level]
         term = LowRankTerm(self.pair.columns, exponent, right, blocks, factors, None, rounds)
         left = _left(self.sample, term, Level.FAST)
@@ -317,7 +292,7 @@ def _worth(search: _Search) -> LowRankTerm | None:
     known = len(pair.target) if plain is None else len(plain.payload)
     if cost >= _GAIN * known * search.pair.rows / pair.rows:
         return None
-    blocks, factors = _factors(term.right, term.columns, search.level)
+    blocks, factors = encode_right(term.right, term.columns, search.level)
     return dataclasses.replace(term, blocks=blocks, factors=factors)
 
 

@@ -67,7 +67,9 @@ class Piece:
 
 
 def _columns(tensor: Tensor) -> int:
-    """Elements of a row of a matrix that an adapter may change: a convolution has one row an output."""
+    """Elements of a row of a matrix that a term may change: a convolution has one row an output."""
+    if tensor.dtype.kind is Kind.BLOCK and len(tensor.shape) > 1:
+        return tensor.shape[-1]
     return math.prod(tensor.shape[1:]) if len(tensor.shape) > 1 and tensor.dtype.kind is Kind.FLOAT else 0
 
 

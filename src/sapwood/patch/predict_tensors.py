@@ -10,6 +10,7 @@ from sapwood.patch.adapter import Adapter
 from sapwood.patch.byte_stream import ByteStream
 from sapwood.patch.low_rank import find_low_rank
 from sapwood.patch.plan import Piece
+from sapwood.patch.quantised_term import find_quantised_term
 from sapwood.patch.relation import Relation
 from sapwood.patch.workers import Workers
 
@@ -20,9 +21,13 @@ def _with_term(
     piece: Piece, base: ByteStream, target: ByteStream, level: Level, adapter: Adapter | None
 ) -> Piece:
     held = piece.relation
-    if piece.base is None or piece.element not in FLOATS or piece.columns == 0:
+    if piece.base is None or piece.columns == 0:
         return piece
     if isinstance(held, QuantisedPair):
+        length = held.bytes_of_base(piece.length)
+        old, new = base.read(piece.base, length), target.read(piece.start, piece.length)
+        return dataclasses.replace(piece, relation=find_quantised_term(held, old, new, piece.columns, level))
+    if piece.element not in FLOATS:
         return piece
     row = piece.columns * piece.element.width
     length = piece.length // row * row
