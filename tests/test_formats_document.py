@@ -27,6 +27,16 @@ def test_a_run_is_written_row_by_row() -> None:
     assert "FAILED: another target" in table[4]
 
 
+def test_the_table_has_every_format_and_no_failure() -> None:
+    path = Path(__file__).parents[1] / "docs" / "FORMATS.md"
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert [(row[0], row[-1]) for row in table] == [(row.format, row.origin) for row in ROWS]
+    for row in table:
+        assert "FAILED" not in " ".join(row)
+        assert row[1].startswith("not run: ") or row[3] == "exact"
+
+
 def test_packages_are_of_makers_there_are() -> None:
     assert set(environments.PACKAGES) <= {row.maker for row in ROWS}
 
