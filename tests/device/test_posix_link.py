@@ -14,6 +14,7 @@ import pytest
 
 import sapwood
 from device.ports.host import Host
+from sapwood.bytecoder import general
 from sapwood.link.frames import StreamType
 from tests.device.patches import Pair, make_pair
 
@@ -108,6 +109,7 @@ def test_what_is_refused(program: Path, pair: Pair, tmp_path: Path) -> None:
     with a_device(program, tmp_path / "flash.bin", host):
         assert host.give(StreamType.BYTES, b"model").result == 1
         assert host.give(StreamType.FILE, b"a file").result == 1
+        assert host.give(StreamType.BYTE_MODEL, general().data).result == 1
         assert host.give(StreamType.DEVICE_MODEL, bytes(ROOM)).result == NO_ROOM
         assert host.give(StreamType.DEVICE_MODEL, b"").result == NO_ROOM
         assert host.give(StreamType.DEVICE_MODEL, pair.base.read_bytes()).result == 0

@@ -2,13 +2,9 @@
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,63 +15,7 @@ from sapwood.cli.main import main
 from sapwood.link.frames import Open
 from sapwood.link.places import IntoFolder
 from sapwood.link.receiving import Refusal
-
-FAST = ("--baud", "3000000")
-
-
-class Commands:
-    """Starts commands, and leaves none behind."""
-
-    def __init__(self) -> None:
-        self.running: list[subprocess.Popen[bytes]] = []
-
-    def start(self, *arguments: str, data: bytes | None = None) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "sapwood", *arguments]
-        stdin = subprocess.PIPE if data is not None else subprocess.DEVNULL
-        ran = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.running.append(ran)
-        if data is not None:
-            assert ran.stdin is not None
-            ran.stdin.write(data)
-            ran.stdin.close()
-            ran.stdin = None
-        return ran
-
-
-@pytest.fixture
-def commands() -> Iterator[Commands]:
-    started = Commands()
-    yield started
-    for ran in started.running:
-        ran.kill()
-        ran.communicate()
-
-
-@pytest.fixture
-def tcp() -> tuple[str, str]:
-    """The names of a listening port and of its other end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    return f"tcp-listen:127.0.0.1:{number}", f"tcp:127.0.0.1:{number}"
-
-
-def finish(ran: "subprocess.Popen[bytes]", code: int = 0) -> tuple[bytes, bytes]:
-    out, err = ran.communicate(timeout=60)
-    assert ran.returncode == code, err
-    return out, err
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if happened():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never happened")
-
-
-def content(size: int) -> bytes:
-    return random.Random(size).randbytes(size)
+from tests.link.processes import FAST, Commands, content, finish, wait_until
 
 
 def test_a_file_over_tcp(tmp_path: Path, commands: Commands, tcp: tuple[str, str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.serial_line import SerialLine
+from sapwood.bytecoder import Prior
 
 PAGE = (Path(__file__).parents[2] / "docs" / "LINK.md").read_text()
 PATCH = Path(__file__).parents[1] / "golden" / "patch_file.payload.bin"
@@ -31,10 +32,14 @@ def test_the_commands_run(block: str, tmp_path: Path) -> None:
             if i == 0:
                 (folder / "model.bin").write_bytes(os.urandom(20_000))
                 (folder / "log.txt").write_text("a line of a log\n" * 1000)
+                (folder / "mine.ncmodel").write_bytes(Prior.make(b"a line of a log\n", 2, {}).data)
             (folder / "up.swpatch").write_bytes(PATCH.read_bytes())
             ours = re.sub(r"/dev/tty\w+", line.devices[i], command.removeprefix("$ sapwood "))
             shell = f"exec {shlex.quote(sys.executable)} -m sapwood {ours}"
-            running.append(subprocess.Popen(shell, shell=True, cwd=folder, stderr=subprocess.PIPE))
+            environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+            running.append(
+                subprocess.Popen(shell, shell=True, cwd=folder, env=environment, stderr=subprocess.PIPE)
+            )
         for ran in running:
             _, err = ran.communicate(timeout=60)
             assert ran.returncode == 0, err

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, TypeVar
 
 from sapwood.bytecoder.block import decode_block, encode_block
 from sapwood.bytecoder.container import NO_MODEL, Header
-from sapwood.bytecoder.known import find
+from sapwood.bytecoder.known import Priors, find
 from sapwood.bytecoder.level import Level
 from sapwood.bytecoder.parser import CodedBlock, Parser
 from sapwood.bytecoder.prior import Prior
@@ -89,7 +89,7 @@ def decode_stream(
     out: BinaryIO,
     *,
     max_size: int | None = None,
-    priors: Sequence[Prior] = (),
+    priors: Priors = (),
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Trained models at hand: the general one, which comes with Sapwood, and those that a caller has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -8,7 +8,10 @@ from sapwood.bytecoder.container import NO_MODEL
 from sapwood.bytecoder.prior import Prior
 from sapwood.errors import WrongByteModel
 
-__all__ = ["find", "general"]
+__all__ = ["Priors", "find", "general"]
+
+Priors = Sequence[Prior] | Mapping[bytes, Prior]
+"""Trained models that a caller has: all of them, or by identity, to be read when one is asked for."""
 
 
 @cache
@@ -17,7 +20,7 @@ def general() -> Prior:
     return Prior((files("sapwood.bytecoder") / "models" / "general.ncmodel").read_bytes())
 
 
-def find(identity: bytes, priors: Sequence[Prior]) -> Prior | None:
+def find(identity: bytes, priors: Priors) -> Prior | None:
     """The model that a stream names, of ``priors`` or the general one; None if it names none.
 
     Raises:
@@ -25,12 +28,15 @@ def find(identity: bytes, priors: Sequence[Prior]) -> Prior | None:
     """
     if identity == NO_MODEL:
         return None
-    for prior in (*priors, general()):
-        if prior.identity == identity:
-            return prior
+    by_identity = priors if isinstance(priors, Mapping) else {prior.identity: prior for prior in priors}
+    prior = by_identity.get(identity)
+    if prior is not None:
+        return prior
+    if identity == general().identity:
+        return general()
     raise WrongByteModel(
         "encoded with a trained model that is not here",
         expected=identity,
-        found=", ".join(prior.identity.hex() for prior in priors) or None,
+        found=", ".join(known.hex() for known in by_identity) or None,
         advice="Give the model that it was encoded with.",
     )

@@ -17,13 +17,15 @@ from sapwood._core import ByteModel, byte_weights, crc32c
 from sapwood.bytecoder.level import Level
 from sapwood.errors import CorruptByteModel, UnsupportedStream
 
-__all__ = ["IDENTITY_SIZE", "MOST_COUNT", "MOST_TEXT", "Prior"]
+__all__ = ["IDENTITY_SIZE", "MOST_COUNT", "MOST_FILE", "MOST_TEXT", "Prior"]
 
 MAGIC: Final = b"\x89NCMM\r\n\x1a"
 VERSION: Final = 1
 IDENTITY_SIZE: Final = 16
 # The text is learned anew whenever a model is opened.
 MOST_TEXT: Final = 4 << 20
+# The longest text and all weights, if zstd finds nothing to save.
+MOST_FILE: Final = 5 << 20
 MOST_COUNT: Final = 7
 _HEADER: Final = struct.Struct("<8sHBBI4I")
 _CRC: Final = 4

@@ -15,7 +15,7 @@ from sapwood.errors import WrongCall
 if TYPE_CHECKING:
     from sapwood.bytecoder import Prior
 
-__all__ = ["length_of", "opened", "prior_of", "progress", "run_and_report", "told_of"]
+__all__ = ["length_of", "model_in", "opened", "prior_of", "progress", "run_and_report", "told_of"]
 
 STANDARD = "-"
 
@@ -27,12 +27,20 @@ def length_of(path: str) -> int | None:
 
 def prior_of(name: str) -> "Prior | None":
     """The trained model that an option names: ``general``, ``none`` or a file."""
-    from sapwood.bytecoder import Prior, general
+    from sapwood.bytecoder import general
 
     if name in ("general", "none"):
         return general() if name == "general" else None
-    with told_of(name):
-        return Prior(Path(name).read_bytes())
+    return model_in(name)
+
+
+def model_in(path: str) -> "Prior":
+    """The trained model in a file."""
+    from sapwood.bytecoder import Prior
+    from sapwood.bytecoder.prior import MOST_FILE
+
+    with told_of(path), Path(path).open("rb") as file:
+        return Prior(file.read(MOST_FILE + 1))
 
 
 @contextlib.contextmanager

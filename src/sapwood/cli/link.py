@@ -30,6 +30,7 @@ KINDS = ("bytes", "file", "patch", "byte-model", "telemetry", "device-model")
     help=f"Send this file as one of: {', '.join(KINDS)}.",
 )
 @link_options.compress
+@link_options.model
 @click.option("--into", "folder", metavar="FOLDER", help="Take what the other end pushes, into this folder.")
 @click.option("--stay", is_flag=True, help="Do not end when all is pushed.")
 @link_options.max_size
@@ -42,7 +43,8 @@ def command(
     timeout: float,
     files: tuple[str, ...],
     kinds: tuple[tuple[str, str], ...],
-    compress: str,
+    compress: str | None,
+    model: str | None,
     folder: str | None,
     stay: bool,
     max_size: int | None,
@@ -63,9 +65,11 @@ def command(
     if not files and not kinds and folder is None:
         raise WrongCall("nothing to push and nowhere to receive", advice="Use --push or --into.")
     line = link_options.port_of(port, baud, flow)
-    pushes = [push_of(file, compress) for file in files]
+    level, prior = link_options.coding_of(compress, model)
+    pushes = [push_of(file, level, model=prior) for file in files]
     pushes += [
-        push_of(file, compress, kind=StreamType[kind.upper().replace("-", "_")]) for kind, file in kinds
+        push_of(file, level, kind=StreamType[kind.upper().replace("-", "_")], model=prior)
+        for kind, file in kinds
     ]
     stay = stay or not pushes
     with (
@@ -87,6 +91,9 @@ def command(
         # An interruption is how it is meant to end when it stays; what is half done goes on the next time.
         with contextlib.suppress(KeyboardInterrupt) if stay else contextlib.nullcontext():
             station.run(is_finished)
+            while not is_finished():
+                # The other end began something while this one was about to leave.
+                station.run(is_finished)
         _report(station, as_json)
     for push in pushes:
         failure = failure_of_push(push)

@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sapwood.cli.byte_files import model_in
+from sapwood.errors import WrongCall
+
 if TYPE_CHECKING:
+    from sapwood.bytecoder import Prior
     from sapwood.link.ports import Port
     from sapwood.link.station import Station
 
-__all__ = ["compress", "counts_of", "line_options", "max_size", "port_of", "silence_of"]
+__all__ = ["coding_of", "compress", "counts_of", "line_options", "max_size", "model", "port_of", "silence_of"]
 
 
 def line_options(timeout: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -58,14 +62,29 @@ def line_options(timeout: float) -> Callable[[Callable[..., Any]], Callable[...,
 compress = click.option(
     "--compress",
     type=click.Choice(["none", "live", "default", "max"]),
-    default="none",
-    show_default=True,
+    show_default="none; with --model, default",
     help="Send it smaller, by the learned coder; the other end decodes it.",
+)
+
+model = click.option(
+    "--model",
+    metavar="FILE",
+    help="Compress with this trained model, a file that train made. It is sent first, once, if the other end "
+    "lacks it.",
 )
 
 max_size = click.option(
     "--max-size", type=click.IntRange(0), metavar="BYTES", help="Refuse a stream of more bytes."
 )
+
+
+def coding_of(compress: str | None, model: str | None) -> "tuple[str, Prior | None]":
+    """The level, or ``none``, and the trained model that these options mean."""
+    if model is None:
+        return compress or "none", None
+    if compress == "none":
+        raise WrongCall("a trained model is of no use without compression", path=model)
+    return compress or "default", model_in(model)
 
 
 def port_of(port: str, baud: int, flow: str) -> "Port":

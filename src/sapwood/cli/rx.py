@@ -34,7 +34,7 @@ def command(
     on from there when it was stopped and started again.
     """
     from sapwood.cli.link_screen import speed, watching
-    from sapwood.link.frames import Result
+    from sapwood.link.frames import Result, StreamType
     from sapwood.link.places import IntoFile, IntoPipe
     from sapwood.link.receiving import Arrival, Place
     from sapwood.link.station import Station, failure_of_arrival
@@ -48,11 +48,19 @@ def command(
     else:
         place = IntoFile(out, max_size)
 
+    def is_model(arrival: Arrival) -> bool:
+        return arrival.opening.type == StreamType.BYTE_MODEL
+
+    def that_ended(arrivals: list[Arrival]) -> list[Arrival]:
+        # A trained model comes before what is coded with it; one that cannot be taken is the end.
+        known = [one for one in arrivals if one.result is not None]
+        return [one for one in known if not (is_model(one) and one.result == Result.WHOLE)]
+
     def ended(arrivals: list[Arrival]) -> bool:
-        results = [arrival.result for arrival in arrivals if arrival.result is not None]
+        done = that_ended(arrivals)
         # A file whose digest is wrong is thrown away, and the other end sends it once more.
-        again = not piped and results == [Result.WRONG_DIGEST]
-        return bool(results) and not again
+        again = [one.result for one in done] == [Result.WRONG_DIGEST] and (not piped or is_model(done[0]))
+        return bool(done) and not again
 
     with (
         watching() as watch,
@@ -67,7 +75,7 @@ def command(
         if receiving is None:
             raise WrongCall("nothing can be received")
         station.run(lambda: ended(receiving.arrivals) and not receiving.is_busy)
-        arrival = receiving.arrivals[-1]
+        arrival = that_ended(receiving.arrivals)[-1]
     failure = failure_of_arrival(arrival)
     if failure is not None:
         raise failure

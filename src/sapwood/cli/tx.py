@@ -13,6 +13,7 @@ __all__ = ["command"]
 @click.argument("source", metavar="[FILE]", default="-")
 @link_options.line_options(timeout=60)
 @link_options.compress
+@link_options.model
 @click.option("--name", metavar="NAME", help="What to call it.  [default: FILE's name]")
 @options.as_json
 def command(
@@ -22,7 +23,8 @@ def command(
     baud: int,
     flow: str,
     timeout: float,
-    compress: str,
+    compress: str | None,
+    model: str | None,
     name: str | None,
     as_json: bool,
 ) -> None:
@@ -36,7 +38,8 @@ def command(
     from sapwood.link.station import Station, failure_of_push
 
     line = link_options.port_of(port, baud, flow)
-    push = push_of(source, compress, name)
+    level, prior = link_options.coding_of(compress, model)
+    push = push_of(source, level, name, model=prior)
     with (
         watching() as watch,
         Station(line, silence=link_options.silence_of(timeout), watch=watch) as station,

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
-from sapwood.bytecoder import Level, decode_stream, encode_stream, general
+from sapwood.bytecoder import Level, Prior, decode_stream, encode_stream, general
+from sapwood.bytecoder.known import Priors
 from sapwood.errors import SapwoodError, storage_error
 
 __all__ = ["SHORT", "DecodingPipe", "EncodingPipe", "decode_whole", "encoded_file"]
@@ -16,17 +17,21 @@ SHORT: Final = 1 << 20
 """Longer contents gain less than one per cent from a trained model."""
 
 
-def encoded_file(file: BinaryIO, level: Level, models: Sequence[bytes]) -> BinaryIO:
+def encoded_file(
+    file: BinaryIO, level: Level, models: Sequence[bytes], prior: Prior | None = None
+) -> BinaryIO:
     """The whole file, coded, in a temporary one without a name.
 
     Args:
         file: Read from its start.
         level: The coder's.
         models: Identities of the trained models that the decoder has: the general one helps short files.
+        prior: The trained model to begin with; the decoder is sent it if it lacks it.
     """
     file.seek(0)
     length = os.fstat(file.fileno()).st_size
-    prior = general() if length <= SHORT and general().identity in models else None
+    if prior is None and length <= SHORT and general().identity in models:
+        prior = general()
     coded = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
     try:
         encode_stream(file, coded, level, length=length, prior=prior)
@@ -37,11 +42,11 @@ def encoded_file(file: BinaryIO, level: Level, models: Sequence[bytes]) -> Binar
     return coded
 
 
-def decode_whole(max_size: int | None) -> Callable[[BinaryIO, BinaryIO], None]:
+def decode_whole(max_size: int | None, models: Priors) -> Callable[[BinaryIO, BinaryIO], None]:
     """Decodes one file into another; more than ``max_size`` bytes are refused."""
 
     def decode(coded: BinaryIO, plain: BinaryIO) -> None:
-        decode_stream(coded, plain, max_size=max_size)
+        decode_stream(coded, plain, max_size=max_size, priors=models)
 
     return decode
 
@@ -54,15 +59,15 @@ class EncodingPipe:
         failure: What went wrong, if the coded bytes ended early.
     """
 
-    def __init__(self, source: BinaryIO, level: Level) -> None:
+    def __init__(self, source: BinaryIO, level: Level, prior: Prior | None = None) -> None:
         self.failure: SapwoodError | None = None
         self.descriptor, self._end = os.pipe()
-        threading.Thread(target=self._run, args=(source, level), daemon=True).start()
+        threading.Thread(target=self._run, args=(source, level, prior), daemon=True).start()
 
-    def _run(self, source: BinaryIO, level: Level) -> None:
+    def _run(self, source: BinaryIO, level: Level, prior: Prior | None) -> None:
         try:
             with os.fdopen(self._end, "wb", buffering=0) as end:
-                encode_stream(source, end, level, threads=1)
+                encode_stream(source, end, level, prior=prior, threads=1)
         except SapwoodError as failure:
             self.failure = failure
         except OSError as error:
@@ -76,10 +81,10 @@ class DecodingPipe:
         descriptor: Where the coded bytes go to; closed by ``finish``.
     """
 
-    def __init__(self, out: BinaryIO, max_size: int | None) -> None:
+    def __init__(self, out: BinaryIO, max_size: int | None, models: Priors) -> None:
         self._failure: SapwoodError | None = None
         start, self.descriptor = os.pipe()
-        self._thread = threading.Thread(target=self._run, args=(start, out, max_size), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(start, out, max_size, models), daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
@@ -94,10 +99,10 @@ class DecodingPipe:
         if self._failure is not None:
             raise self._failure
 
-    def _run(self, start: int, out: BinaryIO, max_size: int | None) -> None:
+    def _run(self, start: int, out: BinaryIO, max_size: int | None, models: Priors) -> None:
         try:
             with os.fdopen(start, "rb", buffering=0) as coded:
-                decode_stream(coded, out, max_size=max_size)
+                decode_stream(coded, out, max_size=max_size, priors=models)
                 out.flush()
         except SapwoodError as failure:
             self._failure = failure

@@ -4,7 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from sapwood.bytecoder.known import Priors
 from sapwood.errors import WrongCall, storage_error
+from sapwood.link.coding import decode_whole
 from sapwood.link.frames import Coding, Open
 from sapwood.link.receiving import Refusal
 from sapwood.link.sink import FileSink, PipeSink, Sink
@@ -26,9 +28,9 @@ class IntoFile:
         if self._final.is_dir() or len(self._final.name.encode()) > _LONGEST_NAME:
             raise WrongCall("is not a name to write to", path=path)
 
-    def __call__(self, opening: Open) -> Sink | None:
+    def __call__(self, opening: Open, models: Priors = ()) -> Sink | None:
         """The file, unless it holds this already."""
-        return _file(self._final, opening, self._max_size)
+        return _file(self._final, opening, self._max_size, models)
 
 
 class IntoPipe:
@@ -39,11 +41,11 @@ class IntoPipe:
         self._max_size = max_size
         self._taken = False
 
-    def __call__(self, opening: Open) -> Sink | None:
+    def __call__(self, opening: Open, models: Priors = ()) -> Sink | None:
         """The pipe, once: what was written cannot be taken back."""
         if self._taken:
             raise Refusal("another stream was begun here, and cannot be taken back")
-        sink = PipeSink(self._out, opening, self._max_size)
+        sink = PipeSink(self._out, opening, self._max_size, models)
         self._taken = True
         return sink
 
@@ -57,7 +59,7 @@ class IntoFolder:
         if not self._folder.is_dir():
             raise WrongCall("is not a folder", path=folder, advice="Create it first.")
 
-    def __call__(self, opening: Open) -> Sink | None:
+    def __call__(self, opening: Open, models: Priors = ()) -> Sink | None:
         """A file in this folder and in no other."""
         name = opening.name
         if (
@@ -72,10 +74,10 @@ class IntoFolder:
         final = self._folder / name
         if final.is_symlink() or (final.exists() and not final.is_file()):
             raise Refusal("something else has that name here")
-        return _file(final, opening, self._max_size)
+        return _file(final, opening, self._max_size, models)
 
 
-def _file(final: Path, opening: Open, max_size: int | None) -> Sink | None:
+def _file(final: Path, opening: Open, max_size: int | None, models: Priors) -> Sink | None:
     try:
         if opening.coding == Coding.NONE and final.is_file() and final.stat().st_size == opening.length:
             with final.open("rb") as file:
@@ -83,4 +85,5 @@ def _file(final: Path, opening: Open, max_size: int | None) -> Sink | None:
                     return None
     except OSError as error:
         raise storage_error(error, str(final)) from error
-    return FileSink(final, opening, max_size)
+    decode = decode_whole(max_size, models) if opening.coding == Coding.LEARNED else None
+    return FileSink(final, opening, max_size, decode)

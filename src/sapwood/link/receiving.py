@@ -7,10 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from sapwood.errors import BadData, SapwoodError
+from sapwood.bytecoder.known import Priors
+from sapwood.errors import BadData, SapwoodError, WrongByteModel
 from sapwood.link.events import Event, Failed, Offered, Received, SessionEnded, Whole
 from sapwood.link.frames import Coding, Open, Result, StreamType
 from sapwood.link.incoming import IncomingStream
+from sapwood.link.model_folder import ModelFolder
 from sapwood.link.sink import Sink
 
 __all__ = ["Arrival", "Place", "Receiving", "Refusal"]
@@ -22,8 +24,11 @@ class Refusal(Exception):
     """Why a stream is not taken, for the other end to read."""
 
 
-Place = Callable[[Open], Sink | None]
-"""Finds the sink of a stream; None if all of it is here already. Raises ``Refusal`` or ``SapwoodError``."""
+Place = Callable[[Open, Priors], Sink | None]
+"""Finds the sink of a stream; None if all of it is here already. Raises ``Refusal`` or ``SapwoodError``.
+
+It is given the trained models that a coded stream may need.
+"""
 
 
 @dataclass
@@ -44,12 +49,14 @@ class Receiving:
     """A user of a connection that receives.
 
     Args:
-        place: Decides where each stream goes.
+        place: Decides where each stream goes that is no trained model of the byte coder.
+        models: Where those go.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, models: ModelFolder) -> None:
         self.arrivals: list[Arrival] = []
         self._place = place
+        self._models = models
         self._open: dict[IncomingStream, tuple[Sink, Arrival]] = {}
         self._ended: set[IncomingStream] = set()
         self._idle: dict[tuple[bytes, str], tuple[Sink, Arrival]] = {}
@@ -147,7 +154,11 @@ class Receiving:
             raise Refusal("this kind of stream is not known here")
         if opening.type == StreamType.DEVICE_MODEL:
             raise Refusal("this end is no device")
-        return self._place(opening)
+        if opening.type == StreamType.BYTE_MODEL:
+            if opening.coding != Coding.NONE:
+                raise Refusal("a trained model comes as it is, and not coded")
+            return self._models.sink(opening)
+        return self._place(opening, self._models)
 
     def _write(self, stream: IncomingStream, content: bytes) -> None:
         sink, _ = self._open[stream]
@@ -162,8 +173,9 @@ class Receiving:
     def _fail(self, stream: IncomingStream, failure: SapwoodError) -> None:
         sink, arrival = self._open.pop(stream)
         self._ended.discard(stream)
-        arrival.result, arrival.failure = Result.FAILED, failure
-        stream.refuse(failure.message, Result.FAILED)
+        result = Result.NO_MODEL if isinstance(failure, WrongByteModel) else Result.FAILED
+        arrival.result, arrival.failure = result, failure
+        stream.refuse(failure.message, result)
         # A full disk may have room later; what cannot be decoded will not get better.
         if isinstance(failure, BadData):
             sink.discard()

@@ -4,12 +4,13 @@ import hashlib
 import os
 import select
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from sapwood.bytecoder.known import Priors
 from sapwood.errors import LimitExceeded, storage_error
-from sapwood.link.coding import DecodingPipe, decode_whole
+from sapwood.link.coding import DecodingPipe
 from sapwood.link.frames import Coding, Open
 from sapwood.link.incoming import Hasher
 from sapwood.link.part_file import PartFile
@@ -58,17 +59,24 @@ class Sink(ABC):
 
 
 class FileSink(Sink):
-    """A file, decoded in the end if the stream is coded.
+    """A file.
 
     Args:
         final: Its name in the end.
         opening: How the stream is offered.
-        max_size: Refuse more bytes, coded and decoded.
+        max_size: Refuse more bytes.
+        decode: Reads in the end what came, and writes what the file shall have, if that is not the same.
     """
 
-    def __init__(self, final: Path, opening: Open, max_size: int | None) -> None:
+    def __init__(
+        self,
+        final: Path,
+        opening: Open,
+        max_size: int | None,
+        decode: Callable[[BinaryIO, BinaryIO], None] | None = None,
+    ) -> None:
         self._max_size = max_size
-        self._decode = decode_whole(max_size) if opening.coding == Coding.LEARNED else None
+        self._decode = decode
         _check_size(opening.length, max_size)
         self._part = PartFile(final, opening.identity)
 
@@ -107,15 +115,16 @@ class PipeSink(Sink):
         out: Where the bytes go.
         opening: How the stream is offered.
         max_size: Refuse more bytes, coded and decoded.
+        models: Trained models that a coded stream may need.
     """
 
-    def __init__(self, out: BinaryIO, opening: Open, max_size: int | None) -> None:
+    def __init__(self, out: BinaryIO, opening: Open, max_size: int | None, models: Priors) -> None:
         _check_size(opening.length, max_size)
         self.kept = 0
         self.hasher = hashlib.sha256()
         self._max_size = max_size
         self._held = bytearray()
-        self._decoding = DecodingPipe(out, max_size) if opening.coding == Coding.LEARNED else None
+        self._decoding = DecodingPipe(out, max_size, models) if opening.coding == Coding.LEARNED else None
         self._descriptor = self._decoding.descriptor if self._decoding else out.fileno()
 
     def write(self, content: bytes) -> None:

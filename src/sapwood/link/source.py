@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from sapwood.bytecoder import Prior
 from sapwood.errors import SapwoodError, storage_error
 
-__all__ = ["FileSource", "PipeSource", "Source"]
+__all__ = ["FileSource", "ModelSource", "PipeSource", "Source"]
 
 _IDENTITY: Final = 16
 _PIECE: Final = 1 << 20
@@ -107,6 +108,36 @@ class FileSource(Source):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+class ModelSource(Source):
+    """A trained model of the byte coder, under the identity that coded streams name it by."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.identity = prior.identity
+        self.length = len(prior.data)
+        self._data = prior.data
+        self._at = 0
+
+    def seek(self, offset: int) -> bool:
+        """Anywhere in the model."""
+        self._at = offset
+        return offset <= len(self._data)
+
+    def read(self, count: int) -> bytes:
+        """From memory."""
+        data = self._data[self._at : self._at + count]
+        self._at += len(data)
+        return data
+
+    def digest(self) -> bytes | None:
+        """Of the file."""
+        return hashlib.sha256(self._data).digest()
+
+    @property
+    def must_wait(self) -> bool:
+        """Never."""
+        return False
 
 
 class PipeSource(Source):

@@ -10,6 +10,7 @@ from sapwood.errors import BrokenStream, SapwoodError, StreamRefused
 from sapwood.link.connection import Connection
 from sapwood.link.events import Event, SessionBegan
 from sapwood.link.frames import Result
+from sapwood.link.model_folder import ModelFolder
 from sapwood.link.ports import Port
 from sapwood.link.pump import Pump, User
 from sapwood.link.pushing import Push, Pushing
@@ -29,6 +30,7 @@ class Station:
     Args:
         port: Opens the line.
         place: Decides where streams go that the other end offers; None: none are taken.
+        models: Where trained models of the byte coder are kept that come; None: in the user's cache.
         settings: The limits of this end. The line's rate is the port's, if it knows one.
         silence: Seconds without a word from the other end after which to give up; None: never.
         watch: Called a few times a second, with the station.
@@ -45,6 +47,7 @@ class Station:
         port: Port,
         *,
         place: Place | None = None,
+        models: ModelFolder | None = None,
         settings: Settings | None = None,
         silence: float | None = None,
         watch: "Callable[[Station], None]" = lambda _: None,
@@ -59,7 +62,7 @@ class Station:
             settings = replace(settings, models=(general().identity,))
         self.connection = Connection(settings)
         self.pushing = Pushing(self.connection)
-        self.receiving = Receiving(place) if place else None
+        self.receiving = Receiving(place, ModelFolder() if models is None else models) if place else None
         self.seconds = 0.0
         self._linked_at: float | None = None
         users: list[User] = [self, self.pushing]
