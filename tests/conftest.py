@@ -1,9 +1,10 @@
 """Hypothesis profiles: the same examples on every run, or many fresh ones with HYPOTHESIS_PROFILE=deep.
 
-And a disk that tests can fill.
+Ctrl-C as from a terminal, and a disk that tests can fill.
 """
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ settings.register_profile(
     "deep", deadline=None, max_examples=5000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+# Started in the background by a shell, the tests and all that they start would ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
