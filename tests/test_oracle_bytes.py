@@ -71,10 +71,11 @@ def test_the_levels_are_those_of_the_document() -> None:
             int(row[4].removeprefix("2^")),
             int(row[5].removeprefix("2^")),
             int(row[6]),
+            int(row[7]),
         )
         for row in tables("Learned byte coder")[0]
     ]
-    assert rows == [(o.text, o.record, o.wide, o.slots, o.places, o.sure) for o in oracle.LEVELS]
+    assert rows == [(o.text, o.record, o.wide, o.slots, o.places, o.found_by, o.sure) for o in oracle.LEVELS]
     inputs = [2 + len(row[0]) + row[2] for row in rows]
     assert [_core.byte_weights(level) for level in Level] == [
         16 * count * (544 + 17 * row[2]) for count, row in zip(inputs, rows, strict=True)

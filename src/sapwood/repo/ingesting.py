@@ -70,8 +70,8 @@ class Ingesting(Remotes):
             models: Files and folders, by the names that they get in the repository. Every machine of the
                 cluster must see them under the same paths.
             cluster: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
-            remote: Its name; ``origin``, or the only one, by default. Machines find credentials in their own
-                environment.
+            remote: Its name; ``origin``, or the only one, by default. Machines find credentials where obstore
+                looks for them.
             message: Of the commits.
             threads: Processors for one model.
             scratch: A folder on every machine for bases; one of this user below the system's folder for
