@@ -18,6 +18,7 @@ from bench.serial_line import SerialLine
 from sapwood import _core
 from sapwood.bytecoder import Level, Prior, encode, general
 from sapwood.bytecoder.prior import MOST_FILE, MOST_TEXT
+from sapwood.cli.link_models import users_models
 from sapwood.cli.main import main
 from sapwood.errors import CorruptByteModel
 from sapwood.link.frames import Coding, Open, Result, StreamType
@@ -435,7 +436,7 @@ def test_a_users_cache_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         monkeypatch.setenv("XDG_CACHE_HOME", cache)
         monkeypatch.setenv("HOME", home)
-        assert receive(ModelFolder(), PRIOR)
+        assert receive(users_models(), PRIOR)
         assert names(where / "sapwood" / "models") == [name_of(PRIOR)]
 
 

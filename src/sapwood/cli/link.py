@@ -56,6 +56,7 @@ def command(
     until it is interrupted. What was cut goes on when both ends run again. Files in FOLDER are replaced by
     those of the same name; a file that is there already is not sent again.
     """
+    from sapwood.cli.link_models import users_models
     from sapwood.cli.link_screen import watching
     from sapwood.cli.link_sources import push_of
     from sapwood.link.frames import StreamType
@@ -77,6 +78,7 @@ def command(
         Station(
             line,
             place=IntoFolder(folder, max_size) if folder is not None else None,
+            models=users_models(),
             silence=link_options.silence_of(timeout),
             watch=watch,
         ) as station,

@@ -33,6 +33,7 @@ def command(
     OUT appears when all of it came and its digest is right. Until then the bytes are in OUT.part, and rx goes
     on from there when it was stopped and started again.
     """
+    from sapwood.cli.link_models import users_models
     from sapwood.cli.link_screen import speed, watching
     from sapwood.link.frames import Result, StreamType
     from sapwood.link.places import IntoFile, IntoPipe
@@ -67,6 +68,7 @@ def command(
         Station(
             link_options.port_of(port, baud, flow),
             place=place,
+            models=users_models(),
             silence=link_options.silence_of(timeout),
             watch=watch,
         ) as station,

@@ -26,11 +26,11 @@ class ModelFolder(Mapping[bytes, Prior]):
     """The models by identity; each is read, and checked, when it is asked for. Threads may share it.
 
     Args:
-        folder: Made when the first model comes; by default ``sapwood/models`` in the user's cache.
+        folder: Made when the first model comes.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder if folder is not None else _users_cache() / "sapwood" / "models"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._read: dict[bytes, Prior] = {}
         self._reading = threading.Lock()
 
@@ -106,15 +106,3 @@ def _checking(identity: bytes) -> Callable[[BinaryIO, BinaryIO], None]:
         kept.write(data)
 
     return check
-
-
-def _users_cache() -> Path:
-    """As the XDG Base Directory Specification has it: a relative path counts for nothing."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if named.is_absolute():
-        return named
-    try:
-        return Path("~/.cache").expanduser()
-    except RuntimeError:
-        # A user without a home keeps nothing, and says so when a model comes.
-        return Path(os.devnull)

@@ -1,8 +1,10 @@
 """One end of a link, ready to run: a connection, what it sends, where it puts what it receives."""
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Self
 
 from sapwood.bytecoder import general
@@ -30,7 +32,7 @@ class Station:
     Args:
         port: Opens the line.
         place: Decides where streams go that the other end offers; None: none are taken.
-        models: Where trained models of the byte coder are kept that come; None: in the user's cache.
+        models: Where trained models of the byte coder go that come; None: they are refused.
         settings: The limits of this end. The line's rate is the port's, if it knows one.
         silence: Seconds without a word from the other end after which to give up; None: never.
         watch: Called a few times a second, with the station.
@@ -62,7 +64,9 @@ class Station:
             settings = replace(settings, models=(general().identity,))
         self.connection = Connection(settings)
         self.pushing = Pushing(self.connection)
-        self.receiving = Receiving(place, ModelFolder() if models is None else models) if place else None
+        # An empty folder is false, too.
+        kept = ModelFolder(Path(os.devnull)) if models is None else models
+        self.receiving = Receiving(place, kept) if place else None
         self.seconds = 0.0
         self._linked_at: float | None = None
         users: list[User] = [self, self.pushing]
