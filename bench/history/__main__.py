@@ -21,7 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -35,7 +35,7 @@ from bench.history.libraries import Hdf5, Hdf5Differences, Xet
 from bench.history.programs import Borg, Copies, Dvc, FineBorg, GitLfs, Restic
 from bench.history.sapwood_keeper import Sapwood, Uncompressed, Whole
 
-_KEEPERS = (
+_KEEPERS: tuple[Callable[[Path], Keeper], ...] = (
     Copies,
     Dvc,
     GitLfs,

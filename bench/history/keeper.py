@@ -6,11 +6,12 @@ import importlib
 import os
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
 
-class Keeper:
+class Keeper(ABC):
     """One way to keep versions, at one setting.
 
     Its work file is there when ``commit`` is called, and gone when ``checkout`` is, which brings it back.
@@ -38,22 +39,22 @@ class Keeper:
                 return f"the package {self.package} cannot be imported: {error}"
         return None
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027  most have nothing to do
         """Make what holds the versions; ``work`` and ``store`` are there and empty."""
 
+    @abstractmethod
     def commit(self) -> str:
         """Keep the work file; returns what ``checkout`` knows the version by."""
-        raise NotImplementedError
 
+    @abstractmethod
     def checkout(self, version: str) -> None:
         """Bring the work file back as it was."""
-        raise NotImplementedError
 
     def stored(self) -> int:
         """Bytes of all that it needs to bring versions back."""
         return sum(path.stat().st_size for path in self.store.rglob("*") if path.is_file())
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027  most have nothing open
         """Close what is open."""
 
     def flush(self, since: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,9 +24,9 @@ class Candidate(NamedTuple):
 class DevicePeer(Peer):
     """One way of patching a device."""
 
+    @abstractmethod
     def candidates(self, base: Bytes, target: Bytes) -> Iterator[Candidate]:
         """A patch at every setting."""
-        raise NotImplementedError
 
     def best(self, base: Bytes, target: Bytes, most_memory: int | None = None) -> Candidate | None:
         """The smallest patch, of those that a decoder with so much memory applies."""

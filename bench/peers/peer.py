@@ -11,6 +11,7 @@ import importlib
 import shutil
 import tempfile
 import warnings
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ import numpy.typing as npt
 Bytes = npt.NDArray[np.uint8]
 
 
-class Peer:
+class Peer(ABC):
     """One competitor at one setting.
 
     name: how reports call it. package: the module it imports, and the name that installs it. slow_above:
@@ -49,13 +50,13 @@ class Peer:
             return f"{self.package}: {error!r:.150}"
         return None
 
+    @abstractmethod
     def encode(self, base: Bytes, target: Bytes, threads: int) -> bytes:
         """The patch from base to target."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, base: Bytes, patch: bytes, threads: int) -> Bytes | bytes:
         """The target, from base and a patch made by encode."""
-        raise NotImplementedError
 
     def encode_file(self, base: Path, target: Path, patch: Path, threads: int) -> None:
         patch.write_bytes(self.encode(read(base), read(target), threads))
@@ -65,13 +66,8 @@ class Peer:
         output.write_bytes(data.data if isinstance(data, np.ndarray) else data)
 
 
-class ProgramPeer(Peer):
-    """A peer that is a command: its buffer calls go through temporary files."""
-
-    program: ClassVar[str]
-
-    def available(self) -> str | None:
-        return None if shutil.which(self.program) else f"the program {self.program} is not installed"
+class FilePeer(Peer):
+    """A peer that works on files: its buffer calls go through temporary ones."""
 
     def encode(self, base: Bytes, target: Bytes, threads: int) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -89,11 +85,22 @@ class ProgramPeer(Peer):
             self.decode_file(a, p, out, threads)
             return read(out)
 
+    @abstractmethod
     def encode_file(self, base: Path, target: Path, patch: Path, threads: int) -> None:
-        raise NotImplementedError
+        """Write the patch from base to target."""
 
+    @abstractmethod
     def decode_file(self, base: Path, patch: Path, output: Path, threads: int) -> None:
-        raise NotImplementedError
+        """Write the target, from base and a patch made by encode_file."""
+
+
+class ProgramPeer(FilePeer):
+    """A peer that is a command."""
+
+    program: ClassVar[str]
+
+    def available(self) -> str | None:
+        return None if shutil.which(self.program) else f"the program {self.program} is not installed"
 
 
 def read(path: Path) -> Bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.peers.device_peer import Candidate, DevicePeer
-from bench.peers.peer import Bytes, Peer
+from bench.peers.peer import Bytes, FilePeer
 
 # What every report says next to the times.
 NOTE = "sapwood's times include digests, the check of its own patch and fsync; no peer does any of these"
@@ -18,7 +18,7 @@ NOTE_FLUSHED = "all times include fsync; sapwood's also digests and the check of
 LEVELS = ("fast", "default", "max")
 
 
-class Sapwood(Peer):
+class Sapwood(FilePeer):
     # The package itself imports what a name needs when it is first used.
     package = "sapwood.patch.calls"
     uses_threads = True

@@ -10,8 +10,8 @@ import numpy as np
 from sapwood import diff
 from sapwood.codec.element import Element
 from sapwood.codec.varint import ByteReader
+from tests.fuzz.block_payloads import coded, device_blocks, quantised_blocks, scattered_blocks, splice_blocks
 from tests.fuzz.byte_streams import bytes_coded
-from tests.fuzz.targets import coded, device_blocks, quantised_blocks, scattered_blocks, splice_blocks
 from tests.patch import models
 
 __all__ = ["write_seeds"]

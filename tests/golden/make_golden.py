@@ -26,17 +26,16 @@ from sapwood.codec.predicted import (
     encode_factors,
     encode_matrix,
     encode_predicted,
-    encode_right,
 )
 from sapwood.codec.quantised import (
     QuantisedPair,
-    QuantisedTerm,
     encode_quantised,
     has_term,
     quantised_pair,
 )
 from sapwood.codec.scattered import encode_scattered
 from sapwood.codec.splice import Splice, SpliceKind, encode_splice_as
+from sapwood.codec.term import Term, encode_right
 from sapwood.codec.zstandard_frames import compress, compress_against
 from sapwood.formats.dtype import DTYPES
 from tests.oracle.any_device import ELEMENTS_OF_DEVICES, any_device
@@ -194,7 +193,7 @@ def _foretold() -> Iterator[tuple[Case, bytes]]:
         blocks, factors = encode_right(right, 256, 1)
         base = b"".join(any_pair(seed, number, number, most=1)[0] for seed in range(40))
         base = base[: kind.nbytes(8 * 256)]
-        pair = QuantisedPair(kind, kind, QuantisedTerm(256, -14, right, blocks, factors))
+        pair = QuantisedPair(kind, kind, Term(256, -14, right, blocks, factors))
         wanted = bytearray(base)
         for i in range(0, len(wanted), kind.block_bytes):
             wanted[i + kind.block_bytes // 2] ^= 1

@@ -23,9 +23,10 @@ from sapwood.cli.main import main
 from sapwood.errors import CorruptByteModel
 from sapwood.link.frames import Coding, Open, Result, StreamType
 from sapwood.link.model_folder import MOST_KEPT, ModelFolder
-from sapwood.link.places import IntoFile
+from sapwood.link.places import IntoFile, IntoFolder
 from sapwood.link.ports import TcpPort, port_named
 from sapwood.link.pushing import Push, push_of_model
+from sapwood.link.receiving import Receiving, Refusal
 from sapwood.link.source import FileSource, ModelSource
 from sapwood.link.station import Station, failure_of_push
 from tests.link.processes import FAST, Commands, content, finish, wait_until
@@ -436,8 +437,17 @@ def test_a_users_cache_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         monkeypatch.setenv("XDG_CACHE_HOME", cache)
         monkeypatch.setenv("HOME", home)
-        assert receive(users_models(), PRIOR)
+        folder = users_models()
+        assert folder is not None
+        assert receive(folder, PRIOR)
         assert names(where / "sapwood" / "models") == [name_of(PRIOR)]
+
+
+def test_an_end_that_keeps_no_models_refuses_them(tmp_path: Path) -> None:
+    opening = Open(0, StreamType.BYTE_MODEL, Coding.NONE, 0, PRIOR.identity, len(PRIOR.data), "m")
+    receiving = Receiving(IntoFolder(str(tmp_path)), None)
+    with pytest.raises(Refusal, match="not kept here"):
+        receiving._find(opening)
 
 
 def test_a_model_pushed_by_itself_has_a_name() -> None:

@@ -92,10 +92,11 @@ def command(
             station.pushing.push(push)
         # An interruption is how it is meant to end when it stays; what is half done goes on the next time.
         with contextlib.suppress(KeyboardInterrupt) if stay else contextlib.nullcontext():
-            station.run(is_finished)
-            while not is_finished():
-                # The other end began something while this one was about to leave.
+            while True:
                 station.run(is_finished)
+                if is_finished():
+                    break
+                # The other end began something while this one was about to leave.
         _report(station, as_json)
     for push in pushes:
         failure = failure_of_push(push)

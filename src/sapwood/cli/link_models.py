@@ -8,8 +8,8 @@ from sapwood.link.model_folder import ModelFolder
 __all__ = ["users_models"]
 
 
-def users_models() -> ModelFolder:
-    """``sapwood/models`` in the user's cache, by the XDG Base Directory Specification."""
+def users_models() -> ModelFolder | None:
+    """``sapwood/models`` in the user's cache, by the XDG Base Directory Specification; None without one."""
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # A relative path counts for nothing.
     if named.is_absolute():
@@ -17,5 +17,4 @@ def users_models() -> ModelFolder:
     try:
         return ModelFolder(Path("~/.cache/sapwood/models").expanduser())
     except RuntimeError:
-        # A user without a home keeps nothing, and is told so when a model comes.
-        return ModelFolder(Path(os.devnull))
+        return None

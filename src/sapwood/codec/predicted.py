@@ -5,10 +5,8 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-import numpy as np
-
 from sapwood import _core
-from sapwood.codec.block import MAX_BLOCK, Block, Codec
+from sapwood.codec.block import Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.varint import put_signed, put_unsigned
 
@@ -20,8 +18,6 @@ __all__ = [
     "encode_factors",
     "encode_matrix",
     "encode_predicted",
-    "encode_right",
-    "narrowest",
     "reads_second_base",
 ]
 
@@ -174,29 +170,3 @@ def encode_factors(
     if isinstance(factors, int):
         raise AssertionError("a right factor cannot be said")
     return Block(Codec.FACTORS, 0, bytes(payload)), factors
-
-
-def narrowest(values: bytes) -> tuple[memoryview, Element]:
-    """INT32 elements, as INT16 if they fit."""
-    wide = np.frombuffer(values, np.int32)
-    narrow = wide.astype(np.int16)
-    if np.array_equal(narrow, wide):
-        return memoryview(narrow.tobytes()), Element.INT16
-    return memoryview(values), Element.INT32
-
-
-def encode_right(right: bytes, columns: int, level: int) -> tuple[tuple[Block, ...], _core.Factors]:
-    """A right factor, INT32 elements, as FACTORS blocks as large as they may be; and as it is decoded."""
-    values, element = narrowest(right)
-    size = columns * element.width
-    step = MAX_BLOCK // size * size
-    blocks: list[Block] = []
-    factors: _core.Factors | None = None
-    for at in range(0, len(values), step):
-        part = values[at : at + step]
-        matrix = encode_matrix(part, element, level)
-        block, factors = encode_factors(columns, len(part) // size, matrix, adds=at > 0, before=factors)
-        blocks.append(block)
-    if factors is None:
-        raise AssertionError("a right factor without components")
-    return tuple(blocks), factors

@@ -3,17 +3,15 @@
 import dataclasses
 from typing import Final
 
-import numpy as np
-
 from sapwood import _core
 from sapwood.codec.block import MAX_BLOCK, Block, Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
-from sapwood.codec.predicted import encode_matrix, narrowest
+from sapwood.codec.term import Term
 from sapwood.codec.varint import put_signed, put_unsigned
 from sapwood.formats.dtype import DType, Kind
 
-__all__ = ["QuantisedPair", "QuantisedTerm", "encode_quantised", "has_term", "quantised_pair"]
+__all__ = ["QuantisedPair", "encode_quantised", "has_term", "quantised_pair"]
 
 _NUMBERS: Final = {
     "f32": 0,
@@ -48,32 +46,13 @@ _FROM_EDGE_SPREAD: Final = 8
 _MOST_SUM: Final = 1 << 24
 
 
-@dataclasses.dataclass(frozen=True, eq=False, slots=True)
-class QuantisedTerm:
-    """A product of low rank, which the blocks of one matrix add to what the base stands for.
-
-    Attributes:
-        columns: Elements of a row.
-        exponent: The unit of the product of both factors is two to this power.
-        right: The right factor: INT32 elements, component after component.
-        blocks: The FACTORS blocks that say it, in order.
-        factors: What a decoder makes of them.
-    """
-
-    columns: int
-    exponent: int
-    right: bytes
-    blocks: tuple[Block, ...]
-    factors: _core.Factors
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class QuantisedPair:
     """The types of a quantised target and of the base it is predicted from, and the term of its matrix."""
 
     target: DType
     base: DType
-    term: QuantisedTerm | None = None
+    term: Term | None = None
 
     @property
     def crosses(self) -> bool:
@@ -144,10 +123,8 @@ def _left(
     values = _core.low_rank_left(
         old, Element.F32, new, Element.F32, term.right, term.columns, term.exponent, 1.0, 0, even=True
     )
-    largest = int(np.abs(np.frombuffer(values, np.int32)).max())
-    if largest * term.factors.largest * term.factors.rank > _MOST_SUM:
-        return None
-    return term.exponent, encode_matrix(*narrowest(values), level)
+    left = term.left(values, _MOST_SUM, level)
+    return None if left is None else (term.exponent, left)
 
 
 def _head(pair: QuantisedPair, base: memoryview, target: memoryview, level: Level) -> bytes:

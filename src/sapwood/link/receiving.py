@@ -50,10 +50,10 @@ class Receiving:
 
     Args:
         place: Decides where each stream goes that is no trained model of the byte coder.
-        models: Where those go.
+        models: Where those go; None: they are refused.
     """
 
-    def __init__(self, place: Place, models: ModelFolder) -> None:
+    def __init__(self, place: Place, models: ModelFolder | None) -> None:
         self.arrivals: list[Arrival] = []
         self._place = place
         self._models = models
@@ -157,8 +157,11 @@ class Receiving:
         if opening.type == StreamType.BYTE_MODEL:
             if opening.coding != Coding.NONE:
                 raise Refusal("a trained model comes as it is, and not coded")
+            if self._models is None:
+                raise Refusal("trained models are not kept here")
             return self._models.sink(opening)
-        return self._place(opening, self._models)
+        # An empty folder of them is false, too.
+        return self._place(opening, () if self._models is None else self._models)
 
     def _write(self, stream: IncomingStream, content: bytes) -> None:
         sink, _ = self._open[stream]

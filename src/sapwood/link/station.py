@@ -1,10 +1,8 @@
 """One end of a link, ready to run: a connection, what it sends, where it puts what it receives."""
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, Self
 
 from sapwood.bytecoder import general
@@ -64,9 +62,7 @@ class Station:
             settings = replace(settings, models=(general().identity,))
         self.connection = Connection(settings)
         self.pushing = Pushing(self.connection)
-        # An empty folder is false, too.
-        kept = ModelFolder(Path(os.devnull)) if models is None else models
-        self.receiving = Receiving(place, kept) if place else None
+        self.receiving = Receiving(place, models) if place else None
         self.seconds = 0.0
         self._linked_at: float | None = None
         users: list[User] = [self, self.pushing]

@@ -1,7 +1,5 @@
 """Whether a model is the one that a patch was made for: by shape and size at once, by its digest in time."""
 
-from collections.abc import Callable
-
 from sapwood.errors import WrongBase, WrongCall
 from sapwood.formats.model import Model
 from sapwood.patch.digest import Identifier
@@ -28,40 +26,41 @@ class BaseCheck:
     """Whether bases of the right shape are those the patch was made for, by their digests.
 
     Threads hash them beside the decoding; one alone hashes what will be read next, for the cache's sake.
-
-    Attributes:
-        finish: Waits for the answer. Raises WrongBase.
     """
-
-    finish: Callable[[], None]
 
     def __init__(self, manifest: Manifest, base: Model | None, also: Model | None, workers: Workers) -> None:
         pairs = (manifest.base, base, "base"), (manifest.second_base, also, "second base")
-        checks = [
+        self._checks = [
             _DigestCheck(wanted, model, what, workers.hashing)
             for wanted, model, what in pairs
             if model is not None and wanted.shape is not Shape.NONE
         ]
-
-        def finish() -> None:
-            for check in checks:
-                check.finish()
-
-        self.finish = finish
-        self._first = checks[0] if checks and workers.threads == 1 else None
-        self._begun = workers.begin(finish) if workers.threads > 1 else None
-        if self._begun is not None:
-            self.finish = self._begun.result
+        self._begun = workers.begin(self._finish) if workers.threads > 1 else None
 
     def coming(self, end: int) -> None:
         """The bases' bytes below ``end`` are about to be read."""
-        if self._first is not None:
-            self._first.reach(end)
+        if self._begun is None and self._checks:
+            self._checks[0].reach(end)
 
     def tell(self) -> None:
         """Raise WrongBase if that is known already."""
         if self._begun is not None and self._begun.done():
             self.finish()
+
+    def finish(self) -> None:
+        """Wait for the answer.
+
+        Raises:
+            WrongBase: By digest.
+        """
+        if self._begun is None:
+            self._finish()
+        else:
+            self._begun.result()
+
+    def _finish(self) -> None:
+        for check in self._checks:
+            check.finish()
 
 
 def _advice(what: str) -> str:

@@ -19,11 +19,9 @@ from sapwood.codec.encode import Level
 from sapwood.codec.predicted import (
     SPREAD_OF_ONE,
     Prediction,
-    encode_matrix,
     encode_predicted,
-    encode_right,
-    narrowest,
 )
+from sapwood.codec.term import Term, encode_right
 from sapwood.patch.adapter import Product
 from sapwood.patch.float_values import half_ulps, is_usual, values_of
 
@@ -58,24 +56,14 @@ _GAIN: Final = 0.97
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
-class LowRankTerm:
-    """What the blocks of one matrix share.
+class LowRankTerm(Term):
+    """A term of a matrix of floats.
 
     Attributes:
-        columns: Elements of a row.
-        exponent: The unit of the product of both factors is two to this power.
-        right: The right factor: INT32 elements, component after component.
-        blocks: The FACTORS blocks that say it, in order.
-        factors: What a decoder makes of them.
         spread: Where the classes of a prediction begin to tell; None if they do not.
         rounds: Of the fit of a left factor.
     """
 
-    columns: int
-    exponent: int
-    right: bytes
-    blocks: tuple[Block, ...]
-    factors: _core.Factors
     spread: int | None
     rounds: int
 
@@ -117,10 +105,7 @@ def _left(pair: _Pair, term: LowRankTerm, level: Level) -> bytes | None:
         _INSIDE,
         term.rounds,
     )
-    largest = int(np.abs(np.frombuffer(values, np.int32)).max())
-    if largest * term.factors.largest * term.factors.rank > _MOST_SUM:
-        return None
-    return encode_matrix(*narrowest(values), level)
+    return term.left(values, _MOST_SUM, level)
 
 
 def _coded(pair: _Pair, offset: int, term: LowRankTerm, left: bytes | None, level: Level) -> Block | None:

@@ -13,8 +13,8 @@ import numpy as np
 from sapwood import _core
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
-from sapwood.codec.predicted import encode_right
-from sapwood.codec.quantised import QuantisedPair, QuantisedTerm, encode_quantised
+from sapwood.codec.quantised import QuantisedPair, encode_quantised
+from sapwood.codec.term import Term, encode_right
 
 __all__ = ["find_quantised_term"]
 
@@ -64,7 +64,7 @@ def _exponent(values: list[float], energy: float, rows: int, columns: int) -> in
 
 def _found(
     pair: QuantisedPair, base: memoryview, target: memoryview, columns: int, level: Level
-) -> QuantisedTerm | None:
+) -> Term | None:
     old, new = pair.values(base), pair.values(target)
     rows = len(new) // (4 * columns)
     step = -(-rows * columns // _MOST_FITTED)
@@ -83,7 +83,7 @@ def _found(
     exponent = _exponent(values[:rank], energy, rows, columns)
     right = fit.round(exponent, rows, 1.0)
     blocks, factors = encode_right(right, columns, level)
-    return QuantisedTerm(columns, exponent, right, blocks, factors)
+    return Term(columns, exponent, right, blocks, factors)
 
 
 def find_quantised_term(

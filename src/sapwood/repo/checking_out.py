@@ -18,7 +18,7 @@ __all__ = ["content_of", "switch_tree", "write_files"]
 
 _MOST_NAMED: Final = 5
 # Longer than the clock of a file system stands still: what is seen then is what was written.
-_TICK: Final = 0.013
+_TICK: Final = 0.025
 
 Progress = Callable[[int, int], None]
 

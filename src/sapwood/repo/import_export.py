@@ -13,7 +13,7 @@ from sapwood.repo.checking_out import write_files
 from sapwood.repo.committing import Notes
 from sapwood.repo.direct_commit import commit_directly, is_new
 from sapwood.repo.opened import Opened, PathLike, Progress
-from sapwood.repo.paths import path_fault
+from sapwood.repo.paths import name_of, path_fault, path_in
 from sapwood.repo.refs import HEAD
 from sapwood.repo.staging import Seen, Staged
 from sapwood.repo.tree import Entry
@@ -56,14 +56,14 @@ class ImportExport(Opened):
 
         made = []
         for source in models:
-            root = as_path or Path(os.path.abspath(source)).name  # noqa: PTH100  a link's own name counts
+            root = as_path or name_of(source)
             before = self.objects.tree_of(self.head.target).by_path
             with self.store.lease() as lease:
                 staged = []
                 with open_model(source) as model, self.store.writer(lease) as writer:
                     total, done = sum(len(file.data) for file in model.files), 0
                     for file in model.files:
-                        path = f"{root}/{file.path}" if model.is_folder else root
+                        path = path_in(root, file.path)
                         fault = path_fault(path)
                         if fault is not None:
                             raise WrongCall(f"the name {fault}", path=path)

@@ -4,13 +4,15 @@ The rules hold for what is added and for what is read, so that a tree from a str
 ``add`` would not.
 """
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from sapwood.errors import BadData
 from sapwood.repo import limits
 
-__all__ = ["FOLDER", "check_paths", "path_fault"]
+__all__ = ["FOLDER", "check_paths", "name_of", "path_fault", "path_in"]
 
 FOLDER: Final = ".sapwood"
 """The folder of a repository, in its work tree."""
@@ -44,6 +46,16 @@ def path_fault(path: str) -> str | None:
         if part.rstrip("".join(_RESERVED_ENDS)).casefold() == FOLDER:
             return f"leads into {FOLDER}"
     return None
+
+
+def name_of(source: str | os.PathLike[str]) -> str:
+    """What a model from elsewhere is called: the last part of its path; a link has its own name."""
+    return Path(os.path.abspath(source)).name  # noqa: PTH100  resolving would follow the link
+
+
+def path_in(name: str, path: str) -> str:
+    """The path in the repository of the file ``path`` of a model; "" is a model of one file."""
+    return f"{name}/{path}" if path else name
 
 
 def check_paths(paths: Iterable[str]) -> None:

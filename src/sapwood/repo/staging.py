@@ -18,8 +18,8 @@ from sapwood.repo.tree import Entry, Tree
 __all__ = ["Seen", "Staged", "Staging"]
 
 # A later write may leave the same time where the clock of the file system ticks slowly: every 10 ms on the
-# slowest Linux, up to 2 s where only seconds are kept.
-_TICK: Final = 11_000_000
+# slowest Linux, later where a virtual machine stands still; up to 2 s where only seconds are kept.
+_TICK: Final = 20_000_000
 _SLOW_TICK: Final = 2_000_000_000
 
 

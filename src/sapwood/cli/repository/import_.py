@@ -94,15 +94,14 @@ def command(
 
 def _named(models: tuple[str, ...], listed: TextIO | None) -> dict[str, str]:
     """The models by the names that they get."""
-    import posixpath
-
     from sapwood.errors import WrongCall
+    from sapwood.repo.paths import name_of
 
-    pairs = [(posixpath.basename(model.rstrip("/")), model) for model in models]
+    pairs = [(name_of(model), model) for model in models]
     for line in listed or ():
         source, tab, name = line.rstrip("\r\n").partition("\t")
         if source:
-            pairs.append((name if tab else posixpath.basename(source.rstrip("/")), source))
+            pairs.append((name if tab else name_of(source), source))
     if not pairs:
         raise click.UsageError("name the models, as arguments or by --list")
     named: dict[str, str] = {}

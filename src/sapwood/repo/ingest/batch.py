@@ -112,8 +112,8 @@ class Batch:
                     total += sizes[number]
                 else:
                     number = self._coding.pop(ended)
-                    self._end_coding(number, self._cluster.result(ended))
-                    done += 0 if number in self._coding.values() else sizes[number]
+                    if self._end_coding(number, self._cluster.result(ended)):
+                        done += sizes[number]
             # Bases are chosen in the order of the models, whichever was sketched first.
             while planned in self._sketched or planned in self._outcome.failed:
                 if planned in self._sketched:
@@ -145,17 +145,17 @@ class Batch:
         self._begun[number] = self._cluster.take_in(job, self._to, known, kin, before)
         self._coding[self._begun[number]] = number
 
-    def _end_coding(self, number: int, told: TakenIn | SapwoodError) -> None:
+    def _end_coding(self, number: int, told: TakenIn | SapwoodError) -> bool:
+        """Whether that was the end of it: what failed behind another model is tried once more without it."""
         apart = self._apart.pop(number, None)
         if isinstance(told, SapwoodError) and apart is not None:
-            # What failed may have been what it waited for.
             self._begun[number] = apart()
             self._coding[self._begun[number]] = number
-            return
+            return False
         prints = self._prints.pop(number)
         if isinstance(told, SapwoodError):
             self._outcome.failed[number] = told
-            return
+            return True
         self._outcome.taken[number] = told
         self._outcome.read += sum(file.entry.size for file in told.files)
         self._outcome.sent += told.sent
@@ -163,6 +163,7 @@ class Batch:
         for file in told.files:
             if file.entry.path in prints:
                 self._bases.learn(file.entry.recipe, prints[file.entry.path])
+        return True
 
     def _below(self, name: str) -> dict[str, Digest]:
         """What is known of the file of that name, or of those in the folder."""

@@ -10,11 +10,10 @@ from sapwood.repo.ingest.bases import Earlier
 from sapwood.repo.ingest.task import Destination, Job, Sketched, TakenIn, sketch, take_in
 from sapwood.store.kinds import Digest
 
-__all__ = ["LOCAL", "Cluster", "Running", "run_sketch", "run_take_in"]
+__all__ = ["Cluster", "Running", "run_sketch", "run_take_in"]
 
-LOCAL: Final = "local"
-"""The address that means: start Ray on this machine, for as long as the cluster is used."""
-
+# Ray starts on this machine, for as long as the cluster is used.
+_LOCAL: Final = "local"
 _CONNECT_SECONDS: Final = 10.0
 # After so many deaths of its process a model is told as failed: it may be what kills it.
 _RETRIES: Final = 3
@@ -39,17 +38,17 @@ class Cluster:
                 "Ray is not installed", advice="Install it with: pip install 'sapwood[ray]'"
             ) from error
         self._ray = ray
-        _look_for(address)
         self._owns = not ray.is_initialized()
         try:
+            _look_for(address)
             if self._owns:
                 ray.init(
                     address=address,
                     log_to_driver=False,
-                    include_dashboard=None if address != LOCAL else False,
+                    include_dashboard=False if address == _LOCAL else None,
                     configure_logging=False,
                 )
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        except (OSError, ValueError, OverflowError, RuntimeError) as error:
             raise Unavailable(
                 f"no Ray cluster: {error}", path=address, advice="Start one with ray start."
             ) from error
@@ -112,12 +111,7 @@ def _look_for(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():
         return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise Unavailable(
-            f"no Ray cluster: {error}", path=address, advice="Start one with ray start."
-        ) from error
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 
 
 def run_sketch(job: Job) -> Sketched | SapwoodError:

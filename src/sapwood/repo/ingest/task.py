@@ -15,6 +15,7 @@ from blake3 import blake3
 from sapwood.errors import MissingInput, StorageFailure, WrongCall
 from sapwood.formats.model import ModelFile, open_model
 from sapwood.kinship.fingerprint import Fingerprint
+from sapwood.repo.paths import path_in
 from sapwood.repo.tree import Entry
 from sapwood.store.disk import told
 from sapwood.store.kin import fingerprint_of
@@ -110,7 +111,7 @@ def sketch(job: Job) -> Sketched:
         for file in model.files:
             one = fingerprint_of(file)
             if one is not None:
-                prints[_path(job, file)] = one
+                prints[path_in(job.path, file.path)] = one
         return Sketched(sum(len(file.data) for file in model.files), prints)
 
 
@@ -132,7 +133,7 @@ def take_in(job: Job, to: Destination, known: Mapping[str, Digest], kin: Mapping
             sender = _Sender(Remote(to.url, dict(to.options) or None), store, lease)
             files = []
             for file in model.files:
-                path = _path(job, file)
+                path = path_in(job.path, file.path)
                 base = known.get(path)
                 same = None if base is None else sender.same(file, path, base)
                 files.append(same or sender.send(file, path, base or kin.get(path)))
@@ -174,10 +175,6 @@ class _Sender:
         # First kept, then looked for: another task's collection comes before both, or leaves them.
         self._lease.pin(wanted)
         self._remote.fetch(self._store, wanted, lease=self._lease)
-
-
-def _path(job: Job, file: ModelFile) -> str:
-    return f"{job.path}/{file.path}" if file.path else job.path
 
 
 def _scratch_store(to: Destination) -> Store:
