@@ -3,45 +3,19 @@
 What the writer's kernel had not yet sent to the image is lost, as it would be.
 """
 
-import contextlib
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sapwood.store.store import Store
+from tests.images import mounted, new_image
 from tests.store.crash import all_acknowledged, write_for_ever
-
-# Writers put some MB a second. What was never written takes no room.
-SIZE = 1 << 30
-
-
-@contextlib.contextmanager
-def mounted(image: Path, folder: Path) -> Iterator[Path]:
-    folder.mkdir()
-    ran = subprocess.run(["mount", "-o", "loop", str(image), str(folder)], capture_output=True, check=False)
-    if ran.returncode != 0:
-        pytest.skip("this machine does not let tests mount an image")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-        folder.rmdir()
-
-
-def new_image(path: Path) -> None:
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        pytest.skip("mounting an image needs root and mkfs.ext4")
-    with path.open("wb") as file:
-        file.truncate(SIZE)
-    subprocess.run(["mkfs.ext4", "-q", "-F", str(path)], check=True)
 
 
 def cut(path: Path, cuts: int, seed: int) -> int:

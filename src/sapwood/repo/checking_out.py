@@ -46,7 +46,9 @@ def write_files(
     done, total = 0, sum(entry.size for entry in wanted)
     for entry in wanted:
         with work.writing(entry.path) as file:
-            write_model_file(store, entry.recipe, file)
+            written = write_model_file(store, entry.recipe, file)
+        work.shared += written.shared
+        work.copied += written.size - written.shared
         done += entry.size
         if progress is not None:
             progress(done, total)

@@ -239,7 +239,7 @@ class FileMerge:
                     raise AssertionError("every side has a tensor of each name")
                 found = merged[1]
             if isinstance(found, memoryview):
-                put = Put(item.description, found, item.digest)
+                put = Put(item.description, found, item.digest, item.span.offset)
                 hasher.update(found)
                 (found,) = self._writer.put_all([put])
             else:

@@ -81,7 +81,12 @@ def put_tensors(
         ),
     ]
     puts = [
-        Put(Item(span, b"").description, piece, known.get(span.tensor.name if span.tensor else ""))
+        Put(
+            Item(span, b"").description,
+            piece,
+            known.get(span.tensor.name if span.tensor else ""),
+            span.offset,
+        )
         for span, piece in zip(whole, pieces, strict=True)
     ]
     items = tuple(Item(span, digest) for span, digest in zip(whole, writer.put_all(puts), strict=True))

@@ -75,8 +75,10 @@ def fetch_contents(
     }
     missing = store.missing(recipes)
     count = remote.fetch(store, missing, lease=lease).objects if missing else 0
-    contents = {item.digest for recipe in recipes for item in read_recipe(store.read(recipe)).items}
-    missing = store.missing(contents)
+    offsets = {
+        item.digest: item.span.offset for recipe in recipes for item in read_recipe(store.read(recipe)).items
+    }
+    missing = store.missing(offsets)
     if missing:
-        count += remote.fetch(store, missing, lease=lease, progress=progress).objects
+        count += remote.fetch(store, missing, lease=lease, progress=progress, offsets=offsets).objects
     return count

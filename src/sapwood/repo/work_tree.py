@@ -21,10 +21,18 @@ _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class WorkTree:
-    """The folder whose files are versioned."""
+    """The folder whose files are versioned.
+
+    Attributes:
+        root: The folder.
+        shared: Bytes of files written that share the store's pages.
+        copied: Bytes of files written otherwise.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.shared = 0
+        self.copied = 0
 
     def path_of(self, given: str | os.PathLike[str]) -> str:
         """The path in a tree of a place that a user named, relative to the process's folder; "" is the root.

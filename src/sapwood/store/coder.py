@@ -16,6 +16,7 @@ from sapwood.store.opaque_parts import opaque_parts
 from sapwood.store.own_file import OwnFile
 from sapwood.store.part import Part
 from sapwood.store.reading import Reader
+from sapwood.store.record import PACK_MAGIC, payload_start
 from sapwood.store.settings import Settings
 
 __all__ = ["Coder", "Put", "Task"]
@@ -41,11 +42,13 @@ class Put:
         description: What it is.
         data: Its bytes, which must not change until it is put.
         base: An object that it may be like.
+        at: Its offset in the file that it is of; 0 if it is of none.
     """
 
     description: Description
     data: memoryview
     base: Digest | None = None
+    at: int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -85,7 +88,7 @@ class Coder:
         reader: Reader,
         entry: Callable[[Digest], Entry | None],
         pin: Callable[[Iterable[Digest]], None],
-        new_file: Callable[[], OwnFile],
+        new_file: Callable[[int], OwnFile],
     ) -> None:
         """``pin`` keeps bases from being collected; ``new_file`` makes files for large objects."""
         self._settings = settings
@@ -161,8 +164,11 @@ class Coder:
             and task.body.size > _NEW_ROOT * task.base.info.stored
         )
 
-    def settle(self, task: Task) -> Form:
-        """Every block is made: keep them, or the bytes as they are, which then are in the task's body."""
+    def settle(self, task: Task, phase: int) -> Form:
+        """Every block is made: keep them, or the bytes as they are, which then are in the task's body.
+
+        In a file of their own these begin ``phase`` bytes behind a page's beginning.
+        """
         is_delta = task.reads_base
         length = len(task.put.data)
         worth = _WORTH if not is_delta or self._settings.compress else _DELTA_WORTH
@@ -170,5 +176,6 @@ class Coder:
         if pays and not (self._stays_whole(task.put) and not is_delta):
             return Form.DELTA if is_delta else Form.CODED
         task.body.drop()
+        task.body.start = payload_start(task.put.description, len(PACK_MAGIC), phase)
         task.body.add([task.put.data])
         return Form.RAW

@@ -1,5 +1,6 @@
 """Model files into objects and back, bit for bit, glue included."""
 
+import dataclasses
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
@@ -17,10 +18,19 @@ from sapwood.store.digest_beside import DigestBeside
 from sapwood.store.kin import fingerprint_of, nearest, remember
 from sapwood.store.kinds import Digest, Kind
 from sapwood.store.recipe import Item, Recipe, read_recipe, write_recipe
+from sapwood.store.shared_pages import SharingSink
 from sapwood.store.store import Store
 from sapwood.store.writer import Put, Writer
 
-__all__ = ["get_recipe", "put_model_file", "read_array", "write_model_file"]
+__all__ = ["Written", "get_recipe", "put_model_file", "read_array", "write_model_file"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Written:
+    """Bytes of a file that was written, and how many of them share the store's pages."""
+
+    size: int
+    shared: int
 
 
 class _Like:
@@ -103,7 +113,7 @@ def put_model_file(
                 before = span.tensor.name
                 base = known.tensor(span.tensor)
             data = file.data[span.offset : span.offset + span.length]
-            yield Put(Item(span, b"").description, data, base)
+            yield Put(Item(span, b"").description, data, base, span.offset)
 
     digests = writer.put_all(puts(), done)
     items = tuple(Item(span, digest) for span, digest in zip(file.layout.spans, digests, strict=True))
@@ -116,20 +126,26 @@ def put_model_file(
 
 def write_model_file(
     store: Store, digest: Digest, sink: BinaryIO, done: Callable[[int], None] | None = None
-) -> int:
+) -> Written:
     """Write the file that a recipe says to ``sink``, in bounded memory; returns its bytes.
 
-    ``done`` is called with bytes that were written since it was called last.
+    A ``sink`` that is an empty file shares with the store the pages that it can, where the file system knows
+    how. ``done`` is called with bytes that were written since it was called last.
 
     Raises:
         MissingObject, DamagedStore: An object is missing or damaged, named; ``sink`` has got bytes that are
             wrong or not all of them.
     """
     recipe = get_recipe(store, digest)
+    target = SharingSink(store.root, sink)
+    last = -1
     with DigestBeside(store.threads) as hasher:
-        for _, piece in store.pieces([item.digest for item in recipe.items]):
+        for number, piece in store.pieces([item.digest for item in recipe.items]):
+            if number != last and target.may_share:
+                target.begin(store.info(recipe.items[number].digest))
+                last = number
             hasher.update(piece)
-            sink.write(piece)
+            target.write(piece)
             if done is not None:
                 done(len(piece))
         found = hasher.digest()
@@ -137,7 +153,7 @@ def write_model_file(
         for item in recipe.items:
             store.read(item.digest)
         raise DamagedStore("the objects of a recipe do not make its file", path=f"object {digest.hex()[:16]}")
-    return recipe.size
+    return Written(recipe.size, target.shared)
 
 
 def read_array(store: Store, tensor: Tensor, digest: Digest) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""A file for one large object: a pack with a single record, whose payload begins at the first page."""
+"""A file for one large object: a pack with a single record."""
 
 import contextlib
 import os
@@ -11,7 +11,6 @@ from sapwood.store.record import ALIGNMENT, PACK_MAGIC, Record, put_record, put_
 
 __all__ = ["OwnFile"]
 
-_START: Final = ALIGNMENT
 # Room is asked for in steps of this many bytes.
 _STEP: Final = 64 << 20
 
@@ -19,10 +18,11 @@ _STEP: Final = 64 << 20
 class OwnFile:
     """A file being written; it counts once the index has it. Its name is new, so that it replaces nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int = ALIGNMENT) -> None:
+        """``start``: offset of the payload; the head goes before it in the end."""
         self.path = path
-        self.offset = _START
-        self._end = _START
+        self.offset = start
+        self._end = start
         self._room = 0
         with told(path):
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -33,7 +33,7 @@ class OwnFile:
         size = sum(map(len, pieces))
         with told(self.path):
             if self._end + size > self._room:
-                # From the first page on, which the head takes in the end.
+                # From the file's beginning on, where the head goes.
                 at = self._end if self._room else 0
                 self._room = make_room(self._descriptor, at, self._end + size - at, _STEP)
             self._end = write_all(self._descriptor, pieces, self._end)
@@ -41,9 +41,10 @@ class OwnFile:
     def finish(self, record: Record) -> int:
         """Write the head and flush all; returns the file's size."""
         with told(self.path):
-            head = PACK_MAGIC + put_record(record, len(PACK_MAGIC), _START)
-            if len(head) != _START:
-                raise AssertionError("the head of an object's file does not fill a page")
+            phase = self.offset % ALIGNMENT
+            head = PACK_MAGIC + put_record(record, len(PACK_MAGIC), ALIGNMENT, phase=phase)
+            if len(head) != self.offset:
+                raise AssertionError("the head of an object's file does not end where its payload begins")
             write_all(self._descriptor, [head], 0)
             self._end = write_all(self._descriptor, [put_seal(len(PACK_MAGIC))], self._end)
             os.ftruncate(self._descriptor, self._end)

@@ -89,13 +89,15 @@ class OpenPack:
         self._acknowledged = self._end = self._room = self._sealed = end
         return True
 
-    def append(self, record: Record, pieces: Sequence[bytes | memoryview]) -> int:
-        """One more record; returns the offset of its payload.
+    def append(self, record: Record, pieces: Sequence[bytes | memoryview], phase: int = 0) -> int:
+        """One more record; returns the offset of its payload, ``phase`` bytes behind a page's beginning.
+
+        Only payloads that begin at pages heed the phase.
 
         Raises:
             StorageFailure, DiskFull: The file system failed; the pack is to be abandoned.
         """
-        head = put_record(record, self._end)
+        head = put_record(record, self._end, phase=phase)
         with told(self.path):
             self._reserve(len(head) + record.payload_size)
             payload = self._end + len(head)

@@ -34,6 +34,7 @@ __all__ = [
     "PACK_MAGIC",
     "Record",
     "Seal",
+    "payload_start",
     "put_record",
     "put_seal",
     "read_head",
@@ -41,7 +42,7 @@ __all__ = [
 
 PACK_MAGIC: Final = b"\x89SwPack1"
 ALIGNMENT: Final = 4096
-"""Where payloads begin that are mapped page by page."""
+"""A page: where payloads begin, or behind which they keep their phase, that are mapped page by page."""
 _DENSE: Final = 16
 # Payloads below this stand at the next 16 bytes: hundreds of biases must not take a page each.
 _ALIGNED_FROM: Final = 64 << 10
@@ -96,19 +97,27 @@ def _whole_head(fixed: bytes, rest: bytes) -> bytes:
     return head + _CRC.pack(zlib.crc32(head))
 
 
-def put_record(record: Record, at: int, alignment: int | None = None) -> bytes:
+def put_record(record: Record, at: int, alignment: int | None = None, *, phase: int = 0) -> bytes:
     """The record's head and the zeros behind it, to stand at offset ``at``.
 
-    The payload behind them begins at a multiple of ``alignment``; by default of what suits it.
+    The payload behind them begins at a multiple of ``alignment``, by default of what suits it; at pages it is
+    ``phase`` bytes behind one.
     """
     names = record.digest + (record.base or b"")
     rest = names + describe(record.description)
     size = _HEAD.size + len(rest) + _CRC.size
-    space = -(at + size) % (alignment or _alignment(record))
+    step = alignment or _alignment(record)
+    space = (phase * (step == ALIGNMENT) - at - size) % step
     fixed = _HEAD.pack(
         _OBJECT, size, record.form, record.depth, record.length, record.payload_size, space, record.crc
     )
     return _whole_head(fixed, rest) + bytes(space)
+
+
+def payload_start(description: Description, at: int, phase: int) -> int:
+    """Where a whole object's payload begins, ``phase`` bytes into a page, if its head stands at ``at``."""
+    end = at + _HEAD.size + DIGEST_SIZE + len(describe(description)) + _CRC.size
+    return end + (phase - end) % ALIGNMENT
 
 
 def put_seal(start: int) -> bytes:

@@ -18,6 +18,7 @@ from sapwood.store.kinds import Digest
 from sapwood.store.pack import OpenPack
 from sapwood.store.packs import new_pack, pack_names, take
 from sapwood.store.reading import Reader
+from sapwood.store.record import ALIGNMENT
 from sapwood.store.scan import record_of
 
 __all__ = ["Repacked", "repack"]
@@ -108,7 +109,7 @@ def _move(index: Index, reader: Reader, entries: list[Entry], place: str, new: O
                 path=f"object {info.digest.hex()[:16]}",
                 advice="Run fsck: it names what is damaged.",
             )
-        moved.append((info.digest, new.append(record, [payload])))
+        moved.append((info.digest, new.append(record, [payload], info.offset % ALIGNMENT)))
     size = new.seal()
     index.move(place, f"packs/{new.path.name}", size, moved)
     new.acknowledge()

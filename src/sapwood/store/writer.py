@@ -12,9 +12,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from sapwood.codec.block import Block
 from sapwood.errors import DigestMismatch, LimitExceeded, MissingObject, WrongCall
@@ -39,12 +40,15 @@ from sapwood.store.pack import OpenPack
 from sapwood.store.packs import open_pack
 from sapwood.store.places import Places
 from sapwood.store.reading import Reader, check, stored_pieces
-from sapwood.store.record import Record
+from sapwood.store.record import ALIGNMENT, PACK_MAGIC, Record, payload_start
 from sapwood.store.settings import Settings
+from sapwood.store.shared_pages import shares_pages
 
 __all__ = ["Put", "Writer"]
 
 R = TypeVar("R")
+# Bytes of the largest element: an array must begin at a multiple of its own.
+_ELEMENT: Final = 8
 
 
 class Writer:
@@ -179,7 +183,8 @@ class Writer:
         self._store(task)
 
     def _store(self, task: Task) -> None:
-        form = self._coder.settle(task)
+        phase = self._phase(task.put.at)
+        form = self._coder.settle(task, phase)
         base = task.base.info if task.base is not None and form is Form.DELTA else None
         self._keep(
             task.put.description,
@@ -188,7 +193,17 @@ class Writer:
             form=form,
             base=base,
             body=task.body,
+            phase=phase,
         )
+
+    def _phase(self, at: int) -> int:
+        """Where in a page an object's bytes begin: as in their file if files can share pages, else at 0."""
+        phase = at % ALIGNMENT
+        return phase if phase and phase % _ELEMENT == 0 and self._shares_pages else 0
+
+    @cached_property
+    def _shares_pages(self) -> bool:
+        return shares_pages(self.root / "packs")
 
     def _keep(
         self,
@@ -199,6 +214,7 @@ class Writer:
         form: Form,
         base: ObjectInfo | None,
         body: Body,
+        phase: int = 0,
     ) -> None:
         depth, against = (0, None) if base is None else (base.depth + 1, base.digest)
         record = Record(description, length, form, depth, body.size, body.crc, digest, against)
@@ -209,7 +225,7 @@ class Writer:
             if self._pack is None or self._pack.end >= self._settings.pack:
                 self._next_pack()
             assert self._pack is not None  # noqa: S101  it was just opened
-            offset = self._pack.append(record, body.pieces)
+            offset = self._pack.append(record, body.pieces, phase)
             place = f"packs/{self._pack.path.name}"
         info = ObjectInfo(digest, description, length, form, body.size, against, depth, place, offset)
         self._pending[digest] = Entry(info, body.crc, 0)
@@ -221,10 +237,10 @@ class Writer:
             self._pack.close()
         self._pack = open_pack(self.root, self._index, self._settings.pack)
 
-    def _new_file(self) -> OwnFile:
+    def _new_file(self, start: int) -> OwnFile:
         # A lease's name comes first, so that a collection sees whose file it is.
         name = f"{self._lease.name}-{self._name}{next(self._file_numbers):06}.object"
-        self._made.append(OwnFile(self.root / "objects" / name))
+        self._made.append(OwnFile(self.root / "objects" / name, start))
         return self._made[-1]
 
     def beside(self, work: Callable[[], R]) -> "Future[R]":
@@ -241,8 +257,10 @@ class Writer:
         check(self.reader.entry(digest).info, data)
         return data
 
-    def put_stored(self, form: StoredForm) -> None:
+    def put_stored(self, form: StoredForm, at: int = 0) -> None:
         """Put an object as another store has it; its base must be there. Verified before it counts.
+
+        ``at`` is its offset in the file that it is of.
 
         Raises:
             MissingObject: Its base is not there.
@@ -268,6 +286,9 @@ class Writer:
         if hasher.digest() != form.digest:
             raise DigestMismatch("an object is not what its name says", found=form.digest)
         body = self._coder.body()
+        phase = self._phase(at)
+        if form.form is Form.RAW:
+            body.start = payload_start(form.description, len(PACK_MAGIC), phase)
         body.add([form.payload])
         self._keep(
             form.description,
@@ -276,6 +297,7 @@ class Writer:
             form=form.form,
             base=None if base is None else base.info,
             body=body,
+            phase=phase,
         )
 
     def flush(self) -> None:

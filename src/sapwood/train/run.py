@@ -113,7 +113,7 @@ class Checkpoint:
         entry = self._repo.objects.tree_of(self._digest).by_path.get(path)
         if entry is None:
             raise MissingInput("the checkpoint has no such file", path=path)
-        return write_model_file(self._repo.store, entry.recipe, sink)
+        return write_model_file(self._repo.store, entry.recipe, sink).size
 
     def folders(self) -> list[str]:
         """Where states are in it: ``[""]``, or one folder a process."""

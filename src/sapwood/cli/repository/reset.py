@@ -22,7 +22,8 @@ def command(*, revision: str, soft: bool, hard: bool, as_json: bool) -> None:
     with Repository() as repository, screen.progress_bar("reset") as progress:
         digest = repository.reset(revision, soft=soft, hard=hard, progress=progress)
         title = repository.show(digest).commit.title
+        work = repository.work
     if as_json:
-        screen.print_json({"commit": digest})
+        screen.print_json({"commit": digest, "shared": work.shared, "copied": work.copied})
     else:
         click.echo(f"HEAD is now at {digest[:7]} {screen.printable(title)}")

@@ -18,5 +18,6 @@ def command(*, paths: tuple[str, ...], source: str | None, staged: bool, as_json
 
     with Repository() as repository:
         restored = repository.restore(paths, source=source, staged=staged)
+        work = repository.work
     if as_json:
-        screen.print_json({"restored": restored})
+        screen.print_json({"restored": restored, "shared": work.shared, "copied": work.copied})

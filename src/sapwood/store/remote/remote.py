@@ -237,10 +237,12 @@ class Remote:
         *,
         lease: Lease | None = None,
         progress: Progress | None = None,
+        offsets: Mapping[Digest, int] | None = None,
     ) -> Transfer:
         """Get objects that the store lacks, with what they stand on; each verified when it arrives.
 
-        With a ``lease`` they are safe from a collection until it is released.
+        With a ``lease`` they are safe from a collection until it is released. ``offsets`` tells where in
+        their file objects are.
 
         Raises:
             MissingObject: The remote does not hold one of them.
@@ -250,12 +252,14 @@ class Remote:
         levels = self._levels(store, set(digests))
         total = sum(m.record.payload_size for level in levels for m in level)
         done = kept = 0
+        places = offsets or {}
         with store.writer(lease) as writer, Workers(_REQUESTS) as workers:
             try:
                 for level in levels:
                     for span, data in workers.map(lambda one: (one, self._data(store, one)), _spans(level)):
                         for member in span:
-                            self._keep(writer, member, data, span[0].offset)
+                            place = places.get(member.record.digest, 0)
+                            self._keep(writer, member, data, span[0].offset, place)
                             done += member.record.payload_size
                         if progress is not None:
                             progress(done, total)
@@ -310,13 +314,13 @@ class Remote:
         except OSError as error:
             raise storage_error(error, str(store.root)) from error
 
-    def _keep(self, writer: Writer, member: Member, data: memoryview, start: int) -> None:
+    def _keep(self, writer: Writer, member: Member, data: memoryview, start: int, place: int) -> None:
         record = member.record
         at = member.offset - start
         payload = data[at : at + record.payload_size]
         form = StoredForm(record.digest, record.description, record.length, record.form, record.base, payload)
         try:
-            writer.put_stored(form)
+            writer.put_stored(form, place)
         except BadData as error:
             raise DamagedStore(
                 f"the remote sent a damaged object: {error.message}",
