@@ -39,7 +39,7 @@ test-all: ctest $(VENV)/with-test $(VENV)/with-torch $(VENV)/with-tflm $(VENV)/w
 
 ctest: $(VENV)/tools ## the C tests alone
 	@mkdir -p build
-	@cmake -S . -B build/ctest -G Ninja -DSAPWOOD_SANITIZE=AUTO > build/ctest.log || { cat build/ctest.log; exit 1; }
+	@cmake -S . -B build/ctest -G Ninja -DSAPWOOD_SANITIZE=AUTO -DSAPWOOD_BENCH=ON > build/ctest.log || { cat build/ctest.log; exit 1; }
 	@cmake --build build/ctest
 	@ctest --test-dir build/ctest --output-on-failure --no-tests=error
 

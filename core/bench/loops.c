@@ -143,9 +143,26 @@ static size_t unfold16(const sw_numeric_header *header, const sw_numeric_work *w
     return done;
 }
 
-static sw_encode_kernels timed_encode = {"timed", active,  differences,  classes,
-                                               group_sums, buckets, spell16, rans32_encode};
-static sw_numeric_kernels timed_decode = {"timed", contexts, rans32, expand32, apply, unfold16};
+static sw_encode_kernels timed_encode;
+static sw_numeric_kernels timed_decode;
+
+/* A loop that is not wrapped, or that the instruction set lacks, stays as it is. */
+static void wrap(void) {
+    timed_encode = *encode;
+    timed_encode.active = active;
+    timed_encode.differences = differences;
+    timed_encode.classes = classes;
+    timed_encode.group_sums = group_sums;
+    timed_encode.buckets = buckets;
+    timed_encode.spell16 = encode->spell16 == NULL ? NULL : spell16;
+    timed_encode.rans32 = rans32_encode;
+    timed_decode = *decode;
+    timed_decode.contexts = contexts;
+    timed_decode.rans32 = rans32;
+    timed_decode.expand32 = expand32;
+    timed_decode.apply = apply;
+    timed_decode.unfold16 = decode->unfold16 == NULL ? NULL : unfold16;
+}
 
 typedef struct {
     uint8_t *data;
@@ -234,8 +251,7 @@ int main(int count, char **words) {
     const size_t block = SW_MAX_BLOCK;
     const size_t size = target.size / width * width;
     const size_t blocks = (size + block - 1) / block;
-    timed_encode.spell16 = encode->spell16 == NULL ? NULL : spell16;
-    timed_decode.unfold16 = decode->unfold16 == NULL ? NULL : unfold16;
+    wrap();
     sw_encode_work *work = malloc(sizeof *work);
     uint8_t *coded = malloc(block + 64);
     uint8_t *made = malloc(block);
