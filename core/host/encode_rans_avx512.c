@@ -3,24 +3,9 @@
 #include <immintrin.h>
 
 #include "encode_avx512.h"
+#include "rans_ahead.h"
 
-/* Table entries are looked up some rounds of 32 ahead: stores have then left for the first-level cache. */
-enum { AHEAD = 4, RING = 8 };
-
-/* Written out: the loop would take as long as the loads. */
-static inline void load8(uint32_t *entries, const uint32_t *packed, const volatile uint16_t *number) {
-    entries[0] = packed[number[0]];
-    entries[1] = packed[number[1]];
-    entries[2] = packed[number[2]];
-    entries[3] = packed[number[3]];
-    entries[4] = packed[number[4]];
-    entries[5] = packed[number[5]];
-    entries[6] = packed[number[6]];
-    entries[7] = packed[number[7]];
-}
-
-/* Entries of the 32 elements from `at` on. They do not wait for the states, so they take plain loads, which have ports
- * of their own. Compilers would join them into vectors, by shuffles that cost more than all the rest: hence `volatile`. */
+/* Entries of the 32 elements from `at` on. */
 static inline void look_up(uint32_t *entries, const sw_rans_input *in, __m256i tables, size_t at) {
     const uint32_t *packed = &in->packed[0][0];
     const __m256i context = _mm256_shuffle_epi8(tables, _mm256_loadu_si256((const void *)(in->classes + at)));
@@ -29,7 +14,7 @@ static inline void look_up(uint32_t *entries, const sw_rans_input *in, __m256i t
     _mm512_storeu_si512(numbers, _mm512_or_si512(_mm512_slli_epi16(_mm512_cvtepu8_epi16(context), 8),
                                                  _mm512_cvtepu8_epi16(symbols)));
     for (unsigned k = 0; k < 32; k += 8) {
-        load8(entries + k, packed, numbers + k);
+        sw_rans_load8(entries + k, packed, numbers + k);
     }
 }
 
@@ -65,19 +50,19 @@ uint8_t *sw_avx512_rans32(uint32_t states[SW_MAX_LANES], uint8_t *at, const sw_r
         }
         lane = _mm512_loadu_si512(number);
     }
-    uint32_t entries[RING][32];
+    uint32_t entries[SW_RANS_RING][32];
     __m512i x0 = _mm512_loadu_si512(states);
     __m512i x1 = _mm512_loadu_si512(states + 16);
     const size_t rounds = count / 32;
-    for (size_t r = rounds; r > 0 && r + AHEAD > rounds; r--) {
-        look_up(entries[(r - 1) % RING], in, tables, first + 32 * (r - 1));
+    for (size_t r = rounds; r > 0 && r + SW_RANS_AHEAD > rounds; r--) {
+        look_up(entries[(r - 1) % SW_RANS_RING], in, tables, first + 32 * (r - 1));
     }
     for (size_t r = rounds; r-- > 0;) {
-        if (r >= AHEAD) {
-            look_up(entries[(r - AHEAD) % RING], in, tables, first + 32 * (r - AHEAD));
+        if (r >= SW_RANS_AHEAD) {
+            look_up(entries[(r - SW_RANS_AHEAD) % SW_RANS_RING], in, tables, first + 32 * (r - SW_RANS_AHEAD));
         }
-        const __m512i entry0 = _mm512_loadu_si512(entries[r % RING]);
-        const __m512i entry1 = _mm512_loadu_si512(entries[r % RING] + 16);
+        const __m512i entry0 = _mm512_loadu_si512(entries[r % SW_RANS_RING]);
+        const __m512i entry1 = _mm512_loadu_si512(entries[r % SW_RANS_RING] + 16);
         const __mmask16 spill0 = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(x0, top), _mm512_and_si512(entry0, low));
         const __mmask16 spill1 = _mm512_cmpge_epu32_mask(_mm512_srl_epi32(x1, top), _mm512_and_si512(entry1, low));
         const __mmask32 spill = _mm512_kunpackw(spill1, spill0);
