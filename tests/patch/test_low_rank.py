@@ -8,6 +8,7 @@ from sapwood import _core
 from sapwood.codec.block import Codec
 from sapwood.codec.element import Element
 from sapwood.codec.encode import Level
+from sapwood.codec.term import Term, encode_right
 from sapwood.errors import WrongCall
 from sapwood.patch import assemble, limits
 from sapwood.patch.low_rank import find_low_rank
@@ -258,3 +259,12 @@ def test_a_left_factor_leaves_fewer_elements_over_the_edge_than_least_squares_do
         return int((predicted.astype(base.dtype) != target).sum())
 
     assert 0 < wrong(np.frombuffer(found, np.int32).reshape(4, 512)) < 0.7 * wrong(least)
+
+
+def test_a_left_factor_whose_sums_could_overflow_is_refused() -> None:
+    right = np.array([[3, -5, 2, 7]], np.int32)
+    term = Term(4, 0, right.tobytes(), *encode_right(right.tobytes(), 4, 1))
+    left = np.array([[11], [-13]], np.int32).tobytes()
+    # The largest sum is 13 times 7 times one component.
+    assert term.left(left, 91, 1) is not None
+    assert term.left(left, 90, 1) is None

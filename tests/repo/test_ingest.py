@@ -8,12 +8,12 @@ from typing import Any, Self
 import pytest
 
 from sapwood.errors import MissingInput, RefMoved, SapwoodError, StorageFailure, Unavailable, WrongCall
-from sapwood.repo.ingest import cluster
+from sapwood.repo.ingest import cluster, task
 from sapwood.repo.ingest.bases import Bases, Earlier
 from sapwood.repo.ingest.task import Destination, Job, sketch, take_in
 from sapwood.repo.repository import Repository
 from sapwood.store.remote.remote import Remote
-from tests.repo.families import write_family
+from tests.repo.families import write_drift, write_family
 
 DIED = Unavailable("a task died")
 
@@ -106,8 +106,15 @@ def test_they_are_committed_and_every_clone_has_them(
     assert same_files(repo, models, tmp_path / "here")
 
 
-def test_a_second_call_sends_nothing(repo: Repository, models: dict[str, Path], tmp_path: Path) -> None:
+def test_a_second_call_codes_and_sends_nothing(
+    repo: Repository, models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ingest(repo, tmp_path, models)
+
+    def fail(*_arguments: object) -> None:
+        raise AssertionError("what is the same is not coded again")
+
+    monkeypatch.setattr(task, "put_model_file", fail)
     packs = sorted(path.name for path in (tmp_path / "remote" / "packs").iterdir())
     again = ingest(repo, tmp_path, models)
     assert (again.new, again.same, again.sent, again.commits) == ((), tuple(models), 0, ())
@@ -201,21 +208,25 @@ def test_a_remote_that_is_ahead_is_fetched_first(
         clone.import_models([models["1-0"]])
         clone.push()
     repo.import_models([models["1-1"]])
+    packs = sorted((tmp_path / "remote" / "packs").iterdir())
     with pytest.raises(RefMoved):
         ingest(repo, tmp_path, {"b": models["0-1"]})
+    # Before any work was done for it.
+    assert sorted((tmp_path / "remote" / "packs").iterdir()) == packs
 
 
 def test_chains_of_kin_stay_short(tmp_path: Path) -> None:
-    family = write_family(tmp_path, 0, 12)
+    """Each is nearest to the one before, yet not all may wait for one another."""
+    drift = write_drift(tmp_path, 12)
     bases = Bases(tmp_path, tmp_path, lambda _recipe: False)
     wave: dict[int, int] = {}
-    for number, (name, path) in enumerate(family.items()):
+    for number, (name, path) in enumerate(drift.items()):
         prints = sketch(Job(str(path), name)).prints
         [base] = bases.of(number, prints).values() or [None]
         assert (base is None) == (number == 0)
         wave[number] = 0 if not isinstance(base, Earlier) else wave[base.model] + 1
     bases.close()
-    assert max(wave.values()) <= 4
+    assert max(wave.values()) == 4
 
 
 def test_bases_do_not_fill_the_disk(tmp_path: Path, models: dict[str, Path]) -> None:
