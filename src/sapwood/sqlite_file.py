@@ -3,9 +3,9 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from sapwood.errors import BadData, DiskFull, SapwoodError, StorageFailure
 
@@ -14,8 +14,7 @@ __all__ = ["Schema", "check", "connect", "create", "sqlite_error", "transaction"
 _DEVICE = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_NOMEM")
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(NamedTuple):
     """What a file of one kind holds.
 
     Attributes:
@@ -34,7 +33,7 @@ class Schema:
     version: int
     tables: Mapping[str, str]
     rows: tuple[str, ...] = ()
-    by_sqlite: Mapping[str, str] = field(default_factory=dict)
+    by_sqlite: Mapping[str, str] = MappingProxyType({})
     advice: str = "Use the version of sapwood that made it."
     error: type[BadData] = BadData
 

@@ -1,6 +1,5 @@
 """Tensors of every type against bases of every type; and stored forms that somebody has tampered with."""
 
-import dataclasses
 import math
 import tempfile
 from collections.abc import Iterator
@@ -101,9 +100,9 @@ def test_a_form_that_was_tampered_with_is_refused(
     form = forms[which]
     payload = bytearray(form.payload)
     payload[at % len(payload)] ^= byte
-    tampered = dataclasses.replace(form, payload=memoryview(bytes(payload)))
+    tampered = form._replace(payload=memoryview(bytes(payload)))
     if byte == 0:
-        tampered = dataclasses.replace(tampered, length=length, payload=tampered.payload[: at % len(payload)])
+        tampered = tampered._replace(length=length, payload=tampered.payload[: at % len(payload)])
     with tempfile.TemporaryDirectory() as folder, new_store(Path(folder) / "s") as other:
         with other.writer() as writer:
             if which == 1:

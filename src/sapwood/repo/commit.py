@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from sapwood.codec.varint import ByteReader, put_signed, put_unsigned
 from sapwood.errors import BadData, LimitExceeded, WrongCall
@@ -15,8 +16,7 @@ _MOST_ZONE_MINUTES = 24 * 60
 _LEAST_SECONDS, _MOST_SECONDS = -62_135_510_400, 253_402_214_400
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """Who did something and when.
 
     Attributes:
@@ -43,8 +43,7 @@ class Signature:
         return dt.datetime.fromtimestamp(self.seconds, zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """One version of everything.
 
     Attributes:
@@ -61,8 +60,8 @@ class Commit:
     author: Signature
     committer: Signature
     message: str
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    fields: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = MappingProxyType({})
+    fields: Mapping[str, str] = MappingProxyType({})
 
     @property
     def title(self) -> str:
@@ -113,8 +112,7 @@ class Commit:
         return encoding.read(data, "commit", _parse_commit, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """A name with a message, given to an object once and for all.
 
     Attributes:
@@ -201,6 +199,10 @@ def _check_text(what: str, text: str, most: int) -> None:
 
 def _check_signature(signature: Signature) -> None:
     _check_text("author", signature.who, limits.MAX_NAME_BYTES)
+    _check_time(signature)
+
+
+def _check_time(signature: Signature) -> None:
     if not _LEAST_SECONDS <= signature.seconds <= _MOST_SECONDS or abs(signature.zone) >= _MOST_ZONE_MINUTES:
         raise WrongCall("the time is none of the calendar's", found=(signature.seconds, signature.zone))
 
@@ -218,7 +220,8 @@ def _get_signature(reader: ByteReader) -> Signature:
         reader.signed("time zone"),
     )
     try:
-        _check_signature(signature)
+        # The name came as text of a length that is allowed.
+        _check_time(signature)
     except WrongCall as error:
         raise BadData(error.message, found=error.found) from error
     return signature

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from sapwood.errors import RefMoved, WrongCall
 from sapwood.repo.commit import Commit, Signature
@@ -22,8 +22,7 @@ ENVIRONMENT: Final = "SAPWOOD_AUTHOR"
 _MOST_TRIES: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Notes:
+class Notes(NamedTuple):
     """What a commit says beside its files.
 
     Attributes:
@@ -35,8 +34,8 @@ class Notes:
 
     message: str
     author: Signature | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    fields: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = MappingProxyType({})
+    fields: Mapping[str, str] = MappingProxyType({})
 
 
 def default_author() -> str:
@@ -67,7 +66,7 @@ def put_commit(
     like = objects.commit(parents[0]).tree if parents else None
     with objects.store.writer(lease) as writer:
         tree_digest = writer.put(Kind.TREE, tree.encode(), base=like)
-        return writer.put(Kind.COMMIT, replace(commit, tree=tree_digest).encode())
+        return writer.put(Kind.COMMIT, commit._replace(tree=tree_digest).encode())
 
 
 def record(

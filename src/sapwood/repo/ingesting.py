@@ -3,9 +3,8 @@
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sapwood.errors import BadData, SapwoodError, WrongCall
 from sapwood.repo.committing import Notes
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Ingested", "Ingesting"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
+class Ingested(NamedTuple):
     """What became of the models.
 
     Attributes:

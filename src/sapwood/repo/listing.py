@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sapwood.errors import WrongCall
 from sapwood.repo.commit import Commit
@@ -13,8 +13,7 @@ from sapwood.store.kinds import Digest
 __all__ = ["CommitInfo", "best", "decorations", "told"]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitInfo:
+class CommitInfo(NamedTuple):
     """A commit of the history.
 
     Attributes:

@@ -1,8 +1,7 @@
 """Operations that join histories: merge, cherry-pick, revert."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sapwood.errors import UnknownRevision, WrongCall
 from sapwood.repo.checking_out import switch_tree
@@ -22,8 +21,7 @@ __all__ = ["MergeResult", "Merges"]
 _FALLBACKS: Final = ("fail", "ours", "theirs")
 
 
-@dataclass(frozen=True, slots=True)
-class MergeResult:
+class MergeResult(NamedTuple):
     """What came of a merge.
 
     Attributes:

@@ -5,8 +5,7 @@ is told, and no commit is lost.
 """
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sapwood.errors import RefMoved, WrongCall
 from sapwood.repo import limits
@@ -35,8 +34,7 @@ REMOTES: Final = "refs/remotes/"
 _FORBIDDEN: Final = frozenset(" ~^:?*[\\\x7f") | {chr(code) for code in range(32)}
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where HEAD is.
 
     Attributes:
@@ -48,8 +46,7 @@ class Head:
     target: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A ref that shall go from ``old`` to ``new``; None is for a ref that is not there."""
 
     name: str
@@ -57,8 +54,7 @@ class Move:
     new: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(NamedTuple):
     """One entry of a reflog."""
 
     old: bytes | None

@@ -1,8 +1,7 @@
 """Operations with remotes: push, fetch and pull."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sapwood.errors import BadData, RefMoved, UnknownRevision, WrongCall
 from sapwood.repo.history import is_ancestor, ordered
@@ -21,8 +20,7 @@ SYMBOLIC: Final = "ref: "
 """What a ref begins with that names another: a remote's HEAD."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(NamedTuple):
     """What a push or a fetch did.
 
     Attributes:

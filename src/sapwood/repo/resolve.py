@@ -125,7 +125,7 @@ def _by_hash(name: str, text: str, objects: Objects) -> Digest:
 
 
 def _back(digest: Digest, step: Step, text: str, objects: Objects) -> Digest:
-    for _ in range(step.count):
+    for _ in range(step.times):
         parents = objects.commit(digest).parents
         if step.parent > len(parents):
             raise UnknownRevision(

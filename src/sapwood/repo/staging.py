@@ -7,8 +7,7 @@ be told so ("racy git"), and is read again.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sapwood.repo.database import Database
 from sapwood.repo.encoding import DIGEST_SIZE
@@ -23,8 +22,7 @@ _TICK: Final = 20_000_000
 _SLOW_TICK: Final = 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A file of the work tree as it was seen.
 
     Attributes:
@@ -63,8 +61,7 @@ class Seen:
         ) and max(self.mtime, self.ctime) + tick < self.seen
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(NamedTuple):
     """One file of the next commit.
 
     Attributes:

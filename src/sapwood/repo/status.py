@@ -4,7 +4,7 @@ import contextlib
 import enum
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sapwood.errors import SapwoodError
 from sapwood.repo.content import file_digest
@@ -25,8 +25,7 @@ class Difference(enum.Enum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(NamedTuple):
     """One file that differs; ``old`` and ``new`` are what trees say of it, where they name it."""
 
     path: str
@@ -35,8 +34,7 @@ class FileChange:
     new: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """Where the repository stands.
 
     Attributes:
@@ -91,7 +89,7 @@ def changed_files(work: WorkTree, staging: Staging, staged: Mapping[str, Staged]
         if status.st_size != one.entry.size or file_digest(work.root / path) != content:
             changes.append(FileChange(path, Difference.MODIFIED, one.entry))
         else:
-            fresh.append(replace(one, seen=Seen.of(content, status, looked), wanted=True))
+            fresh.append(one._replace(seen=Seen.of(content, status, looked), wanted=True))
     if fresh:
         # Whoever may only read is told the same, and reads again the next time.
         with contextlib.suppress(SapwoodError):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from sapwood.codec.varint import ByteReader, put_unsigned
 from sapwood.errors import LimitExceeded
@@ -12,8 +13,7 @@ from sapwood.repo.paths import check_paths
 __all__ = ["Entry", "Tree"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file: its path with ``/``, the digest of its recipe, and its bytes."""
 
     path: str

@@ -1,6 +1,5 @@
 """Where each object lies: an SQLite database (WAL, synchronous=FULL), which the packs can make anew."""
 
-import dataclasses
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,8 +19,7 @@ _FROM: Final = "FROM object JOIN file ON object.file = file.id"
 _AT_ONCE: Final = 500
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A row of the index: an object, the CRC-32 of its payload, and when it came (seconds since 1970)."""
 
     info: ObjectInfo
@@ -39,8 +37,7 @@ class Link(NamedTuple):
     file: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class StoreFile:
+class StoreFile(NamedTuple):
     """A pack or a file of one object: its number, its path in the store, and the bytes acknowledged of it."""
 
     number: int

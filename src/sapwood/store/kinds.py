@@ -1,7 +1,7 @@
 """What the store holds: objects, each named by the digest of what it is and of its bytes."""
 
-import dataclasses
 import enum
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -60,8 +60,7 @@ class Form(enum.IntEnum):
     """A row of blocks, some of them against another object, the base."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """What an object is, beside its bytes.
 
     Attributes:
@@ -75,8 +74,7 @@ class Description:
     shape: tuple[int, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ObjectInfo:
+class ObjectInfo(NamedTuple):
     """What is known of an object without reading it.
 
     Attributes:
@@ -117,8 +115,7 @@ class ObjectInfo:
         return self.description.shape
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class StoredForm:
+class StoredForm(NamedTuple):
     """An object as it is stored: what travels between stores.
 
     Attributes:

@@ -6,7 +6,6 @@ where they are. A process that is killed before that leaves bytes that nobody kn
 pack cuts them off, and a collection removes the files.
 """
 
-import dataclasses
 import itertools
 import secrets
 import time
@@ -314,7 +313,7 @@ class Writer:
         if self._pack is not None:
             files.append((f"packs/{self._pack.path.name}", self._pack.seal()))
         now = int(time.time())
-        entries = [dataclasses.replace(entry, added=now) for entry in self._pending.values()]
+        entries = [entry._replace(added=now) for entry in self._pending.values()]
         # If this fails, what is on the disk may yet prove to be acknowledged: it must stay.
         self._in_doubt = True
         self._index.add(files, entries, sorted(self._again), now)
