@@ -34,7 +34,7 @@ typedef enum {
     SWD_ERROR_CONFIG = -1,      /* the config contradicts itself */
     SWD_ERROR_PATCH = -2,       /* no patch, a damaged one, or one that ends too early */
     SWD_ERROR_UNSUPPORTED = -3, /* a patch, but not one for devices, or of a later version */
-    SWD_ERROR_SIGNATURE = -4,   /* a signature is wanted, and missing or wrong */
+    SWD_ERROR_SIGNATURE = -4,   /* a signature or MAC is wanted, and missing, wrong or of the other kind */
     SWD_ERROR_ROLLBACK = -5,    /* the version counter is below the one in use */
     SWD_ERROR_GUARD = -6,       /* a guardrail does not hold */
     SWD_ERROR_BASE = -7,        /* the patch is for another model than the one here */
@@ -49,7 +49,8 @@ enum {
     SWD_UNIT = 16,   /* largest program unit, bytes */
     SWD_BATCH = 64,  /* bytes made, and programmed, at once */
     SWD_DIGEST = 32, /* bytes of a SHA-256 */
-    SWD_SIGNATURE = 64
+    SWD_SIGNATURE = 64, /* of an Ed25519 signature */
+    SWD_MAC = 16        /* of an AES-CMAC */
 };
 
 /* What a build can do. Each that is left out makes the code smaller: docs/DEVICE_SIZE.md says by how much. */
@@ -87,8 +88,11 @@ typedef struct {
     void (*digest_add)(void *context, const void *bytes, uint32_t size);
     void (*digest_end)(void *context, uint8_t digest[SWD_DIGEST]);
 
-    /* Whether the signature (Ed25519, RFC 8032) of the message is right. NULL: patches need none. */
-    bool (*is_signed)(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]);
+    /* Whether the signature of the message is right: by Ed25519 (RFC 8032), SWD_SIGNATURE bytes; if `by_mac`, its AES-CMAC
+     * (RFC 4493), SWD_MAC bytes, to be compared in constant time. A patch with the other of the two, or with none, is
+     * refused and not asked about. NULL: patches need none. */
+    bool (*is_signed)(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature);
+    bool by_mac;
 
     /* Whether a guardrail holds (docs/SPEC.md, "Guardrails"). Asked of each; a patch is refused if one with an odd
      * type does not. NULL: none holds. swd_guard() answers for the standard ones. */

@@ -10,8 +10,10 @@ enum {
     STORED = 0, /* codecs */
     DEVICE = 9,
     VERSION = 1,
-    SIGNED = 256, /* flag, behind the version's byte */
+    WITH_MAC = 2, /* flags; 1: signed by Ed25519 */
     LEAST = 11,  /* bytes of any opening */
+    VERSION_AT = 4,
+    FLAGS_AT = 5,
     SIZE_AT = 6, /* of the manifest's size */
     CRC = 4      /* bytes */
 };
@@ -321,11 +323,11 @@ static swd_ending read_opening(swd_update *u) {
         if (sw_load32(bytes) != magic) {
             return BAD_PATCH;
         }
-        const uint32_t flags = sw_load16(bytes + 4) - VERSION;
-        if ((flags | SIGNED) != SIGNED) {
+        const uint32_t flags = bytes[FLAGS_AT];
+        if (bytes[VERSION_AT] != VERSION || flags > WITH_MAC) {
             return UNSUPPORTED;
         }
-        signature = flags * SWD_SIGNATURE / SIGNED;
+        signature = flags == WITH_MAC ? SWD_MAC : flags * SWD_SIGNATURE;
         row->at = bytes + SIZE_AT;
         row->left = LEAST - SIZE_AT;
         const uint32_t size = swd_varint(row);
@@ -345,8 +347,10 @@ static swd_ending read_opening(swd_update *u) {
     if (sw_load32(bytes + message - CRC) != crc) {
         return BAD_PATCH;
     }
+    /* Of the kind that the device wants, not of the one that the patch says. */
+    const uint32_t wanted = config->by_mac ? SWD_MAC : SWD_SIGNATURE;
     if (config->is_signed != NULL &&
-        (signature == 0 || !config->is_signed(config->context, bytes, message, bytes + message))) {
+        (signature != wanted || !config->is_signed(config->context, bytes, message, bytes + message))) {
         return BAD_SIGNATURE;
     }
     const swd_ending result = swd_read_manifest(u);

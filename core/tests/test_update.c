@@ -144,6 +144,96 @@ static bool refuse_signature(void *context, const uint8_t *message, uint32_t siz
     return false;
 }
 
+/* What a device knows to check a patch by. */
+typedef struct {
+    uint8_t key;
+    uint32_t size; /* of a signature or a MAC */
+    unsigned asked;
+} checker;
+
+static bool check_code(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature) {
+    checker *c = context;
+    uint8_t code[SWD_SIGNATURE];
+    c->asked++;
+    stand_in_code(code, c->key, message, size);
+    return memcmp(code, signature, c->size) == 0;
+}
+
+/* One that takes only what has a signature or, `by_mac`, a MAC. */
+static void make_checking_device(layout how, bool by_mac, checker *c) {
+    *c = (checker){.key = 7, .size = by_mac ? SWD_MAC : SWD_SIGNATURE};
+    make_device(&a_device, &a_case, how);
+    a_device.board.config.by_mac = by_mac;
+    a_device.board.is_signed = check_code;
+    a_device.board.judge = c;
+}
+
+/* Nothing is begun by a patch that is the case's but for one byte, or that lacks one. */
+static void expect_code_binds(layout how, bool by_mac) {
+    static writer good;
+    checker c;
+    good = a_case.patch;
+    const uint32_t manifest = 8; /* where it begins: its size takes two bytes here */
+    assert(good.bytes[6] > 127 && good.bytes[7] < 128);
+    make_checking_device(how, by_mac, &c);
+    for (uint32_t i = manifest; i < a_case.message + c.size; i++) {
+        /* Under a right CRC, so its own bytes are left out. */
+        i += i == a_case.message - 4 ? 4 : 0;
+        a_case.patch.bytes[i] ^= (uint8_t)(1 << any() % 8);
+        put_crc(&a_case.patch, a_case.message - 4);
+        c.asked = 0;
+        expect_refusal(&a_device, SWD_ERROR_SIGNATURE);
+        assert(c.asked == 1);
+        a_case.patch = good;
+    }
+    for (uint32_t cut = 1; cut <= c.size; cut++) {
+        a_device.board.patch_size = a_case.message + c.size - cut;
+        expect_refusal(&a_device, SWD_ERROR_READ);
+        /* The blocks follow at once. */
+        const uint32_t behind = a_case.message + c.size;
+        memmove(a_case.patch.bytes + behind - cut, good.bytes + behind, good.size - behind);
+        a_device.board.patch_size = good.size - cut;
+        expect_refusal(&a_device, SWD_ERROR_SIGNATURE);
+        a_case.patch = good;
+    }
+    a_device.board.patch_size = good.size;
+    c.key++;
+    expect_refusal(&a_device, SWD_ERROR_SIGNATURE);
+    c.key--;
+    assert(board_update(&a_device.board) == SWD_DONE);
+    expect_target(&a_device, &a_case);
+}
+
+/* A device takes what it wants, and nothing instead. */
+static void test_signatures_and_macs(void) {
+    enum { UNSIGNED, SIGNED, WITH_MAC, UNKNOWN };
+    for (unsigned how = SLOTS; how <= IN_PLACE_BELOW; how++) {
+        for (uint8_t flags = UNSIGNED; flags <= UNKNOWN; flags++) {
+            make_case(&a_case, 20);
+            a_case.flags = flags;
+            a_case.key = 7;
+            make_patch(&a_case);
+            for (uint8_t wanted = SIGNED; wanted <= WITH_MAC; wanted++) {
+                checker c;
+                make_checking_device((layout)how, wanted == WITH_MAC, &c);
+                if (flags == UNKNOWN) {
+                    expect_refusal(&a_device, SWD_ERROR_UNSUPPORTED);
+                } else if (flags != wanted) {
+                    expect_refusal(&a_device, SWD_ERROR_SIGNATURE);
+                    assert(c.asked == 0);
+                } else {
+                    expect_code_binds((layout)how, wanted == WITH_MAC);
+                }
+            }
+            make_device(&a_device, &a_case, (layout)how);
+            if (flags != UNKNOWN) {
+                assert(board_update(&a_device.board) == SWD_DONE);
+                expect_target(&a_device, &a_case);
+            }
+        }
+    }
+}
+
 static void test_refusals(void) {
     for (unsigned how = SLOTS; how <= IN_PLACE_BELOW; how++) {
         make_case(&a_case, 20);
@@ -314,6 +404,7 @@ static void test_lying_journal(void) {
 int main(void) {
     test_whole_updates();
     test_refusals();
+    test_signatures_and_macs();
     test_guards_of_strangers();
     test_bad_bytes();
     test_dropped_link();

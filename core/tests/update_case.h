@@ -54,6 +54,16 @@ static void digest_go_back(void *context) {
     lane = kept_lanes[8];
 }
 
+/* In place of signatures and MACs, which the platform gives too; a MAC is what it begins with. */
+static void stand_in_code(uint8_t code[SWD_SIGNATURE], uint8_t key, const uint8_t *message, uint32_t size) {
+    for (unsigned i = 0; i < SWD_SIGNATURE / SWD_DIGEST; i++) {
+        digest_start(NULL);
+        digest_add(NULL, &key, 1);
+        digest_add(NULL, message, size);
+        digest_end(NULL, code + i * SWD_DIGEST);
+    }
+}
+
 static const board_digest stand_in = {NULL, digest_start, digest_add, digest_end, digest_keep, digest_go_back};
 
 typedef struct {
@@ -104,6 +114,9 @@ typedef struct {
     uint32_t counter;
     uint32_t behind;  /* bytes that the base is shifted */
     uint32_t state;
+    uint8_t flags;      /* 1: with a signature, 2: with a MAC, both by stand_in_code() and `key` */
+    uint32_t message;   /* bytes of the patch that those are of; made with it */
+    uint8_t key;
     const char *guards; /* bytes of that record, and how many */
     uint32_t guards_size;
     writer patch;
@@ -141,6 +154,18 @@ static void put_block(writer *chunks, writer *blocks, update_case *c, uint32_t s
     put(chunks, digest, sizeof digest);
 }
 
+/* Of so many bytes, behind them. */
+static void put_crc(writer *w, uint32_t of) {
+    const uint32_t crc = swd_crc32(0, w->bytes, of);
+    const uint32_t size = w->size;
+    w->size = of;
+    for (unsigned i = 0; i < 4; i++) {
+        const uint8_t byte = (uint8_t)(crc >> 8 * i);
+        put(w, &byte, 1);
+    }
+    w->size = size > w->size ? size : w->size;
+}
+
 static void make_patch(update_case *c) {
     static writer manifest, chunks, blocks, record;
     manifest.size = chunks.size = blocks.size = record.size = 0;
@@ -173,13 +198,16 @@ static void make_patch(update_case *c) {
     }
     writer *p = &c->patch;
     p->size = 0;
-    put(p, "\x89SWP\1\0", 6);
+    put(p, "\x89SWP\1", 5);
+    put(p, &c->flags, 1);
     put_varint(p, manifest.size);
     put(p, manifest.bytes, manifest.size);
-    const uint32_t crc = swd_crc32(0, p->bytes, p->size);
-    for (unsigned i = 0; i < 4; i++) {
-        const uint8_t byte = (uint8_t)(crc >> 8 * i);
-        put(p, &byte, 1);
+    put_crc(p, p->size);
+    c->message = p->size;
+    if (c->flags > 0) {
+        uint8_t code[SWD_SIGNATURE];
+        stand_in_code(code, c->key, p->bytes, p->size);
+        put(p, code, c->flags == 2 ? SWD_MAC : SWD_SIGNATURE);
     }
     put(p, blocks.bytes, blocks.size);
 }

@@ -47,7 +47,7 @@ static void digest_end(void *context, uint8_t digest[SWD_DIGEST]) {
     b->digest.end(b->digest.context, digest);
 }
 
-static bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]) {
+static bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature) {
     const board *b = context;
     return b->is_signed(b->judge, message, size, signature);
 }

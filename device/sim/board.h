@@ -25,9 +25,9 @@ typedef struct {
     uint32_t patch_size;
     uint32_t piece;  /* bytes that the link brings at once, at most; every second time it has none yet */
     board_digest digest;
-    bool (*is_signed)(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]);
+    bool (*is_signed)(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature);
     bool (*holds)(void *context, uint32_t type, const uint8_t *content, uint32_t size);
-    void *judge;     /* context of these two. is_signed NULL: patches need no signature; holds NULL: `facts` answer */
+    void *judge;     /* context of these two. is_signed NULL: patches need no signature (config.by_mac: no MAC); holds NULL: `facts` answer */
     swd_facts facts;
     swd_config config;
     uint32_t furthest; /* offset asked for */

@@ -171,6 +171,7 @@ class SimulatedDevice:
         state: int,
         sha256: Callable[[bytes], bytes],
         is_signed: Callable[[bytes, bytes], bool] | None,
+        by_mac: bool,
         holds: Callable[[int, bytes], bool],
     ) -> None: ...
     def provision(self, model: Buffer, address: int, counter: int, digest: bytes) -> int: ...

@@ -23,7 +23,8 @@ nb::bytes to_bytes(const uint8_t *bytes, size_t size) { return nb::bytes(bytes, 
 class SimulatedDevice {
   public:
     SimulatedDevice(uint32_t models_size, uint32_t journal_size, uint32_t sector, uint32_t unit, uint32_t checkpoint,
-                    bool in_place, uint32_t state, nb::callable sha256, nb::object is_signed, nb::callable holds)
+                    bool in_place, uint32_t state, nb::callable sha256, nb::object is_signed, bool by_mac,
+                    nb::callable holds)
         : bytes_(size_t{models_size} + journal_size), programmed_(bytes_.size() / unit),
           erases_(bytes_.size() / sector), sha256_(std::move(sha256)), is_signed_(std::move(is_signed)),
           holds_(std::move(holds)) {
@@ -46,6 +47,7 @@ class SimulatedDevice {
         c.unit = unit;
         c.checkpoint = checkpoint;
         c.in_place = in_place;
+        c.by_mac = by_mac;
         board_connect(&board_, state);
         board_.judge = this;
         board_.holds = meets;
@@ -174,7 +176,8 @@ class SimulatedDevice {
 
     static bool verify(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature) {
         auto *self = static_cast<SimulatedDevice *>(context);
-        return nb::cast<bool>(self->is_signed_(to_bytes(message, size), to_bytes(signature, SWD_SIGNATURE)));
+        const size_t signature_size = self->board_.config.by_mac ? SWD_MAC : SWD_SIGNATURE;
+        return nb::cast<bool>(self->is_signed_(to_bytes(message, size), to_bytes(signature, signature_size)));
     }
 
     static bool meets(void *context, uint32_t type, const uint8_t *content, uint32_t size) {
@@ -208,10 +211,10 @@ void bind_update(nb::module_ &m) {
     m.attr("UPDATE_MEMORY") = sizeof(swd_update) - SWD_CHUNKS * sizeof(swd_chunk);
     nb::class_<SimulatedDevice>(m, "SimulatedDevice")
         .def(nb::init<uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, bool, uint32_t, nb::callable, nb::object,
-                      nb::callable>(),
+                      bool, nb::callable>(),
              nb::arg("models_size"), nb::arg("journal_size"), nb::arg("sector"), nb::arg("unit"),
              nb::arg("checkpoint"), nb::arg("in_place"), nb::arg("state"), nb::arg("sha256"),
-             nb::arg("is_signed").none(), nb::arg("holds"))
+             nb::arg("is_signed").none(), nb::arg("by_mac"), nb::arg("holds"))
         .def("provision", &SimulatedDevice::provision, nb::arg("model"), nb::arg("address"), nb::arg("counter"),
              nb::arg("digest"))
         .def("boot", &SimulatedDevice::boot)
