@@ -12,6 +12,7 @@ export type { DeviceFact, DeviceFacts, Guard } from "./guards.js";
 export type { ModelInfo, PatchInfo } from "./info.js";
 export type { FileEntry, Profile } from "./manifest.js";
 export type { Options, Phase } from "./options.js";
+export type { Authentication } from "./opening.js";
 export type { PublicKey } from "./signature.js";
 export type { SinkTarget } from "./sinks.js";
 export type { BaseSource, Bytes, PatchSource, ReadAt } from "./sources.js";

@@ -3,7 +3,7 @@ import { hex } from "./bytes.js";
 import type { HashName } from "./digest.js";
 import type { Guard } from "./guards.js";
 import type { FileEntry, Identity, Profile } from "./manifest.js";
-import type { Opening } from "./opening.js";
+import type { Authentication, Opening } from "./opening.js";
 
 export interface ModelInfo {
   readonly shape: "file" | "folder";
@@ -27,7 +27,9 @@ export interface PatchInfo {
   readonly hash: HashName;
   readonly chunks: number;
   readonly versionCounter: bigint;
+  /** Whether it carries a signature or a MAC; only a key tells whether that is good. */
   readonly isSigned: boolean;
+  readonly authentication: Authentication;
   /** In hexadecimal; empty if the patch names no key. It finds a key and proves nothing. */
   readonly keyId: string;
   /** What a device needs; null for a patch that is for none. */
@@ -38,7 +40,7 @@ export interface PatchInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export function describePatch({ manifest, isSigned, size }: Opening): PatchInfo {
+export function describePatch({ manifest, authentication, size }: Opening): PatchInfo {
   const { base, secondBase, target, chunks, keyId, metadata, format, hash, versionCounter, profile, guards, kept } = manifest;
   return {
     size: chunks.reduce((sum, { coded }) => sum + coded, size),
@@ -49,7 +51,8 @@ export function describePatch({ manifest, isSigned, size }: Opening): PatchInfo 
     hash,
     chunks: chunks.length,
     versionCounter,
-    isSigned,
+    isSigned: authentication !== "none",
+    authentication,
     keyId: hex(keyId),
     profile,
     guards,

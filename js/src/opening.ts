@@ -9,11 +9,19 @@ import { checkSignature, type PublicKey } from "./signature.js";
 
 const MAGIC = "89535750";
 const VERSION = 1;
-const SIGNED = 1;
+/** By the patch's flags: its name, and the bytes it takes. */
+const AUTHENTICATIONS = [
+  ["none", 0],
+  ["ed25519", 64],
+  ["aes-cmac", 16],
+] as const;
+
+/** How a patch tells whose it is: not at all, by a signature, or by a MAC of a key that publisher and device share. */
+export type Authentication = (typeof AUTHENTICATIONS)[number][0];
 
 export interface Opening {
   readonly manifest: Manifest;
-  readonly isSigned: boolean;
+  readonly authentication: Authentication;
   /** Bytes up to the first chunk. */
   readonly size: number;
 }
@@ -30,19 +38,31 @@ export async function readOpening(patch: PatchReader, key: PublicKey | undefined
       advice: FETCH_AGAIN,
     });
   }
-  const isSigned = (flags & SIGNED) !== 0;
-  const signature = isSigned ? await patch.take(64, "signature") : null;
+  const [authentication, signatureSize] = AUTHENTICATIONS[flags] as (typeof AUTHENTICATIONS)[number];
+  const signature = await patch.take(signatureSize, "signature");
   if (key !== undefined) {
-    if (signature === null) {
-      throw new BadSignature("the patch is not signed", { advice: "Ask its publisher for a signed one." });
-    }
+    refuseOther(authentication);
     await checkSignature(signed, signature, key);
   }
   const manifest = readManifest(body, head.bytes.length);
-  if (isSigned && manifest.chunks.some(({ digest }) => digest.length !== 32)) {
+  if (flags !== 0 && manifest.chunks.some(({ digest }) => digest.length !== 32)) {
     throw new CorruptPatch("a signed manifest binds its blocks by digests that are too short");
   }
-  return { manifest, isSigned, size: patch.offset };
+  return { manifest, authentication, size: patch.offset };
+}
+
+/** Keys here are of Ed25519: a page has no use for a shared key, by which whoever checks can also sign. */
+function refuseOther(authentication: Authentication): void {
+  if (authentication === "none") {
+    throw new BadSignature("the patch is not signed", { advice: "Ask its publisher for a signed one." });
+  }
+  if (authentication !== "ed25519") {
+    throw new BadSignature("the patch is signed in another way than the key checks", {
+      expected: "ed25519",
+      found: authentication,
+      advice: "Ask its publisher for one that is signed by Ed25519.",
+    });
+  }
 }
 
 async function readHead(patch: PatchReader): Promise<{ bytes: Uint8Array; body: Uint8Array; flags: number }> {
@@ -56,7 +76,7 @@ async function readHead(patch: PatchReader): Promise<{ bytes: Uint8Array; body: 
     });
   }
   const [version, flags] = [fixed[4] as number, fixed[5] as number];
-  if (version !== VERSION || flags & ~SIGNED) {
+  if (version !== VERSION || flags >= AUTHENTICATIONS.length) {
     throw new UnsupportedPatch("the patch is of a later version", {
       offset: 4,
       expected: VERSION,

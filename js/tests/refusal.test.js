@@ -59,6 +59,20 @@ test("signatures: right, missing, another's, and of changed bytes", async () => 
   await refuses(sapwood.CorruptPatch, await storedPatch(base, target, { key: privateKey, digestSize: 8 }));
 });
 
+test("a MAC is no signature: it is named, and refused where a key is asked for", async () => {
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const key = publicKey.export({ type: "spki", format: "pem" });
+  const withMac = await storedPatch(base, target, { flags: 2, code: Buffer.alloc(16, 7), digestSize: 32 });
+  assert.deepEqual(await applyPatch(base, withMac), target);
+  const { isSigned, authentication } = await info(withMac);
+  assert.deepEqual([isSigned, authentication], [true, "aes-cmac"]);
+  const error = await refuses(sapwood.BadSignature, withMac, { key });
+  assert.deepEqual([error.expected, error.found], ["ed25519", "aes-cmac"]);
+  await refuses(sapwood.CorruptPatch, withMac.subarray(0, withMac.length - 3 - target.length - 1));
+  await refuses(sapwood.CorruptPatch, await storedPatch(base, target, { flags: 2, code: Buffer.alloc(16), digestSize: 8 }));
+  await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { flags: 3, code: Buffer.alloc(64) }));
+});
+
 test("where WebCrypto has no Ed25519, @noble/curves checks", async (t) => {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const key = publicKey.export({ type: "spki", format: "pem" });

@@ -45,14 +45,15 @@ export async function chunkList(chunks, hash = "blake3", digestSize = 32) {
   return Buffer.concat(parts);
 }
 
-/** The bytes of a patch from its records and chunks. `key`: of node:crypto, to sign it. */
-export function container(records, chunks, { key = null, flags = key ? 1 : 0, version = 1 } = {}) {
+/** The bytes of a patch from its records and chunks. `key`: of node:crypto, to sign it; `code`: bytes in a signature's place. */
+export function container(records, chunks, { key = null, flags = key ? 1 : 0, code = null, version = 1 } = {}) {
   const manifest = Buffer.concat(records);
   let head = Buffer.concat([Buffer.from([0x89, 0x53, 0x57, 0x50, version, flags]), prefixed(manifest)]);
   const crc = Buffer.alloc(4);
   crc.writeUInt32LE(crc32(head));
   head = Buffer.concat([head, crc]);
   if (key) head = Buffer.concat([head, signBytes(null, head, key)]);
+  if (code) head = Buffer.concat([head, code]);
   return new Uint8Array(Buffer.concat([head, ...chunks.map(([, coded]) => coded)]));
 }
 

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from sapwood.kinship.database import Match as FingerprintMatch
     from sapwood.kinship.fingerprint import Fingerprint
     from sapwood.patch.calls import apply, compress, decompress, diff, open_patch, sign, verify
+    from sapwood.patch.mac_key import MacKey
     from sapwood.patch.model_stats import ModelStats, TensorStats
     from sapwood.patch.patch import Patch
-    from sapwood.patch.signing import generate_key
+    from sapwood.patch.signing import generate_key, generate_mac_key
     from sapwood.patch.stats import stats
     from sapwood.patch.tensors import apply_tensors, diff_tensors
     from sapwood.repo.repository import Repository
@@ -48,6 +49,7 @@ __all__ = [
     "FingerprintMatch",
     "FleetPlan",
     "Layout",
+    "MacKey",
     "ModelStats",
     "Part",
     "Patch",
@@ -74,6 +76,7 @@ __all__ = [
     "fingerprint_compare",
     "fingerprint_find",
     "generate_key",
+    "generate_mac_key",
     "open_chain",
     "open_model",
     "open_patch",
@@ -95,6 +98,7 @@ _HOMES = {
     "FingerprintDatabase": ("sapwood.kinship.database", "Database"),
     "FingerprintMatch": ("sapwood.kinship.database", "Match"),
     "FleetPlan": ("sapwood.chain.fleet_plan", "FleetPlan"),
+    "MacKey": ("sapwood.patch.mac_key", "MacKey"),
     "Layout": ("sapwood.formats.layout", "Layout"),
     "ModelStats": ("sapwood.patch.model_stats", "ModelStats"),
     "Part": ("sapwood.device.part", "Part"),
@@ -120,6 +124,7 @@ _HOMES = {
     "fingerprint_compare": ("sapwood.kinship.calls", "fingerprint_compare"),
     "fingerprint_find": ("sapwood.kinship.calls", "fingerprint_find"),
     "generate_key": ("sapwood.patch.signing", "generate_key"),
+    "generate_mac_key": ("sapwood.patch.signing", "generate_mac_key"),
     "open_chain": ("sapwood.chain.calls", "open_chain"),
     "open_model": ("sapwood.formats.model", "open_model"),
     "open_patch": ("sapwood.patch.calls", "open_patch"),

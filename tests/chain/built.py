@@ -39,7 +39,7 @@ def patch_of(base: bytes, blocks: list[Block], per_chunk: int = 3) -> tuple[byte
         chunks.append(Chunk(len(target) - start, len(out), chunk_digest(bytes(out), 8)))
         coded.write(out)
     manifest = Manifest(identity(base), identity(bytes(target)), tuple(chunks), format="built")
-    return opening_bytes(manifest, signed=False) + coded.getvalue(), bytes(target)
+    return opening_bytes(manifest) + coded.getvalue(), bytes(target)
 
 
 def plain_splice(pieces: list[tuple[int, int] | bytes], base: bytes) -> Block:

@@ -157,8 +157,8 @@ def test_a_build_without_floats_is_lied_to(run_integers: Run, tmp_path: Path) ->
     assert profile is not None
     says = dataclasses.replace(patch.manifest, profile=dataclasses.replace(profile, integers=True))
     lie = tmp_path / "lie.swpatch"
-    opening = len(opening_bytes(patch.manifest, signed=False))
-    lie.write_bytes(opening_bytes(says, signed=False) + pair.patch.read_bytes()[opening:])
+    opening = len(opening_bytes(patch.manifest))
+    lie.write_bytes(opening_bytes(says) + pair.patch.read_bytes()[opening:])
     run_integers("--provision", pair.base, "--size", "1048576")
     run_integers(lie, code=3)
     expect(run_integers, pair.base, tmp_path / "out")

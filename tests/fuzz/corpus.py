@@ -2,14 +2,17 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sapwood import diff
+from sapwood import MacKey, diff
 from sapwood.codec.element import Element
 from sapwood.codec.varint import ByteReader
+from sapwood.patch.signing import SigningKey, authentication_by
 from tests.fuzz.block_payloads import coded, device_blocks, quantised_blocks, scattered_blocks, splice_blocks
 from tests.fuzz.byte_streams import bytes_coded
 from tests.patch import models
@@ -19,15 +22,18 @@ __all__ = ["write_seeds"]
 LINK_FRAMES: Final = Path(__file__).parents[1] / "golden" / "link_frames.json"
 
 
-def device_updates() -> list[tuple[bytes, bytes]]:
-    """Manifests and chunks of patches for the model of core/fuzz/fuzz_update.c. All digests are zero."""
+def device_updates(key: SigningKey | None = None) -> list[tuple[bytes, bytes]]:
+    """Manifests, and what stands behind them, for the model of core/fuzz/fuzz_update.c. All digests are zero.
+
+    So are a signature and a MAC: that program takes zeros.
+    """
     base = bytes((i * 7 + (i >> 5)) % 256 for i in range(3000))
     few = bytearray(base)
     few[5::97] = bytes(len(few[5::97]))
     random = np.random.default_rng(1).bytes(2000)
     updates = []
     for target in (bytes(few), base[:40] + random + base[40:], random, base[100:] + base):
-        patch = diff(base, target, profile="device", state=512, guardrails={"arena_bytes": 90})
+        patch = diff(base, target, profile="device", state=512, guardrails={"arena_bytes": 90}, key=key)
         manifest = patch.manifest
         data = patch.to_bytes()
         models_named = [manifest.base.digest, manifest.target.digest]
@@ -36,8 +42,22 @@ def device_updates() -> list[tuple[bytes, bytes]]:
         chunks = sum(chunk.coded for chunk in manifest.chunks)
         opening = ByteReader(data[6:], 6)
         content = bytes(opening.prefixed("manifest"))
-        updates.append((content, data[len(data) - chunks :]))
+        code = bytes(patch.authentication.size)
+        updates.append((content, code + data[len(data) - chunks :]))
     return updates
+
+
+def update_seeds() -> Iterator[tuple[str, bytes]]:
+    """Names and bytes for core/fuzz/fuzz_update.c: patches of each kind, on devices that want each."""
+    keys: list[SigningKey | None] = [None, Ed25519PrivateKey.from_private_bytes(bytes(32)), MacKey(bytes(16))]
+    nothing, signature, mac = 0, 4, 12
+    for key in keys:
+        flags = authentication_by(key)
+        for wanted in (nothing, signature, mac):
+            for i, (manifest, rest) in enumerate(device_updates(key)):
+                for how in (0, 1, 2, 3, 45, 80, 81, 83):
+                    head = bytes([how, 40, flags | wanted, len(manifest)])
+                    yield f"{flags}{wanted:02}{i:02}{how:02}", head + manifest + rest
 
 
 def link_commands() -> list[bytes]:
@@ -77,9 +97,8 @@ def write_seeds(folder: Path) -> None:
         (place / f"{i:03}").write_bytes(size.to_bytes(3, "little") + bytes([1]) + payload[1:])
     place = folder / "update"
     place.mkdir(parents=True, exist_ok=True)
-    for i, (manifest, chunks) in enumerate(device_updates()):
-        for how in (0, 1, 2, 3, 45, 80, 81, 83):
-            (place / f"{i:02}{how:02}").write_bytes(bytes([how, 40, len(manifest)]) + manifest + chunks)
+    for name, seed in update_seeds():
+        (place / name).write_bytes(seed)
     place = folder / "link"
     place.mkdir(parents=True, exist_ok=True)
     for i, commands in enumerate(link_commands()):

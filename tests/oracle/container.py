@@ -18,6 +18,7 @@ BASE, FORMAT, TARGET, METADATA, BASE_FILES, KEY_ID, TARGET_FILES, PROFILE = rang
 CHUNKS, INTEGERS, VERSION_COUNTER, SECOND_BASE, HASH, GUARDRAILS, KEPT = 9, 10, 11, 13, 15, 17, 19
 KNOWN = frozenset({*range(1, 12), 13, 15, 17, 19})
 BLAKE3, SHA256 = 0, 1
+SIGNATURE_SIZES = {0: 0, 1: 64, 2: 16}  # by flags: none, Ed25519, AES-CMAC
 MAX_MANIFEST = 16 << 20
 MAX_RECORDS = 256
 MAX_FILES = 100_000
@@ -52,7 +53,7 @@ class Manifest:
 class Patch:
     manifest: Manifest
     signed: bytes
-    signature: bytes
+    signature: bytes  # or MAC
     chunks: bytes
 
 
@@ -240,7 +241,7 @@ def read_patch(patch: bytes) -> Patch:
     if reader.take(4) != MAGIC or reader.byte() != 1:
         raise Refused("not a patch of version 1")
     flags = reader.byte()
-    if flags & ~1:
+    if flags not in SIGNATURE_SIZES:
         raise Refused("unknown flags")
     size = reader.unsigned(5)
     if size > MAX_MANIFEST:
@@ -250,8 +251,11 @@ def read_patch(patch: bytes) -> Patch:
     if int.from_bytes(reader.take(4), "little") != found:
         raise Refused("the manifest is damaged")
     signed = patch[: reader.at]
-    signature = reader.take(64) if flags & 1 else b""
-    return Patch(_manifest(body), signed, signature, patch[reader.at :])
+    signature = reader.take(SIGNATURE_SIZES[flags])
+    manifest = _manifest(body)
+    if flags and any(len(digest) != 32 for _, _, digest in manifest.chunks):
+        raise Refused("short digests of chunks bind nothing")
+    return Patch(manifest, signed, signature, patch[reader.at :])
 
 
 def _digest(data: bytes, kind: int) -> bytes:

@@ -46,7 +46,7 @@ class Parts:
             Chunk(claim, len(coded), chunk_digest(coded, 8, self.manifest.hash))
             for claim, coded in zip(claims, self.chunks, strict=True)
         )
-        head = opening_bytes(dataclasses.replace(self.manifest, chunks=chunks), signed=False)
+        head = opening_bytes(dataclasses.replace(self.manifest, chunks=chunks))
         return head + b"".join(self.chunks)
 
 

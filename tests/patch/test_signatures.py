@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 import sapwood
 from sapwood.errors import BadSignature, CorruptPatch, LimitExceeded, MissingInput, RollbackRefused, WrongCall
+from sapwood.patch.authentication import Authentication
 from sapwood.patch.container import chunk_digest, opening_bytes, read_opening
 from sapwood.patch.manifest import Chunk
-from sapwood.patch.signing import generate_key, key_id, load_private_key, load_public_key
+from sapwood.patch.signing import generate_key, key_id, signing_key, verifying_key
 from tests.patch import models, seal
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -94,7 +95,7 @@ def opened(patch: bytes) -> tuple[seal.Parts, bytes]:
 
 
 def resealed(parts: seal.Parts, signature: bytes) -> bytes:
-    return opening_bytes(parts.manifest, signed=True) + signature + b"".join(parts.chunks)
+    return opening_bytes(parts.manifest, Authentication.ED25519) + signature + b"".join(parts.chunks)
 
 
 def test_a_manifest_changed_and_sealed_again_is_refused() -> None:
@@ -124,7 +125,7 @@ def test_a_chunk_changed_and_sealed_again_is_refused() -> None:
 
 def test_a_signature_taken_off_or_from_another_patch_is_refused() -> None:
     parts, _ = opened(SIGNED)
-    refused(opening_bytes(parts.manifest, signed=False) + b"".join(parts.chunks))
+    refused(opening_bytes(parts.manifest) + b"".join(parts.chunks))
     _, foreign = opened(sapwood.diff(BASE, TARGET, key=KEY).to_bytes())
     refused(resealed(parts, foreign))
     refused(resealed(parts, bytes(64)))
@@ -133,7 +134,7 @@ def test_a_signature_taken_off_or_from_another_patch_is_refused() -> None:
 def test_a_signature_over_short_digests_binds_nothing() -> None:
     parts, _ = opened(SIGNED)
     short = tuple(Chunk(c.decoded, c.coded, c.digest[:8]) for c in parts.manifest.chunks)
-    head = opening_bytes(dataclasses.replace(parts.manifest, chunks=short), signed=True)
+    head = opening_bytes(dataclasses.replace(parts.manifest, chunks=short), Authentication.ED25519)
     refused(head + KEY.sign(head) + b"".join(parts.chunks))
 
 
@@ -162,7 +163,9 @@ def test_keys_in_files(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     public = generate_key(path)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert load_private_key(path).public_key() == public == load_public_key(f"{path}.pub")
+    private = signing_key(path)
+    assert isinstance(private, Ed25519PrivateKey)
+    assert private.public_key() == public == verifying_key(f"{path}.pub")
     patch = sapwood.diff(BASE, TARGET, key=path)
     assert sapwood.apply(BASE, patch, verify_key=f"{path}.pub") == TARGET
     with pytest.raises(WrongCall, match="already"):

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from sapwood.chain.chain import Chain
 from sapwood.chain.container import HEAD, Link, link_of
 from sapwood.chain.grow import append_link, lock_chain, write_link
@@ -19,6 +17,7 @@ from sapwood.formats.model import Source, open_model
 from sapwood.patch.apply import Progress
 from sapwood.patch.atomic_file import atomic_output
 from sapwood.patch.patch import PathLike
+from sapwood.patch.signing import SigningKey
 
 __all__ = ["chain_append", "chain_create", "open_chain"]
 
@@ -35,7 +34,7 @@ def chain_create(
     level: str | Level = Level.DEFAULT,
     threads: int | None = None,
     version_counter: int = 0,
-    key: Ed25519PrivateKey | PathLike | None = None,
+    key: SigningKey | PathLike | None = None,
     metadata: Mapping[str, str] | None = None,
     guardrails: Mapping[str, object] | None = None,
     progress: Progress | None = None,
@@ -51,7 +50,7 @@ def chain_create(
         level: "fast", "default" or "max".
         threads: As many as the processor has by default.
         version_counter: Of the first link, if it is made here; every later one's is higher by one.
-        key: Sign the links made here with this Ed25519 key, or the PEM file of one.
+        key: Sign the links made here with this key, or the file of one, as ``sapwood.diff`` does.
         metadata: Strings to carry in each link made here.
         guardrails: What a device must be to take a link made here, as for ``sapwood.diff``.
         progress: Called with target bytes done and in all, anew for each link.
@@ -84,7 +83,7 @@ def chain_append(
     level: str | Level = Level.DEFAULT,
     threads: int | None = None,
     version_counter: int = 0,
-    key: Ed25519PrivateKey | PathLike | None = None,
+    key: SigningKey | PathLike | None = None,
     metadata: Mapping[str, str] | None = None,
     guardrails: Mapping[str, object] | None = None,
     progress: Progress | None = None,
@@ -100,7 +99,7 @@ def chain_append(
         level: "fast", "default" or "max".
         threads: As many as the processor has by default.
         version_counter: Of the first link made here; every later one's is higher by one.
-        key: Sign the links made here with this Ed25519 key, or the PEM file of one.
+        key: Sign the links made here with this key, or the file of one, as ``sapwood.diff`` does.
         metadata: Strings to carry in each link made here.
         guardrails: What a device must be to take a link made here, as for ``sapwood.diff``.
         progress: Called with target bytes done and in all, anew for each link.

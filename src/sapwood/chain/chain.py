@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from sapwood.chain.container import (
     RECORD_SIZE,
     SEAL_SIZE,
@@ -33,6 +31,7 @@ from sapwood.patch.guardrails import Facts
 from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.patch import Patch, PathLike, without_waiting
+from sapwood.patch.signing import VerifyingKey
 from sapwood.patch.target_writer import write_target
 from sapwood.patch.workers import thread_count
 
@@ -211,7 +210,7 @@ class Chain:
         *,
         from_any: bool = False,
         to: str | int | None = None,
-        verify_key: Ed25519PublicKey | PathLike | None = None,
+        verify_key: VerifyingKey | PathLike | None = None,
         min_version: int = 0,
         max_size: int | None = None,
         device: Facts | PathLike | None = None,
@@ -231,7 +230,7 @@ class Chain:
             out: Where the version goes. Without it it is returned: bytes, or path -> bytes for a folder.
             from_any: Find by its digest which version the base is, and apply the links from there on.
             to: The version to build, by number or digest; the last one by default.
-            verify_key: Refuse a link on the way that this Ed25519 public key (or PEM file) did not sign.
+            verify_key: Refuse a link on the way that this key (or the file of one) did not sign.
             min_version: Refuse if the version counter of the last link on the way is lower.
             max_size: Refuse if a version on the way takes more bytes, before anything is written.
             device: As for ``sapwood.apply``, for each link on the way.
@@ -310,7 +309,7 @@ class Chain:
         self,
         base: Source | None = None,
         *,
-        key: Ed25519PublicKey | PathLike | None = None,
+        key: VerifyingKey | PathLike | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> None:

@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from sapwood.chain.container import Version, check_one_hash, version_of
 from sapwood.chain.relay import carried
 from sapwood.codec.encode import Level
@@ -21,6 +19,7 @@ from sapwood.patch.container import MAGIC
 from sapwood.patch.digest import identify
 from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.patch import Patch, PathLike, without_waiting
+from sapwood.patch.signing import SigningKey
 from sapwood.patch.workers import thread_count
 
 __all__ = ["Item", "Making", "Tip", "as_patch", "patches_of"]
@@ -60,7 +59,7 @@ class Making:
     level: str | Level = Level.DEFAULT
     threads: int | None = None
     version_counter: int = 0
-    key: Ed25519PrivateKey | PathLike | None = None
+    key: SigningKey | PathLike | None = None
     progress: Progress | None = None
     folder: str | None = None
     metadata: Mapping[str, str] | None = None

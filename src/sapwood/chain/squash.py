@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from sapwood.chain.chain import Chain
 from sapwood.chain.compose import composed
 from sapwood.chain.emit import blocks_of
@@ -31,7 +29,7 @@ from sapwood.patch.device_plan import DeviceLimits
 from sapwood.patch.diff import diff_models, write_patch
 from sapwood.patch.manifest import Profile
 from sapwood.patch.patch import Patch, PathLike
-from sapwood.patch.signing import key_id, load_private_key
+from sapwood.patch.signing import SigningKey, VerifyingKey, key_id, signing_key
 from sapwood.patch.spool import open_spool
 from sapwood.patch.workers import thread_count
 
@@ -72,7 +70,7 @@ def _put_together(
     out: BinaryIO,
     *,
     level: Level,
-    key: Ed25519PrivateKey | None,
+    key: SigningKey | None,
     folder: str | None,
     progress: Progress | None,
 ) -> None:
@@ -106,7 +104,7 @@ def _put_together(
             last,
             base=base,
             chunks=assembler.finish(),
-            key_id=key_id(key.public_key()) if key is not None else b"",
+            key_id=key_id(key),
         )
         write_patch(out, manifest, key, chunks)
 
@@ -133,7 +131,7 @@ def _make_anew(
     *,
     level: Level,
     threads: int,
-    key: Ed25519PrivateKey | None,
+    key: SigningKey | None,
     folder: str | None,
     progress: Progress | None,
 ) -> None:
@@ -168,8 +166,8 @@ def chain_squash(
     to: str | int | None = None,
     level: str | Level = Level.DEFAULT,
     threads: int | None = None,
-    key: Ed25519PrivateKey | PathLike | None = None,
-    verify_key: Ed25519PublicKey | PathLike | None = None,
+    key: SigningKey | PathLike | None = None,
+    verify_key: VerifyingKey | PathLike | None = None,
     progress: Progress | None = None,
 ) -> Squash:
     """One patch from a version of a chain to a later one, in place of the links between.
@@ -188,8 +186,8 @@ def chain_squash(
         to: The version to lead to; by default the last.
         level: "fast", "default" or "max", as for ``sapwood.diff``.
         threads: As many as the processor has by default.
-        key: Sign with this Ed25519 key, or the PEM file of one.
-        verify_key: Refuse links that this Ed25519 public key (or PEM file) did not sign.
+        key: Sign with this key, or the file of one, as ``sapwood.diff`` does.
+        verify_key: Refuse links that this key (or the file of one) did not sign.
         progress: Called with what is done and what there is to do, in bytes or in links.
 
     Raises:
@@ -206,7 +204,7 @@ def chain_squash(
     patches = opened.between(first, last)
     for patch in patches:
         patch.check(verify_key=verify_key)
-    private = key if key is None or isinstance(key, Ed25519PrivateKey) else load_private_key(key)
+    private = signing_key(key)
     folder = None if out is None else str(Path(out).absolute().parent)
     chosen, count = as_level(level), thread_count(threads)
     anew = base is not None or opened.first == 0

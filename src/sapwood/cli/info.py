@@ -42,6 +42,7 @@ def command(*, patch: str, as_json: bool) -> None:
                 "chunks": len(manifest.chunks),
                 "version_counter": manifest.version_counter,
                 "signed": opened.signed,
+                "authentication": opened.authentication.label,
                 "key_id": manifest.key_id.hex(),
                 "kept": [{"offset": offset, "length": length} for offset, length in manifest.kept],
                 "profile": dataclasses.asdict(manifest.profile) if manifest.profile else None,
@@ -59,7 +60,8 @@ def command(*, patch: str, as_json: bool) -> None:
     facts["format"] = manifest.format or "unknown"
     facts["chunks"] = str(len(manifest.chunks))
     facts["version counter"] = str(manifest.version_counter)
-    facts["signature"] = f"by key {manifest.key_id.hex()}, not checked" if opened.signed else "none"
+    how = opened.authentication.label
+    facts["signature"] = f"{how}, by key {manifest.key_id.hex()}, not checked" if opened.signed else "none"
     if manifest.kept:
         kept = sum(length for _, length in manifest.kept)
         facts["kept"] = f"{screen.size(kept)} of the target, read again for what repeats it"

@@ -36,7 +36,7 @@ level = click.option(
 
 
 sign = click.option(
-    "--sign", "key", metavar="KEY", help="Sign with this private key, a file that keygen made."
+    "--sign", "key", metavar="KEY", help="Sign with this private or shared key, a file that keygen made."
 )
 
 version_counter = click.option(
@@ -48,7 +48,7 @@ version_counter = click.option(
 )
 
 verify_key = click.option(
-    "--verify-key", "key", metavar="PUB", help="Refuse a patch that this public key did not sign."
+    "--verify-key", "key", metavar="PUB", help="Refuse a patch that this public or shared key did not sign."
 )
 
 min_version = click.option(

@@ -10,7 +10,7 @@ __all__ = ["command"]
 @click.command("verify")
 @click.argument("patch")
 @click.option("--base", metavar="BASE", help="Also build the target from BASE, and check its digest.")
-@click.option("--key", metavar="PUB", help="Also check that this public key signed the patch.")
+@click.option("--key", metavar="PUB", help="Also check that this public or shared key signed the patch.")
 @options.also
 @options.threads
 @options.as_json

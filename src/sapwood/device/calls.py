@@ -5,8 +5,6 @@ import itertools
 from collections.abc import Callable
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from sapwood import _core
 from sapwood.device.part import Part
 from sapwood.device.simulator import Cut, SimulatedDevice
@@ -14,7 +12,8 @@ from sapwood.errors import CorruptPatch, UnsupportedPatch, WrongCall
 from sapwood.formats.model import Source, open_model
 from sapwood.patch.atomic_file import atomic_output
 from sapwood.patch.guardrails import Facts
-from sapwood.patch.patch import Patch, PatchSource, PathLike, facts_of, public_key
+from sapwood.patch.patch import Patch, PatchSource, PathLike, facts_of
+from sapwood.patch.signing import VerifyingKey, verifying_key
 
 __all__ = ["DeviceImage", "DevicePlan", "DeviceSimulation", "device_image", "device_plan", "device_simulate"]
 
@@ -91,7 +90,7 @@ class _Update:
     target: bytes
     patch: bytes
     chunks: int
-    key: Ed25519PublicKey | None
+    key: VerifyingKey | None
     facts: Facts | None
 
     def device(self) -> SimulatedDevice:
@@ -102,7 +101,7 @@ def _read_update(
     base: Source | None,
     patch: PatchSource,
     part: Part,
-    key: Ed25519PublicKey | PathLike | None,
+    key: VerifyingKey | PathLike | None,
     facts: Facts | PathLike | None,
 ) -> _Update:
     opened = Patch.of(patch)
@@ -119,7 +118,7 @@ def _read_update(
     sized = part.with_room(len(old), len(new), profile.behind)
     chunks = len(opened.manifest.chunks)
     read = None if facts is None else facts_of(facts)
-    return _Update(sized, old, new, opened.to_bytes(), chunks, public_key(key), read)
+    return _Update(sized, old, new, opened.to_bytes(), chunks, verifying_key(key), read)
 
 
 def _file(model: Source) -> bytes:
@@ -157,7 +156,7 @@ def device_plan(
     patch: PatchSource,
     *,
     part: Part | None = None,
-    key: Ed25519PublicKey | PathLike | None = None,
+    key: VerifyingKey | PathLike | None = None,
     facts: Facts | PathLike | None = None,
 ) -> DevicePlan:
     """What an update takes on a part, by running it on a simulated one.
@@ -193,7 +192,7 @@ def device_simulate(
     every: int = 1,
     kinds: tuple[Cut, ...] = tuple(Cut),
     more: int = 0,
-    key: Ed25519PublicKey | PathLike | None = None,
+    key: VerifyingKey | PathLike | None = None,
     facts: Facts | PathLike | None = None,
     progress: Progress | None = None,
 ) -> DeviceSimulation:

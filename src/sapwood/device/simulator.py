@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sapwood import _core
 from sapwood.device.part import Part
@@ -24,8 +23,10 @@ from sapwood.errors import (
     WrongBase,
     WrongCall,
 )
+from sapwood.patch.authentication import Authentication
 from sapwood.patch.guard import Guard
 from sapwood.patch.guardrails import Facts, check_guards
+from sapwood.patch.signing import VerifyingKey, authentication_by
 
 __all__ = ["Cut", "Model", "SimulatedDevice"]
 
@@ -69,7 +70,7 @@ class Model:
     digest: bytes
 
 
-def _verifier(key: Ed25519PublicKey) -> Callable[[bytes, bytes], bool]:
+def _verifier(key: VerifyingKey) -> Callable[[bytes, bytes], bool]:
     def is_signed(message: bytes, signature: bytes) -> bool:
         try:
             key.verify(signature, message)
@@ -119,7 +120,7 @@ class SimulatedDevice:
         model: bytes,
         *,
         counter: int = 0,
-        key: Ed25519PublicKey | None = None,
+        key: VerifyingKey | None = None,
         facts: Facts | None = None,
     ) -> None:
         """Write the model and the first record of the journal."""
@@ -135,6 +136,7 @@ class SimulatedDevice:
             part.state,
             _sha256,
             None if key is None else _verifier(key),
+            authentication_by(key) is Authentication.AES_CMAC,
             _judge(facts or {}),
         )
         if model:

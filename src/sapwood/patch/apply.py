@@ -4,9 +4,8 @@ import contextlib
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import BinaryIO
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sapwood._core import MAX_BLOCK, Factors
 from sapwood.codec.block import Block, Codec, read_block
@@ -28,7 +27,7 @@ from sapwood.patch.digest import folder_digest
 from sapwood.patch.kept_bytes import KeptBytes, NotYetMade
 from sapwood.patch.kept_spans import KeptSpans
 from sapwood.patch.manifest import FileEntry, Shape, reads_whole_base
-from sapwood.patch.signing import check_signature
+from sapwood.patch.signing import VerifyingKey, check_signature
 from sapwood.patch.target_writer import TargetWriter
 from sapwood.patch.workers import Workers
 
@@ -44,7 +43,7 @@ Progress = Callable[[int, int], None]
 
 def open_checked(
     stream: BinaryIO,
-    key: Ed25519PublicKey | None = None,
+    key: VerifyingKey | None = None,
     min_version: int = 0,
     max_size: int | None = None,
 ) -> Opening:
@@ -55,9 +54,7 @@ def open_checked(
         RollbackRefused: The patch's version counter is below ``min_version``.
         LimitExceeded: The target would take more than ``max_size`` bytes.
     """
-    opening = read_opening(
-        stream, None if key is None else lambda signed, signature: check_signature(signed, signature, key)
-    )
+    opening = read_opening(stream, None if key is None else partial(check_signature, key))
     if opening.manifest.version_counter < min_version:
         raise RollbackRefused(
             "the patch is older than what is allowed",

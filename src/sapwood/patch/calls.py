@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from sapwood.codec.encode import Level
 from sapwood.errors import WrongCall
 from sapwood.formats.model import Source, open_model
@@ -18,7 +16,7 @@ from sapwood.patch.diff import diff_models
 from sapwood.patch.guardrails import Facts, guards_of_model, guards_of_values, merge_guards
 from sapwood.patch.manifest import Manifest
 from sapwood.patch.patch import Patch, PatchSource, PathLike
-from sapwood.patch.signing import load_private_key
+from sapwood.patch.signing import SigningKey, VerifyingKey, signing_key
 from sapwood.patch.workers import thread_count
 
 __all__ = ["apply", "as_level", "compress", "decompress", "diff", "open_patch", "sign", "verify"]
@@ -55,10 +53,6 @@ def _limits(profile: str, state: int | None, behind: int | None, *, integers: bo
     return None
 
 
-def _private_key(key: Ed25519PrivateKey | PathLike | None) -> Ed25519PrivateKey | None:
-    return key if key is None or isinstance(key, Ed25519PrivateKey) else load_private_key(key)
-
-
 def diff(
     base: Source | None,
     target: Source,
@@ -68,7 +62,7 @@ def diff(
     threads: int | None = None,
     metadata: Mapping[str, str] | None = None,
     version_counter: int = 0,
-    key: Ed25519PrivateKey | PathLike | None = None,
+    key: SigningKey | PathLike | None = None,
     profile: str = "host",
     state: int | None = None,
     behind: int | None = None,
@@ -89,7 +83,7 @@ def diff(
         threads: As many as the processor has by default. The bytes do not depend on it.
         metadata: Strings to carry in the manifest.
         version_counter: What ``min_version`` of apply is compared with.
-        key: Sign with this Ed25519 key, or the PEM file of one.
+        key: Sign with this Ed25519 private key, or this one for AES-CMAC, or the file of one.
         profile: "host", or "device" for a patch that a decoder with little memory applies; it has no levels.
         state: Bytes of the device decoder's model: 512 or 2048 (the default).
         behind: For a device that writes the target over the base: how many bytes before the place where it
@@ -107,7 +101,7 @@ def diff(
         WrongCall: An input or the output makes no sense. MissingInput: An input is not there.
         StorageFailure: Reading or writing failed; no output was left.
     """
-    private = _private_key(key)
+    private = signing_key(key)
     count, chosen, device = (
         thread_count(threads),
         as_level(level),
@@ -152,7 +146,7 @@ def apply(
     out: PathLike | None = None,
     *,
     also: Source | None = None,
-    verify_key: Ed25519PublicKey | PathLike | None = None,
+    verify_key: VerifyingKey | PathLike | None = None,
     min_version: int = 0,
     max_size: int | None = None,
     device: Facts | PathLike | None = None,
@@ -169,7 +163,8 @@ def apply(
         patch: Path, bytes, stream, or an open patch.
         also: The second base, of a patch that was made with one.
         out: Where the target goes. Without it the target is returned: bytes, or path -> bytes for a folder.
-        verify_key: Refuse a patch this Ed25519 public key (or PEM file) did not sign.
+        verify_key: Refuse a patch that this key did not sign: an Ed25519 public key or one for AES-CMAC, or the
+            file of one.
         min_version: Refuse a patch whose version counter is lower.
         max_size: Refuse a patch whose target takes more bytes, before anything is written; for patches from
             strangers.
@@ -204,7 +199,7 @@ def verify(
     base: Source | None = None,
     *,
     also: Source | None = None,
-    key: Ed25519PublicKey | PathLike | None = None,
+    key: VerifyingKey | PathLike | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -216,7 +211,7 @@ def verify(
 
 def sign(
     patch: PatchSource,
-    key: Ed25519PrivateKey | PathLike,
+    key: SigningKey | PathLike,
     out: PathLike | None = None,
 ) -> Patch:
     """Sign a patch, or sign it anew; the blocks stay as they are.
@@ -224,7 +219,7 @@ def sign(
     ``out`` may be the patch's own path. Without it the signed patch is kept in memory.
     """
     opened = Patch.of(patch)
-    private = key if isinstance(key, Ed25519PrivateKey) else load_private_key(key)
+    private = signing_key(key)
     if out is None:
         memory = io.BytesIO()
         opened.write_signed(private, memory)

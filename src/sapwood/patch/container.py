@@ -3,11 +3,11 @@
     offset  size  field
     0       4     magic 89 53 57 50
     4       1     version, 1
-    5       1     flags: 1 = signed
+    5       1     flags: 1 = signed by Ed25519, 2 = by AES-CMAC
     6       1-5   size of the manifest, an unsigned varint
             ...   manifest
             4     CRC-32 of everything before
-            64    Ed25519 signature of everything before (signed patches)
+            64,16 signature or MAC of everything before (signed patches)
             ...   chunks, as the manifest lists them
 
 Every chunk's digest stands in the manifest and is checked before the chunk is parsed.
@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 from sapwood.codec.varint import put_unsigned
 from sapwood.errors import CorruptPatch, LimitExceeded, UnsupportedPatch
 from sapwood.patch import limits
+from sapwood.patch.authentication import Authentication
 from sapwood.patch.hash_kind import HashKind
 from sapwood.patch.manifest import Chunk, Manifest, read_manifest, write_manifest
 
@@ -38,8 +39,7 @@ __all__ = [
 
 MAGIC: Final = b"\x89SWP"
 VERSION: Final = 1
-_SIGNED: Final = 1
-_SIGNATURE_SIZE: Final = 64
+_FLAGS: Final = frozenset(Authentication)
 SIGNED_DIGEST: Final = 32
 PLAIN_DIGEST: Final = 8
 _ADVICE: Final = "Fetch the patch again, or make it anew."
@@ -47,9 +47,10 @@ _ADVICE: Final = "Fetch the patch again, or make it anew."
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opening:
-    """What stands before the blocks: manifest, signature (empty if unsigned), and size in bytes."""
+    """What stands before the blocks: manifest, signature or MAC (empty if unsigned), and size in bytes."""
 
     manifest: Manifest
+    authentication: Authentication
     signature: bytes
     size: int
 
@@ -59,15 +60,15 @@ def chunk_digest(coded: bytes | memoryview, size: int, kind: HashKind = HashKind
     return kind.digest(coded)[:size]
 
 
-def opening_bytes(manifest: Manifest, signed: bool) -> bytes:
-    """Everything up to the signature.
+def opening_bytes(manifest: Manifest, authentication: Authentication = Authentication.NONE) -> bytes:
+    """Everything up to the signature or MAC.
 
     Raises:
         LimitExceeded: No reader would take a manifest of this size.
     """
     out = bytearray(MAGIC)
     out.append(VERSION)
-    out.append(_SIGNED if signed else 0)
+    out.append(authentication)
     body = write_manifest(manifest)
     if len(body) > limits.MAX_MANIFEST:
         raise LimitExceeded("the manifest would be too large", expected=limits.MAX_MANIFEST, found=len(body))
@@ -90,11 +91,13 @@ def _read(stream: BinaryIO, size: int, at: int, what: str) -> bytes:
     return data
 
 
-def read_opening(stream: BinaryIO, check: Callable[[bytes, bytes], None] | None = None) -> Opening:
+def read_opening(
+    stream: BinaryIO, check: Callable[[bytes, Authentication, bytes], None] | None = None
+) -> Opening:
     """Read up to the first block.
 
-    ``check`` gets the signed bytes and the signature (empty without one) before the manifest is parsed; what
-    it raises ends the reading.
+    ``check`` gets the signed bytes, how they are signed, and the signature or MAC (empty without one) before
+    the manifest is parsed; what it raises ends the reading.
 
     Raises:
         CorruptPatch: Not a patch, damaged, or cut short.
@@ -110,12 +113,12 @@ def read_opening(stream: BinaryIO, check: Callable[[bytes, bytes], None] | None 
             found=head[:4].hex(),
             advice="Check the path.",
         )
-    if head[4] != VERSION or head[5] & ~_SIGNED:
+    if head[4] != VERSION or head[5] not in _FLAGS:
         raise UnsupportedPatch(
             "the patch is of a later version",
             offset=4,
-            expected=VERSION,
-            found=head[4],
+            expected=f"version {VERSION}, flags 0 to {max(_FLAGS)}",
+            found=f"version {head[4]}, flags {head[5]}",
             advice="Update sapwood.",
         )
     size = 0
@@ -135,13 +138,14 @@ def read_opening(stream: BinaryIO, check: Callable[[bytes, bytes], None] | None 
     if zlib.crc32(bytes(head) + body) != int.from_bytes(crc, "little"):
         raise CorruptPatch("the manifest is damaged: its CRC-32 differs", offset=start, advice=_ADVICE)
     signed = bytes(head) + body + crc
-    signature = _read(stream, _SIGNATURE_SIZE, len(signed), "signature") if head[5] & _SIGNED else b""
+    authentication = Authentication(head[5])
+    signature = _read(stream, authentication.size, len(signed), "signature")
     if check is not None:
-        check(signed, signature)
+        check(signed, authentication, signature)
     manifest = read_manifest(body, start)
     if signature and any(len(chunk.digest) != SIGNED_DIGEST for chunk in manifest.chunks):
         raise CorruptPatch("a signed manifest binds its blocks by digests that are too short", offset=start)
-    return Opening(manifest, signature, len(signed) + len(signature))
+    return Opening(manifest, authentication, signature, len(signed) + len(signature))
 
 
 def read_chunk(stream: BinaryIO, chunk: Chunk, at: int, kind: HashKind) -> bytes:

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from sapwood import _core
 from sapwood.codec.block import Block
 from sapwood.codec.encode import Level, encode_span
@@ -33,7 +31,7 @@ from sapwood.patch.quantised_pairs import code_pair
 from sapwood.patch.repeats import with_repeats
 from sapwood.patch.report import DiffReport, KindTotals
 from sapwood.patch.second_base import with_seconds
-from sapwood.patch.signing import key_id
+from sapwood.patch.signing import SigningKey, authentication_by, key_id
 from sapwood.patch.simpler import RECORD, simpler_blocks
 from sapwood.patch.spool import Spool, open_spool
 from sapwood.patch.workers import Workers
@@ -163,9 +161,9 @@ def _assemble_for_device(
     return Profile(device.state, window, behind, device.integers)
 
 
-def write_patch(out: BinaryIO, manifest: Manifest, key: Ed25519PrivateKey | None, chunks: Spool) -> int:
+def write_patch(out: BinaryIO, manifest: Manifest, key: SigningKey | None, chunks: Spool) -> int:
     """A patch of finished chunks into ``out``; returns its size."""
-    head = opening_bytes(manifest, key is not None)
+    head = opening_bytes(manifest, authentication_by(key))
     size = len(head)
     out.write(head)
     if key is not None:
@@ -209,7 +207,7 @@ def diff_models(
     threads: int = 1,
     metadata: Mapping[str, str] | None = None,
     version_counter: int = 0,
-    key: Ed25519PrivateKey | None = None,
+    key: SigningKey | None = None,
     progress: Progress | None = None,
     spool_folder: str | None = None,
     device: DeviceLimits | None = None,
@@ -292,7 +290,7 @@ def diff_models(
             format=report.format,
             metadata=dict(metadata or {}),
             version_counter=version_counter,
-            key_id=key_id(key.public_key()) if key is not None else b"",
+            key_id=key_id(key),
             profile=profile,
             guardrails=guardrails,
             # What is kept lies behind it, and would lie elsewhere without it.

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from sapwood.errors import BadData, LimitExceeded, WrongCall, storage_error
 from sapwood.formats.model import Model, Source, open_model
 from sapwood.patch.apply import Progress, open_checked, rebuild
@@ -21,7 +19,14 @@ from sapwood.patch.file_region import FileRegion, RegionStream
 from sapwood.patch.guardrails import Facts, check_guards, read_facts
 from sapwood.patch.manifest import Manifest, Shape
 from sapwood.patch.report import DiffReport
-from sapwood.patch.signing import key_id, load_public_key
+from sapwood.patch.signing import (
+    PathLike,
+    SigningKey,
+    VerifyingKey,
+    authentication_by,
+    key_id,
+    verifying_key,
+)
 from sapwood.patch.target_writer import TargetWriter, write_target
 from sapwood.patch.workers import thread_count
 
@@ -30,18 +35,10 @@ __all__ = [
     "PatchSource",
     "PathLike",
     "facts_of",
-    "public_key",
     "without_waiting",
 ]
 
-PathLike = str | os.PathLike[str]
-
 _MOST_FACTS = 1 << 20
-
-
-def public_key(key: Ed25519PublicKey | PathLike | None) -> Ed25519PublicKey | None:
-    """The key, or the one in a PEM file."""
-    return key if key is None or isinstance(key, Ed25519PublicKey) else load_public_key(key)
 
 
 def facts_of(device: Facts | PathLike) -> Facts:
@@ -66,7 +63,8 @@ class Patch:
 
     Attributes:
         manifest: What it is from, to, and made of.
-        signed: Whether it carries a signature. Only a key tells whether that is good.
+        authentication: Whether it carries a signature or a MAC. Only a key tells whether that is good.
+        signed: Whether it carries either.
         size: Bytes.
         report: What the diff that made it did; None for one that was opened.
     """
@@ -84,6 +82,7 @@ class Patch:
             opening = open_checked(stream)
             self.size = stream.seek(0, io.SEEK_END)
         self.manifest: Manifest = opening.manifest
+        self.authentication = opening.authentication
         self.signed = bool(opening.signature)
 
     @contextlib.contextmanager
@@ -130,14 +129,14 @@ class Patch:
     def check(
         self,
         *,
-        verify_key: Ed25519PublicKey | PathLike | None = None,
+        verify_key: VerifyingKey | PathLike | None = None,
         min_version: int = 0,
         max_size: int | None = None,
         device: Facts | PathLike | None = None,
     ) -> None:
         """Refuse what :meth:`apply` would refuse before it reads a block, but for another base."""
         with self.stream() as stream:
-            opening = open_checked(stream, public_key(verify_key), min_version, max_size)
+            opening = open_checked(stream, verifying_key(verify_key), min_version, max_size)
         if device is not None:
             check_guards(opening.manifest.guardrails, facts_of(device))
 
@@ -147,7 +146,7 @@ class Patch:
         out: PathLike | None = None,
         *,
         also: Source | None = None,
-        verify_key: Ed25519PublicKey | PathLike | None = None,
+        verify_key: VerifyingKey | PathLike | None = None,
         min_version: int = 0,
         max_size: int | None = None,
         device: Facts | PathLike | None = None,
@@ -164,7 +163,7 @@ class Patch:
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
-            opening = open_checked(stream, public_key(verify_key), min_version, max_size)
+            opening = open_checked(stream, verifying_key(verify_key), min_version, max_size)
             if device is not None:
                 check_guards(opening.manifest.guardrails, facts_of(device))
             model, second = _models(stack, base, also)
@@ -192,7 +191,7 @@ class Patch:
         writer: TargetWriter,
         *,
         also: Source | None = None,
-        verify_key: Ed25519PublicKey | PathLike | None = None,
+        verify_key: VerifyingKey | PathLike | None = None,
         min_version: int = 0,
         max_size: int | None = None,
         threads: int | None = None,
@@ -206,7 +205,7 @@ class Patch:
         count = thread_count(threads)
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(self.stream())
-            opening = open_checked(stream, public_key(verify_key), min_version, max_size)
+            opening = open_checked(stream, verifying_key(verify_key), min_version, max_size)
             model, second = _models(stack, base, also)
             rebuild(
                 stream,
@@ -224,7 +223,7 @@ class Patch:
         base: Source | None = None,
         *,
         also: Source | None = None,
-        key: Ed25519PublicKey | PathLike | None = None,
+        key: VerifyingKey | PathLike | None = None,
         threads: int | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -235,7 +234,7 @@ class Patch:
         """
         count = thread_count(threads)
         with self.stream() as stream:
-            opening = open_checked(stream, public_key(key))
+            opening = open_checked(stream, verifying_key(key))
             if base is None and opening.manifest.base.shape is not Shape.NONE:
                 at = opening.size
                 for chunk in opening.manifest.chunks:
@@ -247,7 +246,7 @@ class Patch:
                 model, second = _models(stack, base, also)
                 rebuild(stream, opening, model, _Nowhere(), also=second, threads=count, progress=progress)
 
-    def write_signed(self, key: Ed25519PrivateKey, out: BinaryIO) -> None:
+    def write_signed(self, key: SigningKey, out: BinaryIO) -> None:
         """Write the patch as signed by ``key``; the blocks stay as they are."""
         with self.stream() as stream:
             opening = open_checked(stream)
@@ -259,10 +258,8 @@ class Patch:
                 chunks.append(dataclasses.replace(chunk, digest=digest))
                 at += chunk.coded
             check_end(stream, at)
-            manifest = dataclasses.replace(
-                opening.manifest, chunks=tuple(chunks), key_id=key_id(key.public_key())
-            )
-            head = opening_bytes(manifest, signed=True)
+            manifest = dataclasses.replace(opening.manifest, chunks=tuple(chunks), key_id=key_id(key))
+            head = opening_bytes(manifest, authentication_by(key))
             out.write(head)
             out.write(key.sign(head))
             stream.seek(opening.size)

@@ -28,9 +28,8 @@ from sapwood.patch.patch import Patch, PathLike
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
     from sapwood.patch.apply import Progress
+    from sapwood.patch.signing import SigningKey, VerifyingKey
 
 __all__ = ["METADATA_KEY", "Array", "apply_tensors", "as_array", "diff_tensors"]
 
@@ -52,7 +51,7 @@ def diff_tensors(
     threads: int | None = None,
     metadata: Mapping[str, str] | None = None,
     version_counter: int = 0,
-    key: "Ed25519PrivateKey | PathLike | None" = None,
+    key: "SigningKey | PathLike | None" = None,
     progress: "Progress | None" = None,
 ) -> Patch:
     """Make the patch that turns the tensors ``base`` into the tensors ``target``.
@@ -83,7 +82,7 @@ def apply_tensors(
     base: Mapping[str, Array],
     patch: "Patch | PathLike | bytes | bytearray | memoryview | BinaryIO",
     *,
-    verify_key: "Ed25519PublicKey | PathLike | None" = None,
+    verify_key: "VerifyingKey | PathLike | None" = None,
     min_version: int = 0,
     max_size: int | None = None,
     threads: int | None = None,

@@ -19,7 +19,7 @@ __all__ = ["command"]
 @click.option("--to", metavar="VERSION", help="The version to lead to.  [default: the last]")
 @options.level
 @options.sign
-@click.option("--verify-key", metavar="PUB", help="Refuse links that this public key did not sign.")
+@click.option("--verify-key", metavar="PUB", help="Refuse links that this public or shared key did not sign.")
 @options.threads
 @options.as_json
 def command(

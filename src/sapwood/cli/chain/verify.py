@@ -10,7 +10,7 @@ __all__ = ["command"]
 @click.command("verify")
 @click.argument("chain")
 @click.option("--base", metavar="BASE", help="Also build all versions after BASE, which is any of them.")
-@click.option("--key", metavar="PUB", help="Also check that this public key signed every link.")
+@click.option("--key", metavar="PUB", help="Also check that this public or shared key signed every link.")
 @options.threads
 @options.as_json
 def command(*, chain: str, base: str | None, key: str | None, threads: int | None, as_json: bool) -> None:
