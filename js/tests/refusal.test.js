@@ -139,7 +139,7 @@ test("bytes that are read again are held up to a limit, and never for a device",
 
 test("what later versions add is refused, or passed over if it is even", async () => {
   await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { version: 2 }));
-  await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { flags: 2 }));
+  await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { flags: 4 }));
   await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { extra: [[101, []]] }));
   await refuses(sapwood.UnsupportedPatch, await storedPatch(base, target, { extra: [[15, [2]]] }));
   assert.deepEqual(await applyPatch(base, await storedPatch(base, target, { extra: [[100, [1]]] })), target);

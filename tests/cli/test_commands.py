@@ -133,6 +133,30 @@ def test_sign_changes_only_the_opening(run: Run, pair: Pair) -> None:
     assert Path("up.swpatch").read_bytes() == Path("signed.swpatch").read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["aes-128-cmac", "aes-256-cmac"])
+def test_a_shared_key_signs_and_checks(run: Run, pair: Pair, kind: str) -> None:
+    made = run("keygen", "shared", "--type", kind)
+    assert made.code == 0
+    assert "can also sign" in made.out
+    assert Path("shared").stat().st_mode & 0o777 == 0o600
+    assert not Path("shared.pub").exists()
+    assert run("keygen", "shared", "--type", kind).code == 2
+    run("keygen", "pair")
+    run("diff", pair.base, pair.target, "-o", "up.swpatch", "--sign", "shared")
+    told = run("info", "up.swpatch", "--json")
+    assert json.loads(told.out)["authentication"] == "aes-cmac"
+    assert "aes-cmac, by key" in run("info", "up.swpatch").out
+    assert run("verify", "up.swpatch", "--key", "shared").code == 0
+    assert run("verify", "up.swpatch", "--key", "pair.pub").code == 14
+    assert run("apply", pair.base, "up.swpatch", "-o", "none", "--verify-key", "pair.pub").code == 14
+    assert run("apply", pair.base, "up.swpatch", "-o", "new", "--verify-key", "shared").code == 0
+    assert "(ed25519)" in run("sign", "up.swpatch", "--key", "pair", "-o", "other.swpatch").out
+    assert run("verify", "other.swpatch", "--key", "shared").code == 14
+    run("diff", pair.base, pair.target, "-o", "plain.swpatch")
+    assert run("verify", "plain.swpatch", "--key", "shared").code == 14
+    assert not Path("none").exists()
+
+
 def test_keygen_keeps_the_private_key_private(run: Run, pair: Pair) -> None:
     assert run("keygen", "key").code == 0
     assert Path("key").stat().st_mode & 0o777 == 0o600

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import sapwood
 from device.ports.cortex_m.qemu import BOARDS, Board, build
+from sapwood.patch.signing import SigningKey
 from tests.device.patches import MODELS, ROOT, need, need_arm_compiler
 
 DONE, CUT, EMPTY = "0", "1", "13"
@@ -29,18 +29,25 @@ def digest(model: bytes) -> str:
     return hashlib.sha256(model).hexdigest()
 
 
-def patch_for(board: str, folder: Path, *, key: Ed25519PrivateKey = KEY) -> bytes:
+def patch_for(board: str, folder: Path, *, key: SigningKey = KEY) -> bytes:
     out = folder / "made.swpatch"
     sapwood.diff(BASE, TARGET, out, profile="device", state=BOARDS[board], version_counter=1, key=key)
     return out.read_bytes()
 
 
-def a_board(board: str, folder: Path, *, in_place: bool = False, serial: str = "stdio") -> Board:
+def a_board(
+    board: str,
+    folder: Path,
+    *,
+    mac_key: sapwood.MacKey | None = None,
+    in_place: bool = False,
+    serial: str = "stdio",
+) -> Board:
     """Its flash lasts as long as ``folder``."""
     need("qemu-system-arm", "qemu-system-arm")
     need_arm_compiler()
-    public = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     firmware = folder / "firmware.elf"
+    public = KEY.public_key() if mac_key is None else mac_key
     build(board, public, firmware, ROOT / "build" / "cortex_m", in_place=in_place)
     return Board(board, firmware, folder / "flash.bin", serial=serial)
 
@@ -161,4 +168,25 @@ def test_what_a_board_refuses(tmp_path: Path) -> None:
         assert device.give_model(TARGET).result == REFUSED
         assert device.give_model(BASE).result == 0
         assert device.update(patch).result == 0
+        expect_target(device)
+
+
+@pytest.mark.parametrize("size", [16, 32])
+@pytest.mark.parametrize("board", ["mps2-an385", "microbit"])
+def test_a_board_without_ed25519_takes_a_mac(board: str, size: int, tmp_path: Path) -> None:
+    key = sapwood.MacKey(bytes(range(size)))
+    patch = patch_for(board, tmp_path, key=key)
+    others = (
+        patch_for(board, tmp_path),  # signed, but not in this way
+        patch_for(board, tmp_path, key=sapwood.MacKey(bytes(size))),
+        sapwood.diff(BASE, TARGET, profile="device", state=BOARDS[board]).to_bytes(),
+    )
+    with a_board(board, tmp_path, mac_key=key) as device:
+        start(device)
+        for other in others:
+            assert device.update(other).result == SIGNATURE
+            facts = device.boot()
+            assert (facts["ready"], facts["digest"]) == (DONE, digest(BASE))
+        answer = device.update(patch)
+        assert answer.result == 0
         expect_target(device)

@@ -197,6 +197,49 @@ def test_signed_patches_are_taken(run: Run, pair: Pair, tmp_path: Path) -> None:
     expect(run, pair.target, tmp_path / "out")
 
 
+@pytest.mark.parametrize("layout", [(), IN_PLACE])
+@pytest.mark.parametrize("kind", ["aes-128-cmac", "aes-256-cmac"])
+def test_patches_with_a_mac_are_taken(
+    run: Run, pair: Pair, tmp_path: Path, kind: str, layout: tuple[str, ...]
+) -> None:
+    run("--provision", pair.base, "--size", str(SIZE), *layout)
+    flash = (tmp_path / "flash.bin").read_bytes()
+    key, wrong, signer = (tmp_path / name for name in ("key", "wrong", "signer"))
+    sapwood.generate_mac_key(key, kind)
+    sapwood.generate_mac_key(wrong, kind)
+    sapwood.generate_key(signer)
+    with_mac, signed = tmp_path / "mac.swpatch", tmp_path / "signed.swpatch"
+    sapwood.sign(pair.patch, key, with_mac)
+    sapwood.sign(pair.patch, signer, signed)
+    content = with_mac.read_bytes()
+    opening = len(opening_bytes(sapwood.open_patch(with_mac).manifest))
+    changed = tmp_path / "changed.swpatch"
+    for at in (opening, opening + 15):
+        changed.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        run(changed, "--key", key, *layout, code=5)
+    for size in (0, 15):
+        changed.write_bytes(content[: opening + size])
+        run(changed, "--key", key, *layout, code=12)
+        changed.write_bytes(content[: opening + size] + content[opening + 16 :])
+        run(changed, "--key", key, *layout, code=5)
+    run(with_mac, "--key", wrong, *layout, code=5)
+    run(with_mac, "--key", f"{signer}.pub", *layout, code=5)
+    run(signed, "--key", key, *layout, code=5)
+    run(pair.patch, "--key", key, *layout, code=5)
+    run(with_mac, "--key", signer, *layout, code=74)
+    for line in (
+        "aes-128-cmac 00",
+        f"aes-256-cmac {'00' * 16}",
+        f"{kind} {'0x' * 32}",
+        f"{kind} {'00' * 33}",
+    ):
+        changed.write_text(line)
+        run(with_mac, "--key", changed, *layout, code=74)
+    assert (tmp_path / "flash.bin").read_bytes() == flash
+    run(with_mac, "--key", key, *layout)
+    expect(run, pair.target, tmp_path / "out", *layout)
+
+
 @pytest.mark.parametrize(
     "layout", [("--state", "2048"), ("--state", "512", "--sector", "512", "--unit", "4"), IN_PLACE]
 )

@@ -43,7 +43,7 @@ def test_a_model_is_updated_over_the_uart_through_a_power_cut(tmp_path: Path) ->
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     sapwood.diff(BASE, TARGET, patch, profile="device", state=BOARDS[BOARD], version_counter=1)
-    build(BOARD, b"", firmware, ROOT / "build" / "cortex_m")
+    build(BOARD, None, firmware, ROOT / "build" / "cortex_m")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = free.getsockname()[1]

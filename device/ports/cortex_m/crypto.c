@@ -21,7 +21,7 @@ void digest_end(void *context, uint8_t digest[SWD_DIGEST]) {
     crypto_hash_sha256_final(&hash, digest);
 }
 
-bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]) {
+bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature) {
     (void)context;
     return crypto_sign_ed25519_verify_detached(signature, message, size, key) == 0;
 }

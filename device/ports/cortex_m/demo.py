@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 import sapwood
 from device.ports.cortex_m.qemu import BOARDS, Board, build
 
@@ -31,16 +29,16 @@ def shown(facts: dict[str, str]) -> str:
     return f"model {facts['digest']}, {facts['size']} bytes at {int(facts['address']):#x}"
 
 
-def run(board: str, pair: str, folder: Path, *, in_place: bool, signed: bool) -> bool:
+def run(board: str, pair: str, folder: Path, *, in_place: bool, signed: str) -> bool:
     base, target = (MODELS / f"{pair}.{age}.tflite" for age in ("old", "new"))
     key = folder / "key"
-    public = sapwood.generate_key(key)
-    raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw) if signed else b""
+    known = sapwood.generate_mac_key(key) if signed == "aes-cmac" else sapwood.generate_key(key)
     patch = folder / "update.swpatch"
     sapwood.diff(base, target, patch, profile="device", state=BOARDS[board], version_counter=1, key=key)
     print(f"{pair}: {target.stat().st_size} bytes; signed patch: {patch.stat().st_size} bytes")
     firmware = folder / "firmware.elf"
-    build(board, raw, firmware, ROOT / "build" / "cortex_m", in_place=in_place)
+    wanted_key = None if signed == "no" else known
+    build(board, wanted_key, firmware, ROOT / "build" / "cortex_m", in_place=in_place)
     with Board(board, firmware, folder / "flash.bin") as device:
         print(f"{board} starts: {shown(device.boot())}")
         print(f"it takes the old model: {device.give_model(base.read_bytes())}")
@@ -64,7 +62,9 @@ def main() -> int:
     parser.add_argument("--board", choices=BOARDS, default="mps2-an385")
     parser.add_argument("--pair", default="my_cnn_ft_lr1e-5x1", help="of bench/corpus/tflite")
     parser.add_argument("--in-place", action="store_true")
-    parser.add_argument("--unsigned", action="store_true", help="build it without signatures")
+    parser.add_argument(
+        "--signed", choices=("no", "ed25519", "aes-cmac"), default="ed25519", help="what the board checks"
+    )
     options = parser.parse_args()
     if lacking := missing():
         print(f"missing: apt-get install {' '.join(lacking)}", file=sys.stderr)
@@ -75,7 +75,7 @@ def main() -> int:
             options.pair,
             Path(folder),
             in_place=options.in_place,
-            signed=not options.unsigned,
+            signed=options.signed,
         )
     return 0 if right else 1
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import sapwood
 from device.ports.host import Host, Offer
 from sapwood.link.frames import StreamType
+from sapwood.patch.signing import VerifyingKey
 
 __all__ = ["BOARDS", "Answer", "Board", "build"]
 
@@ -46,12 +48,16 @@ class Answer:
     wanted: tuple[int, ...]
 
 
-def build(board: str, key: bytes, firmware: Path, out: Path, *, in_place: bool = False) -> None:
-    """Write the firmware for a board that takes patches signed with ``key`` (32 bytes; any patch without).
+def build(board: str, key: VerifyingKey | None, firmware: Path, out: Path, *, in_place: bool = False) -> None:
+    """Write the firmware for a board that takes patches signed with ``key`` (any patch without).
 
     What all boards share is kept in the folder ``out``, one build at a time.
     """
-    options = {"BOARD": board, "KEY": key.hex(), "FIRMWARE": firmware, "OUT": out}
+    options: dict[str, object] = {"BOARD": board, "FIRMWARE": firmware, "OUT": out}
+    if isinstance(key, sapwood.MacKey):
+        options["MAC_KEY"] = key.raw.hex()
+    elif key is not None:
+        options["KEY"] = key.public_bytes_raw().hex()
     options |= {"IN_PLACE": int(in_place), "STATE_SIZE": BOARDS[board], "PYTHON": sys.executable}
     command = ["make", "--silent", "-C", str(HERE), *(f"{name}={value}" for name, value in options.items())]
     out.mkdir(parents=True, exist_ok=True)

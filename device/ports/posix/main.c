@@ -28,7 +28,7 @@ static const char help[] =
     "  --state BYTES       of the decoder: 512 or 2048 [2048]\n"
     "  --in-place          one region for models, not two slots; PATCH must be a file then\n"
     "What the device is:\n"
-    "  --key PUBKEY        take only patches with this key's signature (PEM, as sapwood keygen writes it)\n"
+    "  --key KEY           take only patches that this key signed: public, or shared for AES-CMAC, a file of sapwood keygen\n"
     "  --arena-bytes N, --runtime-abi TEXT, --family TEXT    for guardrails\n"
     "\n"
     "Exit codes: 0 done; 1 an update in place was cut: run it again; else the number of the error in\n"
@@ -225,12 +225,12 @@ int main(int count, char **arguments) {
                           .holds = holds, .sector = 4096, .unit = 8, .checkpoint = 4, .state = state};
     read_call(count, arguments, &c, &config, &p);
     if (c.key != NULL) {
-        p.key = read_key(c.key);
-        config.is_signed = is_signed;
-        if (p.key == NULL) {
-            fprintf(stderr, "swd-update: %s: no public Ed25519 key\n", c.key);
+        if (!read_key(&p, c.key)) {
+            fprintf(stderr, "swd-update: %s: no public Ed25519 key, and none for AES-CMAC\n", c.key);
             return IO;
         }
+        config.by_mac = p.mac_key_size > 0;
+        config.is_signed = config.by_mac ? has_mac : is_signed;
     }
     if (!(c.size > 0 ? flash_create(&p, c.flash, c.size) : flash_open(&p, c.flash))) {
         return fail(c.flash);

@@ -13,7 +13,9 @@ typedef struct {
     int patch;           /* descriptor: a file, or a pipe */
     uint32_t patch_at;   /* bytes read from it */
     EVP_MD_CTX *digest;
-    EVP_PKEY *key;       /* that patches are signed with; NULL: any patch is taken */
+    EVP_PKEY *key;       /* that patches are signed with, or NULL */
+    uint8_t mac_key[32]; /* by which they have a MAC */
+    size_t mac_key_size; /* 16 or 32 bytes, or 0. Without either key any patch is taken */
     swd_facts facts;
 } port;
 
@@ -33,9 +35,10 @@ int patch_read(void *context, uint32_t offset, uint8_t *to, uint32_t size);
 void digest_start(void *context);
 void digest_add(void *context, const void *bytes, uint32_t size);
 void digest_end(void *context, uint8_t digest[SWD_DIGEST]);
-bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]);
+bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature);
+bool has_mac(void *context, const uint8_t *message, uint32_t size, const uint8_t *mac);
 
-/* A public Ed25519 key in PEM, as `sapwood keygen` writes it. NULL if the file holds none. */
-EVP_PKEY *read_key(const char *path);
+/* A public Ed25519 key in PEM or a key for AES-CMAC, as `sapwood keygen` writes them. False if the file holds neither. */
+bool read_key(port *p, const char *path);
 
 #endif

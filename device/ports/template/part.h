@@ -45,7 +45,10 @@ void part_sha256_start(void);
 void part_sha256_add(const void *bytes, uint32_t size);
 void part_sha256_end(uint8_t digest[32]);
 
-/* Ed25519, by the key of whoever may update this device. */
-bool part_is_signed(const uint8_t *message, uint32_t size, const uint8_t signature[64]);
+/* By the key of whoever may update this device: a signature of Ed25519, 64 bytes. With PART_BY_MAC, for a part that cannot do
+ * that: an AES-CMAC, 16 bytes, compared in constant time. Whoever reads such a key out of one device can sign for all that have it:
+ * give each device its own, or keep it where nobody reads it. */
+#define PART_BY_MAC false
+bool part_is_signed(const uint8_t *message, uint32_t size, const uint8_t *signature);
 
 #endif

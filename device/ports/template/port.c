@@ -78,7 +78,7 @@ static void digest_end(void *context, uint8_t digest[SWD_DIGEST]) {
     part_sha256_end(digest);
 }
 
-static bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t signature[SWD_SIGNATURE]) {
+static bool is_signed(void *context, const uint8_t *message, uint32_t size, const uint8_t *signature) {
     (void)context;
     return part_is_signed(message, size, signature);
 }
@@ -98,6 +98,7 @@ static const swd_config config = {.patch_read = patch_read,
                                   .digest_add = digest_add,
                                   .digest_end = digest_end,
                                   .is_signed = is_signed,
+                                  .by_mac = PART_BY_MAC,
                                   .holds = holds,
                                   .models = PART_MODELS,
                                   .models_size = PART_MODELS_SIZE,

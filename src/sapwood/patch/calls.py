@@ -163,8 +163,7 @@ def apply(
         patch: Path, bytes, stream, or an open patch.
         also: The second base, of a patch that was made with one.
         out: Where the target goes. Without it the target is returned: bytes, or path -> bytes for a folder.
-        verify_key: Refuse a patch that this key did not sign: an Ed25519 public key or one for AES-CMAC, or the
-            file of one.
+        verify_key: Refuse a patch that this Ed25519 public key, AES-CMAC key or file of one did not sign.
         min_version: Refuse a patch whose version counter is lower.
         max_size: Refuse a patch whose target takes more bytes, before anything is written; for patches from
             strangers.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.device.patches import ROOT, compiles, make_pair
-from tests.device.thumb import link_size
+from tests.device.thumb import crypto_size, link_size
 from tests.device.thumb.machine import DONE, Layout, build
 from tests.device.thumb.sweep import IN_PLACE, SLOTS, a_device
 
@@ -128,6 +128,12 @@ def _memory_rows(folder: Path) -> Iterable[Iterable[object]]:
             yield name, state, update, deepest, state + update + deepest
 
 
+def _crypto_rows(folder: Path) -> Iterable[Iterable[object]]:
+    for cpu in CPUS:
+        found = crypto_size.code(cpu, folder)
+        yield cpu.upper(), *(found[group] for group in crypto_size.GROUPS)
+
+
 def _link_rows(folder: Path) -> Iterable[Iterable[object]]:
     for cpu in CPUS:
         found = link_size.code(cpu, FLAGS, folder)
@@ -148,7 +154,7 @@ Made by `make device-size`, with {COMPILER} {version}.
 ## Code
 
 Bytes of code and constants as linked with `--gc-sections`, from {roots} and
-`swd_guard`. `memory.c` is there for who has no libc. SHA-256 and Ed25519 are the platform's, and not in it.
+`swd_guard`. `memory.c` is there for who has no libc. Crypto is the platform's, and not in it.
 "two slots" is `SWD_IN_PLACE=0`, "integers" `SWD_FLOATS=0`, "no guards" `SWD_GUARDS=0`. Compiled with
 
     {" ".join(FLAGS)}
@@ -161,6 +167,14 @@ updated (painted before, in Unicorn), without what callbacks take. A chunk more 
 is {chunk} bytes. At boot, `swd_boot` needs no state, and a `swd_update` on the stack.
 
 {_table(("layout", "state", "swd_update", "stack", "sum"), _memory_rows(folder))}
+## Crypto
+
+Bytes of code and constants of what the engine asks for by callbacks, in the port for QEMU's boards: SHA-256
+and Ed25519 (with its SHA-512) of libsodium, AES-CMAC of LibTomCrypt, which takes keys of AES-128 and AES-256
+alike. Compiled at -Os as their authors publish them; each with what it takes of newlib and libgcc. A part
+with such hardware takes less. A device needs SHA-256, and one of the others if it checks signatures.
+
+{_table(("processor", *crypto_size.GROUPS), _crypto_rows(folder))}
 ## The link
 
 Bytes of code and constants of the device's half of the link ([LINK.md](LINK.md)), all functions of
