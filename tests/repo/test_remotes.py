@@ -1,5 +1,8 @@
 """Push, fetch, pull and clone, between repositories by way of a folder."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +96,35 @@ def test_force_and_delete(repo: Repository) -> None:
     assert opened.refs()["refs/heads/main"] == repo.branches()["main"]
     with pytest.raises(UnknownRevision):
         repo.push(None, "none")
+
+
+def test_a_remote_gives_up_what_no_branch_leads_to(repo: Repository, tmp_path: Path) -> None:
+    repo.push(everything=True)
+    repo.branch("other")
+    repo.switch("other")
+    repo.commit({"model.safetensors": noise(50)}, "for nothing")
+    repo.push("origin", "other")
+    repo.push("origin", "other", delete=True)
+    assert repo.gc_remote(dry_run=True).objects == 4
+    told = subprocess.run(
+        [sys.executable, "-m", "sapwood", "gc", "--remote", "origin", "--grace", "0", "--json"],
+        cwd=repo.path,
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(told.stdout)["objects"] == 4
+    assert json.loads(told.stdout)["removed"] == json.loads(told.stdout)["packs"] == 1
+    with Repository.clone(str(tmp_path / "remote"), tmp_path / "two") as other:
+        assert [info.id for info in other.log()] == [info.id for info in repo.log("main")]
+        assert all(same(repo, other, text) for text in ("main", "main~1", "v1~1"))
+        assert other.fsck() == []
+        # One who never had the contents can collect, too.
+    with Repository.clone(str(tmp_path / "remote"), tmp_path / "three", lazy=True) as lazy:
+        assert lazy.gc_remote(grace=0).objects == 0
+    # What was given up comes again with the next push.
+    repo.push("origin", "other")
+    with Repository.clone(str(tmp_path / "remote"), tmp_path / "four", branch="other") as other:
+        assert same(repo, other, "other")
 
 
 @pytest.mark.parametrize(

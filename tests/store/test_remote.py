@@ -162,8 +162,11 @@ class Failing:
         self.adds_left -= 1
         self.place.add(path, pieces)
 
-    def names(self, folder: str) -> list[str] | None:
+    def names(self, folder: str) -> dict[str, float] | None:
         return self.place.names(folder)
+
+    def remove(self, path: str) -> None:
+        self.place.remove(path)
 
     def read_versioned(self, path: str) -> tuple[bytes | None, object]:
         return self.place.read_versioned(path)
@@ -203,7 +206,7 @@ def test_a_lost_answer_is_recognised(tmp_path: Path, place: Place) -> None:
 
 
 def test_a_push_that_was_cut_goes_on(tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sapwood.store.remote.remote._PACK", 20_000)
+    monkeypatch.setattr("sapwood.store.remote.pack_list.PACK", 20_000)
     monkeypatch.setattr("sapwood.store.remote.remote._AT_ONCE", 1)
     here, recipes = versions(tmp_path / "a", 3)
     objects = [digest for recipe in recipes for digest in all_of(here, recipe)]
@@ -273,7 +276,7 @@ def test_what_the_remote_lacks_is_named(tmp_path: Path, place: Place) -> None:
 
 def test_large_objects_travel_in_steps(tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sapwood.store.remote.remote._SPAN", 100_000)
-    monkeypatch.setattr("sapwood.store.remote.remote._PACK", 100_000)
+    monkeypatch.setattr("sapwood.store.remote.pack_list.PACK", 100_000)
     with new_store(tmp_path / "a") as here, new_store(tmp_path / "b") as there:
         with here.writer() as writer:
             names = [writer.put(Kind.GLUE, os.urandom(900_000)) for _ in range(2)]
@@ -301,7 +304,7 @@ def test_a_remote_that_ignores_conditions_is_refused_by_name(
     with pytest.raises(RemoteFailure, match="ignores conditional writes"):
         Remote(place).push(here, all_of(here, recipes[0]), {"main": (None, "1")})
     assert Remote(place).refs() == {}
-    assert place.names("probe") == []
+    assert place.names("probe") == {}
 
 
 def test_a_check_of_conditions_survives_its_own_retries(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,22 @@
 """Remotes on real S3 servers on this machine, and on one that fails again and again."""
 
+import contextlib
 import os
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sapwood.errors import RefMoved, RemoteFailure, SapwoodError
-from sapwood.store.kinds import Kind
+from sapwood.errors import DamagedStore, RefMoved, RemoteFailure, SapwoodError
+from sapwood.store.kinds import Digest, Kind
+from sapwood.store.remote.collect import collect_remote
 from sapwood.store.remote.remote import Remote
 from tests.store.s3_servers import BUCKET, FailingProxy, options, server
 from tests.store.stores import get_bytes, model_bytes, new_store
 from tests.store.test_remote import all_of, fetch_all, versions
+from tests.store.test_remote_collection import is_whole, live, named, put
 
 pytestmark = pytest.mark.slow
 
@@ -103,3 +107,43 @@ def test_nor_do_they_where_the_server_fails_all_the_time(tmp_path: Path, minista
         log = race(tmp_path / "s", proxy.port, "failing", pushers=2, steps=6)
         assert set(proxy.failures) == set(FailingProxy.WAYS)
     assert sorted(log) == sorted(f"{number}.{step}" for number in range(2) for step in range(6))
+
+
+def test_collections_beside_pushers_lose_nothing(tmp_path: Path, ministack: int) -> None:
+    """Each pusher moves a ref of its own to other objects all the time, and what it left is collected."""
+    url = f"s3://{BUCKET}/collected"
+    pushing = threading.Event()
+    swept = [0]
+
+    def collected() -> None:
+        while not pushing.is_set():
+            # Without a grace period a list may go while it is read.
+            with contextlib.suppress(DamagedStore, RemoteFailure):
+                swept[0] += collect_remote(Remote(url, options(ministack)), live, tmp_path, grace=0).objects
+
+    with new_store(tmp_path / "s") as store:
+        pieces = put(store, *range(6))
+        acknowledged: dict[str, set[Digest]] = {}
+
+        def push(ref: str) -> None:
+            source = random.Random(ref)
+            for _ in range(12):
+                chosen = source.sample(pieces, 2)
+                while ref not in acknowledged or acknowledged[ref] != set(chosen):
+                    with contextlib.suppress(DamagedStore, RemoteFailure):
+                        value = {ref: (None, named(chosen))}
+                        Remote(url, options(ministack)).push(store, chosen, value, force=True)
+                        acknowledged[ref] = set(chosen)
+
+        threads = [threading.Thread(target=push, args=(ref,)) for ref in "ab"]
+        collector = threading.Thread(target=collected)
+        for thread in [*threads, collector]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pushing.set()
+        collector.join()
+    remote = Remote(url, options(ministack))
+    assert swept[0] > 0
+    assert live(remote.refs()) == set.union(*acknowledged.values())
+    is_whole(remote.place, tmp_path)

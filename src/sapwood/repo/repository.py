@@ -6,12 +6,13 @@ from sapwood.repo.commits import Commits
 from sapwood.repo.files import Files
 from sapwood.repo.import_export import ImportExport
 from sapwood.repo.ingesting import Ingesting
+from sapwood.repo.remote_upkeep import RemoteUpkeep
 from sapwood.repo.upkeep import Upkeep
 
 __all__ = ["Repository"]
 
 
-class Repository(Files, Commits, Branches, Cloning, Ingesting, ImportExport, Upkeep):
+class Repository(Files, Commits, Branches, Cloning, Ingesting, ImportExport, Upkeep, RemoteUpkeep):
     """An open repository; use it as a context manager, or close it. Of one thread.
 
     >>> import numpy as np, tempfile

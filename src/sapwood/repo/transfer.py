@@ -9,7 +9,7 @@ from sapwood.store.leases import Lease
 from sapwood.store.recipe import read_recipe
 from sapwood.store.remote.remote import Progress, Remote
 
-__all__ = ["fetch_commits", "fetch_contents", "to_send"]
+__all__ = ["fetch_commits", "fetch_contents", "live_at", "to_send"]
 
 
 def to_send(objects: Objects, targets: Iterable[Digest], known: Iterable[Digest]) -> set[Digest]:
@@ -39,6 +39,31 @@ def to_send(objects: Objects, targets: Iterable[Digest], known: Iterable[Digest]
             found.add(recipe)
             found |= {item.digest for item in read_recipe(store.read(recipe)).items}
     return found - store.missing(found)
+
+
+def live_at(objects: Objects, remote: Remote, targets: Iterable[Digest], lease: Lease) -> set[Digest]:
+    """All that refs of a remote lead to; gets its commits, trees and recipes, which tell."""
+    store = objects.store
+    named = set(targets)
+    commits = fetch_commits(objects, remote, named, lease)
+    found = commits | named
+    for target in named:
+        at = target
+        while store.info(at).kind is Kind.TAG:
+            found.add(at)
+            at = objects.tag(at).target
+    trees = {objects.commit(commit).tree for commit in commits}
+    _get(objects, remote, trees, lease)
+    recipes = {entry.recipe for tree in trees for entry in objects.tree(tree)}
+    _get(objects, remote, recipes, lease)
+    contents = {item.digest for recipe in recipes for item in read_recipe(store.read(recipe)).items}
+    return found | trees | recipes | contents
+
+
+def _get(objects: Objects, remote: Remote, digests: set[Digest], lease: Lease) -> None:
+    missing = objects.store.missing(digests)
+    if missing:
+        remote.fetch(objects.store, missing, lease=lease)
 
 
 def fetch_commits(objects: Objects, remote: Remote, targets: Iterable[Digest], lease: Lease) -> set[Digest]:

@@ -32,9 +32,9 @@ _RETRIES: Final[Any] = {
     },
     "retry_timeout": timedelta(minutes=2),
 }
-# Settings of the HTTP client, not of the service.
 # A URL may carry a password, which no message should show.
 _USER: Final = re.compile(r"^(\w+://)[^/@]*@")
+# Settings of the HTTP client, not of the service.
 _CLIENT: Final = frozenset({"allow_http", "timeout", "connect_timeout", "proxy_url", "user_agent"})
 
 
@@ -112,13 +112,22 @@ class CloudPlace:
                 found=there,
             )
 
-    def names(self, folder: str) -> list[str] | None:
-        """Names of the files in a folder; a web server does not tell."""
+    def names(self, folder: str) -> dict[str, float] | None:
+        """Files in a folder and when each was written; a web server does not tell."""
         if self._is_web:
             return None
         with self._told(folder):
-            found = [item["path"] for some in obstore.list(self._store, f"{folder}/") for item in some]
-        return sorted(path.rpartition("/")[2] for path in found)
+            found = [item for some in obstore.list(self._store, f"{folder}/") for item in some]
+        return {
+            item["path"].rpartition("/")[2]: item["last_modified"].timestamp()
+            for item in sorted(found, key=lambda item: item["path"])
+        }
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+        self._check_writable()
+        with self._told(path), contextlib.suppress(FileNotFoundError):
+            obstore.delete(self._store, path)
 
     def read_versioned(self, path: str) -> tuple[bytes | None, object]:
         """A file that changes, and its entity tag."""

@@ -61,13 +61,25 @@ class FolderPlace:
         with atomic_output(full) as out:
             out.writelines(pieces)
 
-    def names(self, folder: str) -> list[str] | None:
-        """Names of the files in a folder, not of those in the making."""
-        with told(self._root / folder):
-            try:
-                return sorted(n for n in os.listdir(self._root / folder) if not n.startswith("."))  # noqa: PTH208
-            except FileNotFoundError:
-                return []
+    def names(self, folder: str) -> dict[str, float] | None:
+        """Files in a folder, not those in the making, and when each was written."""
+        found = {}
+        with (
+            told(self._root / folder),
+            contextlib.suppress(FileNotFoundError),
+            os.scandir(self._root / folder) as entries,
+        ):
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    # Another may remove it meanwhile.
+                    with contextlib.suppress(FileNotFoundError):
+                        found[entry.name] = entry.stat().st_mtime
+        return dict(sorted(found.items()))
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+        with told(self._root / path):
+            (self._root / path).unlink(missing_ok=True)
 
     def read_versioned(self, path: str) -> tuple[bytes | None, object]:
         """A file that changes; its version is the digest of its bytes."""

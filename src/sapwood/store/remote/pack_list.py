@@ -5,17 +5,21 @@ magic and the heads: so offsets follow from sizes. Both have one name, BLAKE3 of
 """
 
 import dataclasses
-from collections.abc import Iterator
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from blake3 import blake3
 
 from sapwood.errors import BadData
-from sapwood.store.kinds import StoredForm
+from sapwood.store.kinds import Description, Form, Kind, StoredForm, object_digest
 from sapwood.store.record import MOST_HEAD, PACK_MAGIC, Record, put_record, put_seal, read_head
 
-__all__ = ["Member", "PackList", "list_path", "pack_path", "read_list"]
+__all__ = ["Member", "PackList", "list_path", "pack_path", "packed", "read_list"]
 
+PACK: Final = 16 << 20
+"""Bytes of a pack at which it is sent; larger objects get one of their own."""
 _MOST_LIST: Final = 256 << 20
 
 
@@ -55,6 +59,13 @@ class PackList:
         self.size += len(head) + len(form.payload)
         self.objects += 1
 
+    def rename(self) -> None:
+        """Get another name, by an object that no other pack has."""
+        data = secrets.token_bytes(16)
+        what = Description(Kind.GLUE)
+        digest = object_digest(what, data)
+        self.add(StoredForm(digest, what, len(data), Form.RAW, None, memoryview(data), crc=zlib.crc32(data)))
+
     def list_bytes(self) -> bytes:
         """The list."""
         return PACK_MAGIC + b"".join(self._heads)
@@ -69,6 +80,18 @@ class PackList:
     def name(self) -> str:
         """The name of both."""
         return blake3(self.list_bytes()).hexdigest()
+
+
+def packed(forms: Iterable[StoredForm]) -> Iterator[PackList]:
+    """Objects in packs of some MB."""
+    pack = PackList()
+    for form in forms:
+        if pack.objects and pack.size + len(form.payload) > PACK:
+            yield pack
+            pack = PackList()
+        pack.add(form)
+    if pack.objects:
+        yield pack
 
 
 def list_path(name: str) -> str:

@@ -38,8 +38,18 @@ class Place(Protocol):
             RemoteFailure, StorageFailure, DiskFull: It cannot be written.
         """
 
-    def names(self, folder: str) -> list[str] | None:
-        """Names of the files in a folder; None where there is no way to tell."""
+    def names(self, folder: str) -> dict[str, float] | None:
+        """Files in a folder by name, with when each was written (seconds since 1970).
+
+        None where there is no way to tell.
+        """
+
+    def remove(self, path: str) -> None:
+        """Remove a file; one that is not there is removed already.
+
+        Raises:
+            RemoteFailure, StorageFailure: It cannot be removed.
+        """
 
     def read_versioned(self, path: str) -> tuple[bytes | None, object]:
         """A file that changes (None if there is none), and a token of the version read."""

@@ -11,6 +11,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from sapwood.errors import (
@@ -25,7 +26,7 @@ from sapwood.errors import (
 from sapwood.patch.workers import Workers
 from sapwood.store.kinds import Digest, Kind, StoredForm
 from sapwood.store.leases import Lease
-from sapwood.store.remote.pack_list import Member, PackList, list_path, pack_path, read_list
+from sapwood.store.remote.pack_list import Member, PackList, list_path, pack_path, packed, read_list
 from sapwood.store.remote.place import Place, open_place
 from sapwood.store.remote.root import ROOT_NAME, Root, read_root, write_root
 from sapwood.store.store import Store
@@ -36,8 +37,6 @@ __all__ = ["Progress", "Remote", "Transfer"]
 Progress = Callable[[int, int], None]
 """Called with bytes that have travelled, and bytes in all."""
 
-# Bytes of a pack at which it is sent; larger objects get one of their own.
-_PACK: Final = 16 << 20
 # Bytes fetched at once, and bytes between two objects that are fetched rather than asked around.
 _SPAN: Final = 4 << 20
 _GAP: Final = 32 << 10
@@ -64,7 +63,10 @@ class Remote:
         """``where`` is a folder or a URL; see ``open_place``."""
         self.place = open_place(where, options) if isinstance(where, str) else where
         self._members: dict[Digest, Member] = {}
-        self._listed: set[str] = set()
+        # Packs whose lists were read, and of these the ones that the root named then.
+        self._listed: dict[str, list[Member]] = {}
+        self._named: set[str] = set()
+        self._gone: frozenset[str] = frozenset()
 
     def refs(self) -> dict[str, str]:
         """Its refs now; none if nothing was ever pushed.
@@ -78,14 +80,29 @@ class Remote:
         data, version = self.place.read_versioned(ROOT_NAME)
         return (Root() if data is None else read_root(data, self.place.name)), version
 
+    def look(self) -> tuple[Root, object, dict[str, list[Member]]]:
+        """Its root, a token of the root's version, and all packs with what is in them, the root's first."""
+        root, version = self._root()
+        self._learn(root)
+        return root, version, self._listed
+
     def _learn(self, root: Root) -> None:
         """Read the lists that are new; of all packs, also of those that a push left that was cut."""
+        if self._is_outdated(root):
+            self._members.clear()
+            self._listed.clear()
+            self._named.clear()
+        self._gone = frozenset(root.gone)
+        self._named.update(root.lists)
         names = dict.fromkeys(root.lists)
-        names |= dict.fromkeys(self.place.names("lists") or ())
+        names |= dict.fromkeys(name for name in self.place.names("lists") or () if name not in self._gone)
         new = [name for name in names if name not in self._listed]
 
-        def read(name: str) -> list[Member]:
+        def read(name: str) -> list[Member] | None:
             data = self.place.read(list_path(name))
+            if data is None and name not in root.lists:
+                # A collection was quicker.
+                return None
             if data is None:
                 raise DamagedStore(
                     "a list of the remote is missing", path=f"{self.place.name}/{list_path(name)}"
@@ -94,10 +111,16 @@ class Remote:
 
         with Workers(_REQUESTS) as workers:
             for name, members in zip(new, workers.map(read, new), strict=True):
-                self._hold(name, members)
+                if members is not None:
+                    self._hold(name, members)
 
-    def _hold(self, name: str, members: Iterable[Member]) -> None:
-        self._listed.add(name)
+    def _is_outdated(self, root: Root) -> bool:
+        """Whether a collection gave up a pack that was counted on."""
+        lists = set(root.lists)
+        return any(name in root.gone for name in self._listed) or not self._named <= lists
+
+    def _hold(self, name: str, members: list[Member]) -> None:
+        self._listed[name] = members
         for member in members:
             self._members.setdefault(member.record.digest, member)
 
@@ -138,10 +161,14 @@ class Remote:
         root, _ = self._root()
         for name, move in refs.items():
             self._check_ref(root, name, move, force=force)
-        told = self.send(store, digests, progress=progress)
-        # Lists of a push that was cut, and of ``send``, become part of the root now: their packs are whole.
-        self._move(refs, sorted(self._listed - set(root.lists)), force=force)
-        return told
+        wanted = list(digests)
+        objects = size = 0
+        for _ in range(_TRIES):
+            told = self.send(store, wanted, progress=progress)
+            objects, size = objects + told.objects, size + told.bytes
+            if self._move(refs, force=force):
+                return Transfer(objects, size)
+        raise RemoteFailure("the remote is collected all the time", path=self.place.name, advice="Try again.")
 
     def send(self, store: Store, digests: Iterable[Digest], *, progress: Progress | None = None) -> Transfer:
         """Send objects that it lacks, with what they stand on, ahead of the push that names them.
@@ -154,19 +181,28 @@ class Remote:
         total = sum(store.info(digest).stored for digest in needed)
         done = 0
 
-        def add(pack: PackList) -> tuple[str, bytes, int]:
+        for _, size in self.add(store.stored(digest) for digest in needed):
+            done += size
+            if progress is not None:
+                progress(min(done, total), total)
+        return Transfer(len(needed), total)
+
+    def add(self, forms: Iterable[StoredForm]) -> Iterator[tuple[str, int]]:
+        """Put objects there, ahead of the root that names their packs: the name and bytes of each pack."""
+
+        def put(pack: PackList) -> tuple[str, bytes, int]:
+            if pack.name() in self._gone:
+                # Its files may be removed at any time.
+                pack.rename()
             name, heads = pack.name(), pack.list_bytes()
             self.place.add(pack_path(name), pack.pack_pieces())
             self.place.add(list_path(name), [heads])
             return name, heads, pack.size
 
         with Workers(_AT_ONCE) as workers:
-            for name, heads, size in workers.map(add, self._packs(store, needed)):
+            for name, heads, size in workers.map(put, packed(forms)):
                 self._hold(name, read_list(heads, name, list_path(name)))
-                done += size
-                if progress is not None:
-                    progress(min(done, total), total)
-        return Transfer(len(needed), total)
+                yield name, size
 
     def _needed(self, store: Store, digests: Iterable[Digest]) -> list[Digest]:
         """What must travel, bases before what stands on them."""
@@ -180,17 +216,6 @@ class Remote:
             found |= dict.fromkeys(reversed(chain))
         return list(found)
 
-    def _packs(self, store: Store, digests: list[Digest]) -> Iterator[PackList]:
-        pack = PackList()
-        for digest in digests:
-            form = store.stored(digest)
-            if pack.objects and pack.size + len(form.payload) > _PACK:
-                yield pack
-                pack = PackList()
-            pack.add(form)
-        if pack.objects:
-            yield pack
-
     def _check_ref(self, root: Root, name: str, move: tuple[str | None, str | None], *, force: bool) -> None:
         old, new = move
         found = root.refs.get(name)
@@ -203,24 +228,27 @@ class Remote:
                 advice="Fetch first, and merge.",
             )
 
-    def _move(
-        self, refs: Mapping[str, tuple[str | None, str | None]], lists: list[str], *, force: bool
-    ) -> None:
+    def _move(self, refs: Mapping[str, tuple[str | None, str | None]], *, force: bool) -> bool:
+        """Move the refs; False if a collection gave up a pack that was counted on."""
         write = secrets.token_hex(16)
         unanswered: RemoteFailure | None = None
         for _ in range(_TRIES):
             root, version = self._root()
             if write in root.writes:
                 # Its answer was lost.
-                return
+                return True
+            if self._is_outdated(root):
+                return False
             for name, move in refs.items():
                 self._check_ref(root, name, move, force=force)
+            # Lists of a push that was cut, and of ``send``, become part of the root: their packs are whole.
+            lists = sorted(self._listed.keys() - set(root.lists))
             after = root.after(write, {name: new for name, (_, new) in refs.items()}, lists)
             if (after.refs, after.lists) == (root.refs, root.lists):
-                return
+                return True
             try:
                 if self.place.swap(ROOT_NAME, write_root(after), version):
-                    return
+                    return True
             except RemoteFailure as error:
                 if unanswered is not None:
                     raise
@@ -253,14 +281,12 @@ class Remote:
         total = sum(m.record.payload_size for level in levels for m in level)
         done = kept = 0
         places = offsets or {}
-        with store.writer(lease) as writer, Workers(_REQUESTS) as workers:
+        with store.writer(lease) as writer:
             try:
                 for level in levels:
-                    for span, data in workers.map(lambda one: (one, self._data(store, one)), _spans(level)):
-                        for member in span:
-                            place = places.get(member.record.digest, 0)
-                            self._keep(writer, member, data, span[0].offset, place)
-                            done += member.record.payload_size
+                    for member, form in self.forms(level, store.root):
+                        self._keep(writer, member, form, places.get(form.digest, 0))
+                        done += member.record.payload_size
                         if progress is not None:
                             progress(done, total)
                         if done - kept >= _KEEP:
@@ -298,7 +324,26 @@ class Remote:
             members.sort(key=lambda member: (member.pack, member.offset))
         return levels
 
-    def _data(self, store: Store, span: list[Member]) -> memoryview:
+    def forms(self, members: list[Member], room: Path) -> Iterator[tuple[Member, StoredForm]]:
+        """Objects as they are stored, not verified; a large one comes by way of a file in ``room``.
+
+        Raises:
+            DamagedStore: A pack is missing or was cut short.
+            RemoteFailure, StorageFailure: It cannot be read.
+        """
+        with Workers(_REQUESTS) as workers:
+            for span, data in workers.map(lambda one: (one, self._data(room, one)), _spans(members)):
+                for member in span:
+                    start, r = member.offset - span[0].offset, member.record
+                    payload = data[start : start + r.payload_size]
+                    yield (
+                        member,
+                        StoredForm(
+                            r.digest, r.description, r.length, r.form, r.base, payload, r.depth, r.crc
+                        ),
+                    )
+
+    def _data(self, room: Path, span: list[Member]) -> memoryview:
         """The bytes of neighbours in a pack; of a large object by way of a file."""
         path = pack_path(span[0].pack)
         start = span[0].offset
@@ -306,19 +351,15 @@ class Remote:
         if end - start <= 2 * _SPAN:
             return memoryview(self.place.read_span(path, start, end - start) if end > start else b"")
         try:
-            with tempfile.TemporaryFile(dir=store.root) as file:
+            with tempfile.TemporaryFile(dir=room) as file:
                 for at in range(start, end, _SPAN):
                     file.write(self.place.read_span(path, at, min(_SPAN, end - at)))
                 file.flush()
                 return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except OSError as error:
-            raise storage_error(error, str(store.root)) from error
+            raise storage_error(error, str(room)) from error
 
-    def _keep(self, writer: Writer, member: Member, data: memoryview, start: int, place: int) -> None:
-        record = member.record
-        at = member.offset - start
-        payload = data[at : at + record.payload_size]
-        form = StoredForm(record.digest, record.description, record.length, record.form, record.base, payload)
+    def _keep(self, writer: Writer, member: Member, form: StoredForm, place: int) -> None:
         try:
             writer.put_stored(form, place)
         except BadData as error:
@@ -326,7 +367,7 @@ class Remote:
                 f"the remote sent a damaged object: {error.message}",
                 path=f"{self.place.name}/{pack_path(member.pack)}",
                 offset=member.offset,
-                found=record.digest,
+                found=form.digest,
                 advice="Push the object again from a store that has it.",
             ) from error
 

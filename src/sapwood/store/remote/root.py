@@ -1,10 +1,11 @@
 """The one file of a remote that changes: its refs and the names of its packs, as canonical JSON.
 
-    {"lists": ["64 hex digits", …], "refs": {"name": "value", …}, "version": 1,
-     "writes": ["32 hex digits", …]}
+    {"gone": {"64 hex digits": seconds, …}, "lists": ["64 hex digits", …], "refs": {"name": "value", …},
+     "version": 1, "writes": ["32 hex digits", …]}
 
 It is replaced by conditional write. ``writes`` holds the ids of the last writes, the newest last: who lost
-the answer to a write finds its id there, even if others have written since.
+the answer to a write finds its id there, even if others have written since. ``gone``, left out where it is
+empty, names packs that a collection gave up, and when.
 """
 
 import dataclasses
@@ -31,23 +32,27 @@ class Root:
         refs: Values by name; what they mean is the repository's business.
         lists: Names of the packs, each with a list of what is in it; in the order they came.
         writes: Ids of the last writes.
+        gone: Packs that nobody may count on any more, and when that was said (seconds since 1970).
     """
 
     refs: dict[str, str] = dataclasses.field(default_factory=dict)
     lists: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    gone: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def after(self, write: str, refs: dict[str, str | None], lists: list[str]) -> "Root":
         """The root after a write: refs moved (None: removed) and packs added."""
         moved = {name: value for name, value in (self.refs | refs).items() if value is not None}
         known = set(self.lists)
         more = tuple(name for name in lists if name not in known)
-        return Root(moved, self.lists + more, (*self.writes, write)[-_WRITES:])
+        return Root(moved, self.lists + more, (*self.writes, write)[-_WRITES:], self.gone)
 
 
 def write_root(root: Root) -> bytes:
     """The root as bytes; equal roots give equal bytes."""
     fields = {"lists": root.lists, "refs": root.refs, "version": _VERSION, "writes": root.writes}
+    if root.gone:
+        fields["gone"] = root.gone
     return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -70,16 +75,20 @@ def read_root(data: bytes, place: str) -> Root:
                 advice="Update sapwood.",
             )
         refs, lists, writes = fields["refs"], fields["lists"], fields["writes"]
+        gone = fields.get("gone", {})
         if not (
             isinstance(refs, dict)
             and all(_is_text(name) and _is_text(value) for name, value in refs.items())
             and _are_hex(lists, 64)
             and _are_hex(writes, 32)
+            and isinstance(gone, dict)
+            and _are_hex([*gone], 64)
+            and all(type(when) is int and when >= 0 for when in gone.values())
         ):
             raise ValueError("not the fields of a root")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadData("the root of the remote is damaged, or it is no remote", path=place) from error
-    return Root(refs, tuple(lists), tuple(writes))
+    return Root(refs, tuple(lists), tuple(writes), gone)
 
 
 def _is_text(value: object) -> bool:
