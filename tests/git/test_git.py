@@ -1,6 +1,7 @@
 """Models in a real git repository: its own commands, with Sapwood's filter and diff driver set up."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,9 +60,13 @@ def commit(name: str, data: bytes) -> None:
     git("commit", "-q", "-m", "a version")
 
 
-def test_versions_come_back_bit_for_bit(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("singly", [False, True])
+def test_versions_come_back_bit_for_bit(home: Path, tmp_path: Path, *, singly: bool) -> None:
     first, second = versions()
     install(GitCheckout())
+    if singly:
+        # As a git before 2.11 does: a process for each file.
+        git("config", "--unset", "filter.sapwood.process")
     name = 'a "b" é.safetensors'
     commit(name, first)
     commit(name, second)
@@ -88,6 +93,30 @@ def test_versions_come_back_bit_for_bit(home: Path, tmp_path: Path) -> None:
     shutil.copy(name, "again.safetensors")
     git("add", "again.safetensors")
     assert git("cat-file", "blob", ":again.safetensors") == git("cat-file", "blob", f"HEAD:{name}")
+
+
+def filters_of(*arguments: str) -> list[str]:
+    """The commands of Sapwood that git runs."""
+    ran = subprocess.run(
+        ["git", *arguments], env={**os.environ, "GIT_TRACE": "1"}, capture_output=True, check=True
+    )
+    lines = [line for line in ran.stderr.decode().splitlines() if "run_command:" in line]
+    return [found[1] for line in lines if (found := re.search(r"sapwood git (\w+)", line))]
+
+
+def test_one_process_serves_all_files(home: Path) -> None:
+    first, second = versions()
+    install(GitCheckout())
+    for number in range(6):
+        Path(f"{number}.safetensors").write_bytes((first, second)[number % 2])
+    assert filters_of("add", ".") == ["process"]
+    git("commit", "-q", "-m", "six")
+    for number in range(6):
+        Path(f"{number}.safetensors").unlink()
+    assert filters_of("checkout", "--", ".") == ["process"]
+    for number in range(6):
+        assert Path(f"{number}.safetensors").read_bytes() == (first, second)[number % 2]
+    assert git("status", "--short") == ""
 
 
 def test_a_clone_without_the_store_has_pointers_and_says_what_to_do(

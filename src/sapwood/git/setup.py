@@ -35,6 +35,8 @@ def install(checkout: GitCheckout, patterns: Iterable[str] = PATTERNS) -> list[s
     for way in ("clean", "smudge"):
         # Git puts the path for %f, and one % for two.
         checkout.configure(f"filter.sapwood.{way}", command.replace("%", "%%") + f" {way} -- %f")
+    # One process for all files of a command, for a git that knows of it (2.11).
+    checkout.configure("filter.sapwood.process", f"{command} process")
     checkout.configure("filter.sapwood.required", "true")
     checkout.configure("diff.sapwood.textconv", f"{command} textconv --")
     known = _read(checkout.root)

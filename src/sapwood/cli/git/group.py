@@ -15,6 +15,7 @@ __all__ = ["command"]
         "uninstall": "sapwood.cli.git.uninstall",
         "clean": "sapwood.cli.git.clean",
         "smudge": "sapwood.cli.git.smudge",
+        "process": "sapwood.cli.git.process",
         "textconv": "sapwood.cli.git.textconv",
     },
 )
