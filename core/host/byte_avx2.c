@@ -63,8 +63,8 @@ LANES knots(const uint8_t *upper, const uint8_t *lower, sw_lanes index) {
 }
 
 LANES sw_lanes_unlikely(sw_lanes sum) {
-    const __m256i d = _mm256_min_epi16(_mm256_abs_epi16(_mm256_max_epi16(sum, _mm256_set1_epi16(-4095))),
-                                       _mm256_set1_epi16(4095));
+    /* Without a sign, the size of -32768 is right too. */
+    const __m256i d = _mm256_min_epu16(_mm256_abs_epi16(sum), _mm256_set1_epi16(4095));
     const __m256i index = _mm256_srli_epi16(d, 8);
     const __m256i knot = knots(sw_byte_knots[0], sw_byte_knots[1], index);
     const __m256i slope = knots(sw_byte_knots[2], sw_byte_knots[3], index);
@@ -90,8 +90,8 @@ LANES sw_lanes_train(sw_lanes slot, sw_lanes on_path, sw_lanes ones) {
     const __m256i counting = _mm256_set1_epi16(SW_BYTE_COUNT);
     const __m256i rates = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)sw_byte_rates));
     const __m256i count = _mm256_and_si256(slot, counting);
-    const __m256i index = _mm256_or_si256(_mm256_slli_epi16(count, 8), _mm256_set1_epi16(0x80));
-    const __m256i rate = _mm256_and_si256(_mm256_shuffle_epi8(rates, index), on_path);
+    /* What the upper bytes find is shifted out. */
+    const __m256i rate = _mm256_and_si256(_mm256_slli_epi16(_mm256_shuffle_epi8(rates, count), 8), on_path);
     __m256i away = _mm256_andnot_si256(counting, _mm256_xor_si256(slot, ones));
     away = _mm256_sub_epi16(away, _mm256_mulhi_epu16(away, rate));
     away = _mm256_add_epi16(away, _mm256_and_si256(on_path, _mm256_set1_epi16(3)));

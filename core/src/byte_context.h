@@ -12,10 +12,14 @@ enum { SW_BYTE_SETTLES = 65000, SW_BYTE_MOST = 65536 - 16 };
 
 #define SW_BYTE_MULTIPLIER UINT64_C(0x9E3779B97F4A7C15)
 
+/* The slot of what is no match. */
+enum { SW_BYTE_NO_MATCH = 256 * SW_BYTE_MATCHES };
+
 typedef struct {
     bool found;
     unsigned byte; /* the expected one */
-    unsigned kind; /* how well the match has done */
+    unsigned kind; /* how well the match has done; 0 for none too */
+    unsigned slot; /* of both */
 } sw_byte_match;
 
 /* Eight bytes, the last lowest. */
@@ -34,7 +38,7 @@ SW_BYTE_INLINE uint64_t sw_byte_eight(const uint8_t *from) {
 }
 
 SW_BYTE_INLINE sw_byte_match sw_byte_expect(const sw_byte_state *s, const uint8_t *window) {
-    sw_byte_match m = {s->match > 0, 0, 0};
+    sw_byte_match m = {s->match > 0, 0, 0, SW_BYTE_NO_MATCH};
     if (m.found) {
         const uint32_t n = s->length;
         m.byte = window[s->match];
@@ -43,6 +47,7 @@ SW_BYTE_INLINE sw_byte_match sw_byte_expect(const sw_byte_state *s, const uint8_
         } else {
             m.kind = n < 8 ? n : n < 16 ? 8 + (n - 8) / 4 : n < 32 ? 10 + (n - 16) / 8 : 12;
         }
+        m.slot = m.byte * SW_BYTE_MATCHES + m.kind;
     }
     return m;
 }
@@ -171,13 +176,25 @@ SW_BYTE_INLINE void sw_byte_follow(const sw_byte_view *v, sw_byte_state *s, cons
     *place = (uint32_t)at;
 }
 
+/* A constant for the compiler, as levels are. */
+SW_BYTE_INLINE bool sw_byte_has_word(const sw_byte_level *level) {
+    for (unsigned i = 0; i < SW_BYTE_CONTEXTS; i++) {
+        if (level->text[i] == SW_BYTE_WORD) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The byte at `at` is known: history, word, match. */
 SW_BYTE_INLINE void sw_byte_see(const sw_byte_view *v, sw_byte_state *s, const sw_byte_level *level,
                                 const uint8_t *window, size_t at, unsigned byte) {
     s->history = s->history << 8 | byte;
-    const unsigned lower = byte | 32;
-    const bool of_word = (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') || byte >= 128;
-    s->word = of_word ? (s->word + byte + 1) * 0x2F0B4C47u : 0;
+    if (sw_byte_has_word(level)) {
+        const unsigned lower = byte | 32;
+        const bool of_word = (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') || byte >= 128;
+        s->word = of_word ? (s->word + byte + 1) * 0x2F0B4C47u : 0;
+    }
     sw_byte_follow(v, s, level, window, at + 1, byte);
 }
 

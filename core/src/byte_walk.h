@@ -35,12 +35,12 @@ SW_BYTE_WALK void SW_BYTE(foresee)(const SW_BYTE(walk) *w, const sw_byte_level *
     const unsigned inputs = sw_byte_inputs(level);
     const size_t set = (size_t)inputs * SW_BYTE_LANES;
     const unsigned last = (unsigned)(w->now.history & 255);
-    const bool matched = w->match.found && (high || w->match.byte >> 4 == before);
+    /* The high nibble was another than expected: what the match says of the low one is nothing. */
+    const bool refuted = !high && w->match.byte >> 4 != before;
     const unsigned nibble = high ? 0 : 1 + before;
 
     m->slots[SW_BYTE_ORDER1] = v->first[high] + SW_BYTE_LANES * (high ? last : last * 16 + before);
-    m->slots[SW_BYTE_MATCH] = v->matched[high] + SW_BYTE_LANES * (matched ? w->match.byte * SW_BYTE_MATCHES + w->match.kind
-                                                                          : 256 * SW_BYTE_MATCHES);
+    m->slots[SW_BYTE_MATCH] = v->matched[high] + SW_BYTE_LANES * (refuted ? SW_BYTE_NO_MATCH : w->match.slot);
     if (level->wide) {
         m->slots[SW_BYTE_ORDER0] = v->none[high] + SW_BYTE_LANES * before;
     }
@@ -53,7 +53,7 @@ SW_BYTE_WALK void SW_BYTE(foresee)(const SW_BYTE(walk) *w, const sw_byte_level *
         m->slots[i] = found.slot;
         m->learned[i] = found.held ? sw_lanes_load(found.slot) : sw_lanes_fresh(found.tag);
     }
-    m->weights[0] = v->by_match[high] + set * (matched ? w->match.kind : 0);
+    m->weights[0] = v->by_match[high] + set * (refuted ? 0 : w->match.kind);
     m->weights[1] = v->by_byte[high] + set * last;
     m->weights[2] = v->by_nibble + set * nibble;
 
@@ -76,10 +76,10 @@ SW_BYTE_WALK void SW_BYTE(foresee)(const SW_BYTE(walk) *w, const sw_byte_level *
 SW_BYTE_WALK unsigned SW_BYTE(decide)(SW_BYTE(walk) *w, const SW_BYTE(mix) *m, sw_byte_mode mode, unsigned symbol) {
     uint16_t unlikely[SW_BYTE_LANES];
     sw_lanes_store(unlikely, m->unlikely);
-    const uint32_t zeros = sw_lanes_negative(m->sum);
+    const uint32_t ones = ~sw_lanes_negative(m->sum);
     unsigned node = 1;
     SW_BYTE_UNROLL for (unsigned depth = 0; depth < 4; depth++) {
-        const unsigned likely = ~(zeros >> node) & 1;
+        const unsigned likely = ones >> node & 1;
         node = node << 1 | sw_byte_code(&w->range, mode, likely, unlikely[node], symbol >> (3 - depth) & 1);
     }
     return node - 16;
