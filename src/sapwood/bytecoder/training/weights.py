@@ -16,13 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sapwood._core import ByteModel
+from sapwood.bytecoder.message import LEAST_RECORDS
+from sapwood.bytecoder.record import record_length
 from sapwood.bytecoder.training.corpus import Sample
 
 __all__ = ["SIZES", "Message", "messages", "train_weights", "weigh"]
 
 SIZES: Final = (256, 1024, 4096)
 _BATCH: Final = 64
-_RATE: Final = 0.7
+# Of the first step; the last ones are small, so that chance in their messages counts little.
+_RATE: Final = 1.0
 # A weight that few messages touch moves by less.
 _SURE_FROM: Final = 4
 # Of 8192, which is a weight of one.
@@ -57,6 +60,7 @@ def weigh(model: ByteModel, text: bytes, of: Sequence[Message]) -> dict[str, flo
     bits: dict[str, list[tuple[int, int]]] = {}
     for message in of:
         scratch.become(model)
+        scratch.take_record(record_length(message.content, LEAST_RECORDS))
         coded = scratch.encode(text + message.content)
         size = len(message.content)
         bits.setdefault(message.kind, []).append((min(size, len(coded) or size), size))
@@ -101,6 +105,7 @@ def train_weights(
         start = _read(model).astype(np.float64)
         for content in contents:
             learner.become(model)
+            learner.take_record(record_length(content, LEAST_RECORDS))
             learner.learn(text + content)
             move = _read(learner) - start
             moved += move
@@ -118,7 +123,7 @@ def train_weights(
             jobs = [(learner, batch[i::threads]) for i, learner in enumerate(scratch)]
             # Sums of whole numbers: the order of threads changes nothing.
             moved, touched = (sum(parts) for parts in zip(*pool.map(moves, jobs), strict=True))
-            weights += _RATE * moved / np.maximum(touched, _SURE_FROM)
+            weights += _RATE * (1 - step / steps) * moved / np.maximum(touched, _SURE_FROM)
             # Coarse numbers take a third less room in the file, and no more bits in messages.
             whole = np.rint(weights / _UNIT) * _UNIT
             model.take_weights(np.clip(whole, -32768, 32767).astype("<i2").tobytes())
