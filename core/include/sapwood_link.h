@@ -137,12 +137,13 @@ typedef struct {
     uint16_t next;  /* sequence that is missing first */
     uint16_t cause;
     uint16_t round_trip, deviation, wait; /* milliseconds; 8 and 4 times the first two */
+    uint16_t data_size; /* bytes of a stream in the next frame, at most: fewer where frames are lost */
     swl_frame queue[SWL_QUEUE];
     /* Streams. */
     swl_incoming in;
     const swl_outgoing *out;
     uint32_t taken, at, granted; /* of the host's: read, received, allowed */
-    uint32_t reached, allowed, wanted_to; /* of ours */
+    uint32_t reached, allowed; /* of ours */
     const char *done_text;
     uint8_t done_result, in_stream, sent_result;
     bool is_open, is_live, is_begun, is_stale, is_wanted;
@@ -151,7 +152,7 @@ typedef struct {
     /* Bytes in and out. */
     uint16_t in_size, out_at, out_end;
     uint8_t in_left;
-    bool in_bad, in_full, is_quiet;
+    bool in_bad, in_full;
     uint16_t noise;
     uint8_t room[SWL_ROOM];
     uint8_t frame[SWL_MTU];

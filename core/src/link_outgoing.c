@@ -69,7 +69,7 @@ bool swl_take_outgoing(swl_link *link, uint8_t head, swl_fields *fields) {
 /* Bytes of the next DATA, at most. */
 static uint32_t most(const swl_link *link) {
     const uint32_t room = link->mtu - (CRC + HEAD + 5u); /* a varint has 5 bytes at most */
-    return smaller(room, smaller(link->allowed, link->out->length) - link->reached);
+    return smaller(smaller(room, link->data_size), smaller(link->allowed, link->out->length) - link->reached);
 }
 
 static void end(swl_link *link, uint32_t how) {

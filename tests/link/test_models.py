@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import fcntl
 import os
 import random
 import signal
@@ -23,6 +24,7 @@ from sapwood.cli.main import main
 from sapwood.errors import CorruptByteModel
 from sapwood.link.frames import Coding, Open, Result, StreamType
 from sapwood.link.model_folder import MOST_KEPT, ModelFolder
+from sapwood.link.part_file import PartFile
 from sapwood.link.places import IntoFile, IntoFolder
 from sapwood.link.ports import TcpPort, port_named
 from sapwood.link.pushing import Push, push_of_model
@@ -418,6 +420,38 @@ def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
     assert set(folder) == {prior.identity for prior in (priors[0], *priors[3:])}
     assert folder[priors[0].identity].data == priors[0].data
     assert priors[1].identity not in folder
+
+
+def test_two_links_may_bring_the_same_model_at_once(tmp_path: Path) -> None:
+    opening = Open(0, StreamType.BYTE_MODEL, Coding.NONE, 0, PRIOR.identity, len(PRIOR.data), "")
+    sinks = [ModelFolder(tmp_path).sink(opening) for _ in range(3)]
+    for at in range(0, len(PRIOR.data), 100):
+        for sink in sinks:
+            assert sink is not None
+            sink.write(PRIOR.data[at : at + 100])
+    for sink in sinks:
+        assert sink is not None
+        sink.finish()
+        assert ModelFolder(tmp_path)[PRIOR.identity].data == PRIOR.data
+    assert [path.name for path in tmp_path.iterdir()] == [name_of(PRIOR)]
+
+
+def test_a_part_that_another_link_has_just_finished_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, part = fcntl.flock, tmp_path / "out.part"
+
+    def late(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        part.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    file = PartFile(tmp_path / "out", bytes(16))
+    file.write(b"whole")
+    file.finish()
+    assert (tmp_path / "out").read_bytes() == b"whole"
+    assert not part.exists()
 
 
 def test_a_file_under_another_name_is_not_taken_for_a_model(tmp_path: Path) -> None:

@@ -30,16 +30,17 @@ class PartFile:
     Args:
         final: The file's name in the end.
         identity: Of the stream. What another one has left is thrown away.
+        beside: In the names of the parts, where another process is at the usual ones.
 
     Attributes:
         kept: Bytes that are here.
         hasher: SHA-256 of them.
     """
 
-    def __init__(self, final: Path, identity: bytes) -> None:
+    def __init__(self, final: Path, identity: bytes, beside: str = "") -> None:
         self._final = final
-        self._part = final.with_name(final.name + ".part")
-        self._state = final.with_name(final.name + ".part.json")
+        self._part = final.with_name(f"{final.stem}{beside}{final.suffix}.part")
+        self._state = self._part.with_name(self._part.name + ".json")
         self._identity = identity
         self._saved_at = time.monotonic()
         self.hasher: Hasher = hashlib.sha256()
@@ -106,13 +107,18 @@ class PartFile:
                 whole.unlink(missing_ok=True)
 
     def _opened(self) -> BinaryIO:
-        file = self._part.open("r+b" if self._part.exists() else "w+b")
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        while True:
+            file = self._part.open("r+b" if self._part.exists() else "w+b")
+            try:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.close()
+                raise WrongCall("is being received by another process", path=str(self._final)) from error
+            # Whoever had it may have finished, and taken the name away, before it was locked here.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), self._part.stat()):
+                    return file
             file.close()
-            raise WrongCall("is being received by another process", path=str(self._final)) from error
-        return file
 
     def _resume(self) -> None:
         size = self._usable()

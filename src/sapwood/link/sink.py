@@ -66,6 +66,7 @@ class FileSink(Sink):
         opening: How the stream is offered.
         max_size: Refuse more bytes.
         decode: Reads in the end what came, and writes what the file shall have, if that is not the same.
+        beside: In the names of the file's parts, where another process is at the usual ones.
     """
 
     def __init__(
@@ -74,11 +75,12 @@ class FileSink(Sink):
         opening: Open,
         max_size: int | None,
         decode: Callable[[BinaryIO, BinaryIO], None] | None = None,
+        beside: str = "",
     ) -> None:
         self._max_size = max_size
         self._decode = decode
         _check_size(opening.length, max_size)
-        self._part = PartFile(final, opening.identity)
+        self._part = PartFile(final, opening.identity, beside)
 
     @property
     def kept(self) -> int:  # type: ignore[override]
