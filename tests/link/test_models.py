@@ -1,8 +1,8 @@
 """Trained models of the byte coder over a link: sent once, kept, refused when they are none."""
 
+import fcntl
 import hashlib
 import json
-import fcntl
 import os
 import random
 import signal
