@@ -27,14 +27,12 @@ passed on under their licences, which the packages hold in full. Logs and teleme
 | package | licence |
 |---|---|
 """
-# Twice the usual: many users share it.
-STEPS: Final = 200
 LICENCE: Final = "pieces of many packages, each under its own licence: see NOTICE.md"
 
 
 def main() -> None:
     folder = general.make()
-    trained = train([folder], steps=STEPS, licence=LICENCE, progress=_tell)
+    trained = train([folder], licence=LICENCE, progress=_tell)
     OUT.mkdir(exist_ok=True)
     (OUT / "general.ncmodel").write_bytes(trained.prior.data)
     (OUT / "general.json").write_text(json.dumps(trained.meta, indent=2) + "\n")

@@ -17,7 +17,7 @@ __all__ = ["command"]
     "--text", type=click.IntRange(1), metavar="BYTES", help="Of the model's text.  [default: 524288]"
 )
 @click.option(
-    "--steps", type=click.IntRange(0), metavar="N", help="Of training the weights, a level.  [default: 100]"
+    "--steps", type=click.IntRange(0), metavar="N", help="Of training the weights, a level.  [default: 64]"
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Of all choices.")
 @click.option("--licence", default="", metavar="TEXT", help="Of the corpus, for the record.")

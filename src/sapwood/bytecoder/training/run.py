@@ -17,11 +17,11 @@ from sapwood.errors import WrongCall
 __all__ = ["COUNT", "STEPS", "TEXT", "Point", "Trained", "train"]
 
 TEXT: Final = 512 << 10
-STEPS: Final = 100
+STEPS: Final = 64
 # Contexts of the text may not be surer than after one sight: messages differ from it.
 COUNT: Final = 1
 HELD_OUT: Final = 0.1
-_EVERY: Final = 10
+_EVERY: Final = 16
 _HELD_MESSAGES: Final = 8
 
 

@@ -17,13 +17,15 @@ from sapwood.bytecoder.training.corpus import Sample
 
 __all__ = ["choose_text"]
 
-_PIECE: Final = 1024
+_PIECE: Final = 512
 _STRING: Final = 6
 _BITS: Final = 22
 # A licence or a turn of English is in files of many kinds, and counts half there.
 _ELSEWHERE: Final = 0.5
 # Of the text, what all kinds have alike.
-_SHARED: Final = 0.4
+_SHARED: Final = 0.15
+# A kind's pieces lose so much of their worth by the power of their rank, when it comes to what stands last.
+_TURNS: Final = 0.1
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 _Strings = npt.NDArray[np.uint32]
@@ -65,7 +67,7 @@ def choose_text(samples: Sequence[Sample], size: int) -> bytes:
             chosen.append(each)
             size -= len(each.piece)
     return b"".join(
-        each.piece for each in sorted(chosen, key=lambda each: each.value / (each.rank + 1) ** 0.5)
+        each.piece for each in sorted(chosen, key=lambda each: each.value / (each.rank + 1) ** _TURNS)
     )
 
 

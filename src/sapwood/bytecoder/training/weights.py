@@ -31,7 +31,7 @@ _SURE_FROM: Final = 4
 # Of 8192, which is a weight of one.
 _UNIT: Final = 16
 _SHORTEST: Final = 128
-_LONGEST: Final = 4096
+_LONGEST: Final = 8192
 
 _Weights = npt.NDArray[np.float64]
 
