@@ -45,11 +45,26 @@ def test_files_are_on_one_side_and_equal_ones_count_once(corpus: Path, tmp_path:
 
 
 def test_what_is_shared_is_chosen() -> None:
-    shared, rng = b"what both sources have, and so " * 60, random.Random(2)
-    samples = [Sample("text", f"{i}", rng.randbytes(8192) + shared + rng.randbytes(8192)) for i in range(2)]
+    rng = random.Random(2)
+    shared = rng.randbytes(3000)
+    samples = [
+        Sample("text", f"{i}", rng.randbytes(8000 + 300 * i) + shared + rng.randbytes(8192)) for i in range(2)
+    ]
     text = choose_text(samples, 4096)
     assert len(text) <= 4096
-    assert text.count(b"what both sources have") > 10
+    assert sum(shared[at : at + 8] in text for at in range(len(shared) - 8)) > 2400
+
+
+def test_every_kind_has_a_part_and_the_one_with_more_to_learn_has_more() -> None:
+    rng = random.Random(3)
+    shared = rng.randbytes(20_000)
+    samples = [Sample("code", f"{i}", rng.randbytes(512 * i) + shared) for i in range(2)]
+    samples += [Sample("noise", f"{i}", rng.randbytes(20_000)) for i in range(2)]
+    text = choose_text(samples, 16_384)
+    noise = sum(
+        text[at : at + 8] in sample.content for at in range(0, len(text), 8) for sample in samples[2:]
+    )
+    assert 512 // 8 <= noise < len(text) / 8 / 4
 
 
 def test_a_model_is_better_at_what_it_was_trained_on(corpus: Path) -> None:
