@@ -3,18 +3,24 @@
 import dataclasses
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from sapwood.errors import DamagedStore, MissingInput, SapwoodError, StorageFailure
 from sapwood.patch.workers import Workers
 from sapwood.store.index import FILE_NAME, Entry, Index
-from sapwood.store.kinds import Digest, object_hasher
-from sapwood.store.reading import Reader
+from sapwood.store.kinds import Digest, StoredForm, object_hasher
+from sapwood.store.reading import Reader, stored_pieces
 from sapwood.store.record import Record
 from sapwood.store.scan import Found, record_of, scan, sealed_entries
 
 __all__ = ["Damage", "check_store"]
+
+
+# Bases up to this size are kept, one for each delta of the chain being looked at.
+_KEPT: Final = 16 << 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,11 +65,12 @@ def check_store(root: Path, index: Index, reader: Reader, workers: Workers) -> I
         lost.update(dependents)
         yield Damage("the base of deltas is missing", base, FILE_NAME, None, dependents)
     packs = _Packs(root)
-    for entry in sorted(entries.values(), key=lambda one: (one.info.depth, one.info.place, one.info.offset)):
+    contents = _Contents(reader, workers)
+    for level, entry in _in_chains(entries, on_base):
         info = entry.info
         if info.digest in lost:
             continue
-        fault = _object_damage(entry, reader, workers)
+        fault = contents.damage(level, entry, keep=info.digest in on_base)
         if fault is None and packs.agree(entry):
             continue
         now = index.entry(info.digest)
@@ -126,16 +133,66 @@ def _dependents(digest: Digest, on_base: dict[Digest, list[Digest]]) -> tuple[Di
     return tuple(sorted(found))
 
 
-def _object_damage(entry: Entry, reader: Reader, workers: Workers) -> str | None:
-    """What is wrong with an object whose base is in order."""
-    info = entry.info
-    try:
-        _, payload = reader.payload(info.digest)
-        if zlib.crc32(payload) != entry.crc:
-            return "its stored bytes are damaged"
-        hasher = object_hasher(info.description)
-        for _, piece in reader.pieces([info.digest], workers):
-            hasher.update(piece)
-    except SapwoodError as error:
-        return error.message
-    return None if hasher.digest() == info.digest else "its bytes are not what its name says"
+def _in_chains(
+    entries: Mapping[Digest, Entry], on_base: Mapping[Digest, list[Digest]]
+) -> Iterator[tuple[int, Entry]]:
+    """Every object, each base right before what stands on it, and how many bases came before it in a row."""
+
+    def ordered(found: Iterable[Entry]) -> list[Entry]:
+        return sorted(found, key=lambda one: (one.info.place, one.info.offset), reverse=True)
+
+    left = dict(entries)
+    waiting = [(0, one) for one in ordered(one for one in left.values() if one.info.base not in entries)]
+    while waiting:
+        level, entry = waiting.pop()
+        del left[entry.info.digest]
+        yield level, entry
+        above = (entries[digest] for digest in on_base.get(entry.info.digest, ()))
+        waiting += [(level + 1, one) for one in ordered(above)]
+    # What a damaged index has stand on itself.
+    for entry in left.values():
+        yield 0, entry
+
+
+class _Contents:
+    """Looks at objects in the order of their chains; the bases on the way are kept, and decoded once."""
+
+    def __init__(self, reader: Reader, workers: Workers) -> None:
+        self._reader = reader
+        self._workers = workers
+        self._path: list[tuple[Digest, memoryview | None]] = []
+
+    def damage(self, level: int, entry: Entry, *, keep: bool) -> str | None:
+        """What is wrong with an object whose base is in order."""
+        info = entry.info
+        del self._path[level:]
+        keep = keep and info.length <= _KEPT and level == len(self._path)
+        try:
+            _, payload = self._reader.payload(info.digest)
+            if zlib.crc32(payload) != entry.crc:
+                return "its stored bytes are damaged"
+            hasher = object_hasher(info.description)
+            pieces = []
+            for piece in self._pieces(entry, payload):
+                hasher.update(piece)
+                if keep:
+                    pieces.append(piece)
+        except SapwoodError as error:
+            return error.message
+        if level == len(self._path):
+            self._path.append((info.digest, memoryview(b"".join(pieces)) if keep else None))
+        return None if hasher.digest() == info.digest else "its bytes are not what its name says"
+
+    def _pieces(self, entry: Entry, payload: memoryview) -> Iterator[memoryview]:
+        info = entry.info
+        digest, base = self._path[-1] if self._path else (None, None)
+        if info.base is None or digest != info.base or base is None:
+            return (piece for _, piece in self._reader.pieces([info.digest], self._workers))
+        form = StoredForm(info.digest, info.description, info.length, info.form, info.base, payload)
+        return stored_pieces(form, len(base), partial(_part, base), self._workers)
+
+
+def _part(base: memoryview, offset: int, length: int) -> memoryview:
+    if not 0 <= offset <= offset + length <= len(base):
+        raise DamagedStore("a delta reaches outside its base", expected=len(base), found=offset)
+    return base[offset : offset + length]
