@@ -12,6 +12,8 @@ from tests.fuzz.targets import TARGETS
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("count", [300, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_no_mutant_does_harm(name: str, count: int) -> None:
+    if name == "folder" and count == 300:
+        count = 100  # each is a diff and an apply of several files on the disk
     outcomes, failed = run(name, count, seed=1_000_000)
     assert failed == []
     assert outcomes.total() == count
