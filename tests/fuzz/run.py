@@ -2,14 +2,16 @@
 
 It needs nothing but Sapwood and prints, for each target, executions and outcomes by name. A crash or a wrong
 answer is printed with the seed that makes it again (``--seed N --count 1``), and the exit code is 1. One
-execution may take ten seconds; a hang ends the run with a traceback. With atheris installed, ``--atheris``
-lets coverage guide the choice of seeds.
+execution may take ten seconds of processor time, and two minutes by the clock, which a busy machine
+stretches; a hang ends the run with a traceback. With atheris installed, ``--atheris`` lets coverage guide
+the choice of seeds.
 """
 
 import argparse
 import faulthandler
 import importlib
 import random
+import signal
 import sys
 import time
 import traceback
@@ -17,7 +19,8 @@ from collections import Counter
 
 from tests.fuzz.targets import TARGETS
 
-_LONGEST_SECONDS = 10
+_LONGEST_WORK = 10
+_LONGEST_WAIT = 120
 
 
 def run(name: str, count: int, seed: int) -> tuple[Counter[str], list[int]]:
@@ -26,8 +29,10 @@ def run(name: str, count: int, seed: int) -> tuple[Counter[str], list[int]]:
     outcomes: Counter[str] = Counter()
     failed = []
     target(random.Random(seed))  # the corpus is made outside the time of an execution
+    faulthandler.register(signal.SIGPROF, chain=True)  # tells where, then the signal ends the process
     for number in range(seed, seed + count):
-        faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, _LONGEST_WORK)
+        faulthandler.dump_traceback_later(_LONGEST_WAIT, exit=True)
         try:
             outcomes[target(random.Random(number))] += 1
         except Exception:  # noqa: BLE001  whatever escapes is a find
@@ -36,6 +41,8 @@ def run(name: str, count: int, seed: int) -> tuple[Counter[str], list[int]]:
             failed.append(number)
         finally:
             faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_PROF, 0)
+    faulthandler.unregister(signal.SIGPROF)
     return outcomes, failed
 
 
