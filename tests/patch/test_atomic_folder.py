@@ -2,6 +2,7 @@ import errno
 import os
 import signal
 import stat
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sapwood.errors import DiskFull, StorageFailure, WrongCall
 from sapwood.patch import atomic_file
 from sapwood.patch.atomic_file import atomic_folder, restore_folder
-from tests.patch.disk import run_python, tree
+from tests.patch.disk import KILLED_BETWEEN_RENAMES, run_python, tree
 
 
 def test_a_folder_appears_whole_when_the_block_ends(tmp_path: Path) -> None:
@@ -218,20 +219,10 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_writer(tmp_path: Path)
     target = tmp_path / "v2"
     old_folder(target)
     killed = """
-        import os, signal, sys
-        from sapwood.patch import atomic_file
-        atomic_file.exchange = lambda *_: False
-        real, calls = os.rename, []
-        def rename(source, to):
-            calls.append(to)
-            if len(calls) == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            real(source, to)
-        os.rename = rename
         with atomic_file.atomic_folder(sys.argv[1], replace=True) as out:
             out.create("new").write(b"new")
     """
-    assert run_python(killed, target).returncode == -signal.SIGKILL
+    assert run_python(KILLED_BETWEEN_RENAMES + textwrap.dedent(killed), target).returncode == -signal.SIGKILL
     assert not target.exists()
     restore_folder(target)
     assert tree(target) == {"old": b"old"}

@@ -13,6 +13,7 @@ import pytest
 import sapwood
 from sapwood.errors import DiskFull, SapwoodError, StorageFailure, WrongCall
 from tests.patch import models
+from tests.patch.disk import KILLED_BETWEEN_RENAMES, run_python, tree, write_tree
 
 APPLY = textwrap.dedent(
     """
@@ -35,17 +36,6 @@ APPLY = textwrap.dedent(
         print(time.monotonic() - started, flush=True)
     """
 )
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def write_tree(folder: Path, files: dict[str, bytes]) -> None:
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
 
 
 def versions() -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -125,24 +115,8 @@ def test_after_a_kill_between_two_renames_applying_in_place_goes_on(tmp_path: Pa
     write_tree(tmp_path / "v1", first)
     write_tree(tmp_path / "v2", second)
     sapwood.diff(tmp_path / "v1", tmp_path / "v2", tmp_path / "patch")
-    killed = textwrap.dedent(
-        """
-        import os, signal, sys
-        import sapwood
-        from sapwood.patch import atomic_file
-        atomic_file.exchange = lambda *_: False
-        real, calls = os.rename, []
-        def rename(source, to):
-            calls.append(to)
-            if len(calls) == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            real(source, to)
-        os.rename = rename
-        sapwood.apply(sys.argv[1], sys.argv[2], in_place=True)
-        """
-    )
-    command = [sys.executable, "-c", killed, str(tmp_path / "v1"), str(tmp_path / "patch")]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    killed = f"{KILLED_BETWEEN_RENAMES}import sapwood\nsapwood.apply(sys.argv[1], sys.argv[2], in_place=True)"
+    assert run_python(killed, tmp_path / "v1", tmp_path / "patch").returncode == -signal.SIGKILL
     assert not (tmp_path / "v1").exists()
     sapwood.apply(tmp_path / "v1", tmp_path / "patch", in_place=True)
     assert tree(tmp_path / "v1") == second
@@ -193,8 +167,7 @@ def test_a_limit_on_the_size_of_files_is_told(tmp_path: Path) -> None:
     base, target = noise_pair(200_000)
     (tmp_path / "v1").write_bytes(base)
     sapwood.diff(base, target, tmp_path / "patch")
-    code = textwrap.dedent(
-        """
+    code = """
         import resource, sys
         import sapwood
         resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
@@ -202,10 +175,8 @@ def test_a_limit_on_the_size_of_files_is_told(tmp_path: Path) -> None:
             sapwood.apply(sys.argv[1], sys.argv[2], in_place=True)
         except sapwood.SapwoodError as error:
             print(type(error).__name__)
-        """
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "v1"), str(tmp_path / "patch")]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    """
+    done = run_python(code, tmp_path / "v1", tmp_path / "patch")
     assert (done.stdout, done.stderr) == ("StorageFailure\n", "")
     assert (tmp_path / "v1").read_bytes() == base
     assert {p.name for p in tmp_path.iterdir()} == {"v1", "patch"}

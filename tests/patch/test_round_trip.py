@@ -11,20 +11,9 @@ import safetensors.numpy
 import sapwood
 from sapwood.codec.encode import Level
 from tests.patch import models
+from tests.patch.disk import tree, write_tree
 
 RANDOM = np.random.default_rng(5).bytes
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def write_tree(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return folder
 
 
 def assert_both_ways(base: bytes | None, target: bytes) -> None:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from sapwood.errors import WrongCall
+from sapwood.patch.manifest import KEY_ID_SIZE
 
 __all__ = ["MAC_KEY_TYPES", "MacKey"]
 
@@ -56,8 +57,8 @@ class MacKey:
 
     @property
     def id(self) -> bytes:
-        """The first 8 bytes of a key that BLAKE3 derives from this one: it tells nothing of the key."""
-        return blake3(self.raw, derive_key_context=_KEY_ID_CONTEXT).digest(length=8)
+        """The first bytes of a key that BLAKE3 derives from this one: it tells nothing of the key."""
+        return blake3(self.raw, derive_key_context=_KEY_ID_CONTEXT).digest(length=KEY_ID_SIZE)
 
     def sign(self, message: bytes) -> bytes:
         """The 16 bytes of the message's AES-CMAC."""

@@ -1,6 +1,6 @@
 """What travels between a repository and a remote: which objects, in which order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sapwood.repo.history import ancestors
 from sapwood.repo.objects import Objects
@@ -8,6 +8,7 @@ from sapwood.store.kinds import Digest, Kind
 from sapwood.store.leases import Lease
 from sapwood.store.recipe import read_recipe
 from sapwood.store.remote.remote import Progress, Remote
+from sapwood.store.store import Store
 
 __all__ = ["fetch_commits", "fetch_contents", "live_at", "to_send"]
 
@@ -23,11 +24,9 @@ def to_send(objects: Objects, targets: Iterable[Digest], known: Iterable[Digest]
     found: set[Digest] = set()
     starts = []
     for target in targets:
-        at = target
-        while store.info(at).kind is Kind.TAG:
-            found.add(at)
-            at = objects.tag(at).target
-        starts.append(at)
+        *tags, commit = _through_tags(objects, target)
+        found.update(tags)
+        starts.append(commit)
     trees: set[Digest] = set()
     for commit in ancestors(starts, objects.commit, among=store.__contains__) - hidden:
         found.add(commit)
@@ -46,24 +45,37 @@ def live_at(objects: Objects, remote: Remote, targets: Iterable[Digest], lease: 
     store = objects.store
     named = set(targets)
     commits = fetch_commits(objects, remote, named, lease)
-    found = commits | named
-    for target in named:
-        at = target
-        while store.info(at).kind is Kind.TAG:
-            found.add(at)
-            at = objects.tag(at).target
+    found = commits.union(*(_through_tags(objects, target) for target in named))
     trees = {objects.commit(commit).tree for commit in commits}
-    _get(objects, remote, trees, lease)
+    _get(store, remote, trees, lease)
     recipes = {entry.recipe for tree in trees for entry in objects.tree(tree)}
-    _get(objects, remote, recipes, lease)
+    _get(store, remote, recipes, lease)
     contents = {item.digest for recipe in recipes for item in read_recipe(store.read(recipe)).items}
     return found | trees | recipes | contents
 
 
-def _get(objects: Objects, remote: Remote, digests: set[Digest], lease: Lease) -> None:
-    missing = objects.store.missing(digests)
-    if missing:
-        remote.fetch(objects.store, missing, lease=lease)
+def _through_tags(objects: Objects, target: Digest) -> list[Digest]:
+    """What a ref leads to: tags, if there are any, and the commit."""
+    found = [target]
+    while objects.store.info(found[-1]).kind is Kind.TAG:
+        found.append(objects.tag(found[-1]).target)
+    return found
+
+
+def _get(
+    store: Store,
+    remote: Remote,
+    digests: Iterable[Digest],
+    lease: Lease,
+    *,
+    progress: Progress | None = None,
+    offsets: Mapping[Digest, int] | None = None,
+) -> int:
+    """Get those objects that are not here; returns how many came."""
+    missing = store.missing(digests)
+    if not missing:
+        return 0
+    return remote.fetch(store, missing, lease=lease, progress=progress, offsets=offsets).objects
 
 
 def fetch_commits(objects: Objects, remote: Remote, targets: Iterable[Digest], lease: Lease) -> set[Digest]:
@@ -98,12 +110,8 @@ def fetch_contents(
         for entry in objects.tree_of(commit)
         if not names or any(entry.path == name or entry.path.startswith(name + "/") for name in names)
     }
-    missing = store.missing(recipes)
-    count = remote.fetch(store, missing, lease=lease).objects if missing else 0
+    count = _get(store, remote, recipes, lease)
     offsets = {
         item.digest: item.span.offset for recipe in recipes for item in read_recipe(store.read(recipe)).items
     }
-    missing = store.missing(offsets)
-    if missing:
-        count += remote.fetch(store, missing, lease=lease, progress=progress, offsets=offsets).objects
-    return count
+    return count + _get(store, remote, offsets, lease, progress=progress, offsets=offsets)

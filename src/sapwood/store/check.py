@@ -12,12 +12,11 @@ from sapwood.errors import DamagedStore, MissingInput, SapwoodError, StorageFail
 from sapwood.patch.workers import Workers
 from sapwood.store.index import FILE_NAME, Entry, Index
 from sapwood.store.kinds import Digest, StoredForm, object_hasher
-from sapwood.store.reading import Reader, stored_pieces
+from sapwood.store.reading import Reader, check_reach, stored_pieces
 from sapwood.store.record import Record
 from sapwood.store.scan import Found, record_of, scan, sealed_entries
 
 __all__ = ["Damage", "check_store"]
-
 
 # Bases up to this size are kept, one for each delta of the chain being looked at.
 _KEPT: Final = 16 << 20
@@ -193,6 +192,5 @@ class _Contents:
 
 
 def _part(base: memoryview, offset: int, length: int) -> memoryview:
-    if not 0 <= offset <= offset + length <= len(base):
-        raise DamagedStore("a delta reaches outside its base", expected=len(base), found=offset)
+    check_reach(offset, length, len(base))
     return base[offset : offset + length]

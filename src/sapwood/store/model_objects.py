@@ -127,7 +127,7 @@ def put_model_file(
 def write_model_file(
     store: Store, digest: Digest, sink: BinaryIO, done: Callable[[int], None] | None = None
 ) -> Written:
-    """Write the file that a recipe says to ``sink``, in bounded memory; returns its bytes.
+    """Write the file that a recipe says to ``sink``, in bounded memory.
 
     A ``sink`` that is an empty file shares with the store the pages that it can, where the file system knows
     how. ``done`` is called with bytes that were written since it was called last.

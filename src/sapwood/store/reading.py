@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Source = memoryview | BlockRow
 
-__all__ = ["Reader", "about", "check", "stored_pieces"]
+__all__ = ["Reader", "about", "check", "check_reach", "stored_pieces"]
 
 # Rows of blocks that are kept parsed; one takes some 300 bytes a MiB of its object.
 _ROWS: Final = 512
@@ -108,8 +108,7 @@ class Reader:
         entry, source = self._source(digest)
         if depth > MOST_DEPTH:
             raise DamagedStore("deltas stand on each other without end", found=digest)
-        if not 0 <= offset <= offset + length <= entry.info.length:
-            raise DamagedStore("a delta reaches outside its base", expected=entry.info.length, found=offset)
+        check_reach(offset, length, entry.info.length)
         if isinstance(source, memoryview):
             return source[offset : offset + length]
         found: list[memoryview] = []
@@ -205,6 +204,16 @@ def check(info: ObjectInfo, data: memoryview) -> None:
             path=f"object {info.digest.hex()[:16]}",
             advice="Run fsck: it names what is damaged. Fetch the object from a remote that has it.",
         )
+
+
+def check_reach(offset: int, length: int, size: int) -> None:
+    """Refuse a span that is not within a base of ``size`` bytes.
+
+    Raises:
+        DamagedStore: It is not.
+    """
+    if not 0 <= offset <= offset + length <= size:
+        raise DamagedStore("a delta reaches outside its base", expected=size, found=offset)
 
 
 def stored_pieces(
