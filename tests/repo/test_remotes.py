@@ -11,6 +11,8 @@ import pytest
 
 from sapwood.errors import MergeConflict, MissingInput, RefMoved, UnknownRevision, WrongCall
 from sapwood.repo.repository import Repository
+from sapwood.repo.transfer import live_at, to_send
+from sapwood.store.kinds import Kind
 
 
 def noise(seed: int) -> dict[str, npt.NDArray[np.float32]]:
@@ -125,6 +127,17 @@ def test_a_remote_gives_up_what_no_branch_leads_to(repo: Repository, tmp_path: P
     repo.push("origin", "other")
     with Repository.clone(str(tmp_path / "remote"), tmp_path / "four", branch="other") as other:
         assert same(repo, other, "other")
+
+
+def test_what_lives_at_a_remote_is_all_that_a_first_push_sends(repo: Repository) -> None:
+    """Tags with messages are among it, which no commit leads to."""
+    repo.push(everything=True)
+    targets = [*repo.refs.all().values()]
+    _, opened = repo._remote(None)
+    with repo.store.lease() as lease:
+        found = live_at(repo.objects, opened, targets, lease)
+    assert found == to_send(repo.objects, targets, ())
+    assert Kind.TAG in {repo.store.info(digest).kind for digest in found}
 
 
 @pytest.mark.parametrize(

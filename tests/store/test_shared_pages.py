@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from sapwood.formats.model import open_model
 from sapwood.repo.repository import Repository
@@ -19,7 +20,7 @@ from sapwood.store.model_objects import Written, get_recipe, put_model_file, wri
 from sapwood.store.shared_pages import shares_pages
 from sapwood.store.store import Store
 from tests.images import mounted, new_image
-from tests.store.stores import model_bytes, new_store
+from tests.store.stores import model_bytes, new_store, put_bytes
 
 SHAPE = (500, 300)
 LARGE = 64 << 10
@@ -58,6 +59,21 @@ def test_what_is_whole_is_shared_and_the_rest_is_copied(disk: Path) -> None:
             assert list(store.fsck()) == []
             for item in whole:
                 assert store.info(item.digest).offset % 4096 == item.span.offset % 4096
+
+
+def test_a_tensor_that_lies_otherwise_in_a_page_is_copied_and_what_follows_is_shared(disk: Path) -> None:
+    random = np.random.default_rng(2)
+    first, second = (random.standard_normal(100_000).astype(np.float32) for _ in range(2))
+    with new_store(disk / "s", compress="off") as store:
+        recipes = []
+        for arrays in ({"a": first}, {"a": first, "b": second}):
+            with store.writer() as writer:
+                recipes.append(put_bytes(writer, safetensors.numpy.save(arrays)))
+        at = [item.span.offset for recipe in recipes for item in get_recipe(store, recipe).items[1:2]]
+        assert at[0] % 4096 != at[1] % 4096
+        with (disk / "out").open("w+b") as out:
+            written = write_model_file(store, recipes[1], out)
+        assert second.nbytes - 2 * 4096 <= written.shared <= second.nbytes
 
 
 def test_it_takes_no_room_and_what_is_written_to_the_file_stays_there(disk: Path) -> None:
